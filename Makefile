@@ -1,0 +1,58 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+KEEP ?=
+
+##@ Use it
+
+.PHONY: demo
+demo: $(READY) ## Watch real refunds run on a real Temporal server (KEEP=1 leaves it running)
+	$(BIN)/antom-refunds demo $(if $(KEEP),--keep)
+
+.PHONY: up
+up: $(READY) ## Start the local stack: Temporal with its UI, simulator, webhook, worker
+	$(BIN)/antom-refunds up
+
+##@ Work on it
+
+.PHONY: setup
+setup: $(READY) ## Make the virtual environment with every pinned package
+
+.PHONY: test
+test: $(READY) ## Run all tests with branch coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --fail-under=90 --format=total > .coverage-total && echo "branch coverage: $$(cat .coverage-total) %"
+
+.PHONY: check
+check: $(READY) ## Formatting, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: format
+format: $(READY) ## Rewrite the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: $(READY) ## Pin every dependency anew, with hashes
+	scripts/lock
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf .venv .demo .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml requirements/dev.txt scripts/setup
+	PYTHON=$(PYTHON) scripts/setup
+	@touch $@

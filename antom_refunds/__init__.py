@@ -1,0 +1,1 @@
+"""Refunds at Antom that reach their true end, exactly once."""

@@ -1,0 +1,47 @@
+"""What may be concluded when Antom gave no answer about a refund.
+
+AntomError                      no answer about the refund; the class says what that means
+├── NotSentError                surely not sent: no connection ever opened
+├── OutcomeUnknownError         may have been executed
+│   ├── NoAnswerError           time ran out or the connection broke after sending
+│   ├── BadStatusError          an HTTP status other than 200
+│   ├── UnverifiedAnswerError   an answer without Antom's valid signature
+│   └── GarbledAnswerError      a verified answer that is not what the API promises
+└── RefusedError                refused at the gate: not executed, the same id may be used again
+"""
+
+
+class AntomError(Exception):
+    """Antom gave no answer about the refund. `code` is for operators and metrics."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotSentError(AntomError):
+    """No connection ever opened: nothing was sent, nothing can have happened."""
+
+
+class OutcomeUnknownError(AntomError):
+    """The request may have been executed; only the same request or an inquiry can tell."""
+
+
+class NoAnswerError(OutcomeUnknownError):
+    """Time ran out, or the connection broke, after the request may have left."""
+
+
+class BadStatusError(OutcomeUnknownError):
+    """An HTTP status other than 200; Antom's business answers all come with 200."""
+
+
+class UnverifiedAnswerError(OutcomeUnknownError):
+    """The answer bears no valid signature of Antom, so it may be anybody's."""
+
+
+class GarbledAnswerError(OutcomeUnknownError):
+    """The answer is Antom's, but not of the documented form."""
+
+
+class RefusedError(AntomError):
+    """Antom refused the call at its gate: nothing was executed (docs/antom.md#result-codes)."""

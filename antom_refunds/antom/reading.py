@@ -1,0 +1,182 @@
+"""From what Antom said, or did not say, to evidence about a refund (docs/antom.md#states)."""
+
+from typing import Final
+
+from antom_refunds.antom.errors import AntomError, OutcomeUnknownError, RefusedError
+from antom_refunds.antom.results import MEANINGS, Kind, kind_of, verdict
+from antom_refunds.antom.wire import (
+    Amount,
+    RefundAnswer,
+    RefundInquiryAnswer,
+    RefundNotice,
+    Result,
+)
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.money import Money
+
+_FAILED_WITHOUT_REASON: Final = "Antom names no reason: ask its support, or use a new id"
+
+
+def answered(answer: RefundAnswer) -> Evidence:
+    """What an answer to the refund call says."""
+    judged = verdict(answer.result.result_status, answer.result.result_code)
+    return Evidence(
+        source=Source.ANSWER,
+        word=judged.word,
+        code=answer.result.result_code,
+        message=_quoted("the refund call", answer.result),
+        advice=judged.advice,
+        needs_human=judged.needs_human,
+        refund_request_id=answer.refund_request_id,
+        payment_id=answer.payment_id,
+        refund_id=answer.refund_id,
+        amount=_money(answer.refund_amount),
+        refund_time=answer.refund_time,
+    )
+
+
+def unanswered(error: OutcomeUnknownError | RefusedError) -> Evidence:
+    """What the lack of an answer to the refund call says: doubt, or blocked at the gate."""
+    is_refused = isinstance(error, RefusedError)
+    meaning = MEANINGS.get(error.code)
+    return Evidence(
+        source=Source.ANSWER,
+        word=Word.BLOCKED if is_refused else Word.DOUBT,
+        code=error.code,
+        message=str(error),
+        advice=meaning.advice if meaning else "the same request is sent again",
+        needs_human=is_refused,
+    )
+
+
+def inquired(answer: RefundInquiryAnswer, *, closing: Evidence | None) -> Evidence:
+    """What an answer to inquiryRefund says.
+
+    `closing` is the evidence whose closure this inquiry was asked to confirm, if any: then
+    neither success nor processing means closed.
+    """
+    word, why = _inquired_word(answer)
+    if closing is not None and word in {Word.FAILED, Word.ABSENT, Word.CLOSED}:
+        return _closed(answer, closing)
+    code = answer.result.result_code
+    is_failure = word is Word.FAILED
+    return Evidence(
+        source=Source.INQUIRY,
+        word=word,
+        code="FAIL" if is_failure and code == "SUCCESS" else code,
+        message=why or _quoted("the inquiry", answer.result),
+        advice=_FAILED_WITHOUT_REASON if is_failure else _advice(code),
+        needs_human=word is Word.CLOSED,
+        refund_request_id=answer.refund_request_id,
+        refund_id=answer.refund_id,
+        amount=_money(answer.refund_amount),
+        refund_time=answer.refund_time,
+    )
+
+
+def _inquired_word(answer: RefundInquiryAnswer) -> tuple[Word, str]:
+    """The word, and a sentence where the quoted result would not explain it."""
+    result = answer.result
+    if result.result_status != "S":
+        return _refused_inquiry(result), ""
+    match answer.refund_status:
+        case "SUCCESS":
+            return Word.SUCCEEDED, ""
+        case "PROCESSING":
+            return Word.PROCESSING, "the inquiry says PROCESSING"
+        case _ if kind_of(result.result_code) is Kind.CLOSED:
+            return Word.CLOSED, ""
+        case "FAIL":
+            return Word.FAILED, "the inquiry says FAIL"
+        case None:
+            return Word.ABSENT, "the inquiry knows no such refund"
+        case status:
+            # Antom's SDK knows more states than its page: none of them is an end.
+            return Word.SUSPECT, f"the inquiry says {status[:16]!r}, which is no known status"
+
+
+def _refused_inquiry(result: Result) -> Word:
+    """An inquiry that failed says nothing of the refund, with two exceptions."""
+    match kind_of(result.result_code):
+        case Kind.CLOSED:
+            return Word.CLOSED
+        case Kind.ABSENT if result.result_status == "F":
+            return Word.ABSENT
+        case _:
+            return Word.SILENT
+
+
+def _closed(answer: RefundInquiryAnswer, closing: Evidence) -> Evidence:
+    said = answer.refund_status or answer.result.result_code
+    return Evidence(
+        source=Source.INQUIRY,
+        word=Word.CLOSED,
+        code=closing.code,
+        message=f"{closing.message}; the inquiry confirms it with {said[:64]}",
+        advice=closing.advice,
+        needs_human=True,
+    )
+
+
+def uninquired(error: AntomError) -> Evidence:
+    """What an inquiry that brought no answer says about the refund: nothing."""
+    return Evidence(source=Source.INQUIRY, word=Word.SILENT, code=error.code, message=str(error))
+
+
+def noticed(notice: RefundNotice) -> Evidence:
+    """What a verified notification says."""
+    word = _noticed_word(notice)
+    code = notice.result.result_code
+    is_unknown_failure = word is Word.FAILED and kind_of(code) is None
+    return Evidence(
+        source=Source.NOTICE,
+        word=word,
+        code=code,
+        message=_noticed_message(notice, word),
+        advice=_advice(code),
+        needs_human=is_unknown_failure or (word is Word.FAILED and MEANINGS[code].needs_human),
+        refund_request_id=notice.refund_request_id,
+        refund_id=notice.refund_id,
+        amount=_money(notice.refund_amount),
+        refund_time=notice.refund_time,
+    )
+
+
+def _noticed_word(notice: RefundNotice) -> Word:
+    if kind_of(notice.result.result_code) is Kind.CLOSED:
+        return Word.CLOSING
+    match notice.result.result_status, notice.refund_status:
+        case "S", "SUCCESS":
+            return Word.SUCCEEDED
+        case "F", "FAIL":
+            return Word.FAILED
+        case _:
+            return Word.SUSPECT
+
+
+def _noticed_message(notice: RefundNotice, word: Word) -> str:
+    status = notice.refund_status[:16]
+    if word is Word.SUSPECT:
+        result = notice.result.result_status
+        return f"the notification disagrees with itself: result {result}, refundStatus {status}"
+    return f"notified: {status} ({notice.result.result_code[:64]})"
+
+
+def _advice(code: str) -> str:
+    meaning = MEANINGS.get(code)
+    return meaning.advice if meaning else ""
+
+
+def _quoted(what: str, result: Result) -> str:
+    """Antom's own words, short enough for the operators' tables."""
+    return f"{what} was answered {result.result_code[:64]}: {result.result_message[:256]}"
+
+
+def _money(amount: Amount | None) -> Money | None:
+    """None for what is no amount: it is then held against the order like a missing one."""
+    if amount is None:
+        return None
+    try:
+        return amount.money()
+    except ValueError:
+        return None

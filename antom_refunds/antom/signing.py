@@ -1,0 +1,162 @@
+"""RSA signatures over raw bytes, exactly as Antom counts them (docs/antom.md#signing).
+
+SignatureError                 not proven to come from the other side
+├── MissingSignatureError      no signature header at all
+├── MalformedSignatureError    a header that cannot be read, or another algorithm
+└── WrongSignatureError        no known key made it
+KeyFileError                   a key that cannot be used; the text names the file
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import quote_plus, unquote
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+ALGORITHM: Final = "RSA256"
+_ARMOUR: Final = re.compile(r"-----(BEGIN|END) [A-Z ]+-----|\s")
+
+
+class SignatureError(Exception):
+    """What arrived is not proven to come from the other side."""
+
+
+class MissingSignatureError(SignatureError):
+    """There is no signature header."""
+
+
+class MalformedSignatureError(SignatureError):
+    """The signature header cannot be read, or names another algorithm than RSA256."""
+
+
+class WrongSignatureError(SignatureError):
+    """None of the known keys made this signature over these bytes."""
+
+
+class KeyFileError(ValueError):
+    """A key cannot be used; the text names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """What a signature covers, byte for byte.
+
+    `path` is the URI without scheme and host, with its query; `time` is the header's own text.
+    """
+
+    path: str
+    client_id: str
+    time: str
+    body: bytes
+
+    def content(self) -> bytes:
+        return f"POST {self.path}\n{self.client_id}.{self.time}.".encode() + self.body
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureHeader:
+    """A signature header taken apart: `algorithm=RSA256, keyVersion=1, signature=...`."""
+
+    key_version: str
+    value: bytes
+
+    @classmethod
+    def parse(cls, header: str | None) -> Self:
+        """Raises MissingSignatureError or MalformedSignatureError."""
+        if not header:
+            raise MissingSignatureError("there is no signature header")
+        fields = dict(_fields(header))
+        if fields.get("algorithm") != ALGORITHM:
+            raise MalformedSignatureError(f"the signature's algorithm is not {ALGORITHM}")
+        try:
+            # An un-encoded signature that passed a form decoder has blanks for plus signs.
+            encoded = unquote(fields["signature"], errors="strict").replace(" ", "+")
+            value = base64.b64decode(encoded, validate=True)
+        except (KeyError, ValueError) as error:
+            raise MalformedSignatureError("the signature is not URL-encoded base64") from error
+        return cls(key_version=fields.get("keyversion", "1"), value=value)
+
+    def __str__(self) -> str:
+        encoded = quote_plus(base64.b64encode(self.value))
+        return f"algorithm={ALGORITHM}, keyVersion={self.key_version}, signature={encoded}"
+
+
+def _fields(header: str) -> Iterable[tuple[str, str]]:
+    for part in header.split(","):
+        name, separator, value = part.partition("=")
+        if separator:
+            yield name.strip().lower(), value.strip()
+
+
+def sign(signed: Signed, key: RSAPrivateKey, *, key_version: str) -> str:
+    """The signature header for these bytes: RSASSA-PKCS1-v1_5 with SHA-256."""
+    value = key.sign(signed.content(), padding.PKCS1v15(), hashes.SHA256())
+    return str(SignatureHeader(key_version, value))
+
+
+def verify(signed: Signed, header: str | None, keys: Iterable[RSAPublicKey]) -> None:
+    """Returns only if one of the keys made this signature over exactly these bytes.
+
+    Several keys are valid at once while the other side rotates its own. Raises SignatureError.
+    """
+    signature = SignatureHeader.parse(header)
+    content = signed.content()
+    if not any(_made_by(key, signature.value, content) for key in keys):
+        raise WrongSignatureError("no known key made this signature over these bytes")
+
+
+def _made_by(key: RSAPublicKey, signature: bytes, content: bytes) -> bool:
+    try:
+        key.verify(signature, content, padding.PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        return False
+    return True
+
+
+def read_private_key(path: Path) -> RSAPrivateKey:
+    """The RSA private key in this file: PEM or bare base64, PKCS#8 or PKCS#1.
+
+    Raises KeyFileError naming the file.
+    """
+    try:
+        key = serialization.load_der_private_key(_der(path), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyFileError(f"{path} holds no unencrypted private key") from error
+    if not isinstance(key, RSAPrivateKey):
+        raise KeyFileError(f"{path} holds a private key that is not RSA")
+    return key
+
+
+def read_public_key(path: Path) -> RSAPublicKey:
+    """The RSA public key in this file: PEM or bare base64, X.509 or PKCS#1.
+
+    Raises KeyFileError naming the file.
+    """
+    try:
+        key = serialization.load_der_public_key(_der(path))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise KeyFileError(f"{path} holds no public key") from error
+    if not isinstance(key, RSAPublicKey):
+        raise KeyFileError(f"{path} holds a public key that is not RSA")
+    return key
+
+
+def _der(path: Path) -> bytes:
+    try:
+        text = path.read_text(encoding="ascii")
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise KeyFileError(f"{path} is neither PEM nor base64") from error
+    try:
+        return base64.b64decode(_ARMOUR.sub("", text), validate=True)
+    except binascii.Error as error:
+        raise KeyFileError(f"{path} is neither PEM nor base64") from error

@@ -1,0 +1,54 @@
+"""The search attributes as the engine types them, and their values for a refund."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+from antom_refunds.contract import Attribute
+from antom_refunds.domain.refund import Refund
+
+STATE: Final = SearchAttributeKey.for_keyword(Attribute.STATE)
+REQUEST_ID: Final = SearchAttributeKey.for_keyword(Attribute.REQUEST_ID)
+PAYMENT_ID: Final = SearchAttributeKey.for_keyword(Attribute.PAYMENT_ID)
+MERCHANT: Final = SearchAttributeKey.for_keyword(Attribute.MERCHANT)
+CURRENCY: Final = SearchAttributeKey.for_keyword(Attribute.CURRENCY)
+RESULT_CODE: Final = SearchAttributeKey.for_keyword(Attribute.RESULT_CODE)
+AMOUNT_MINOR: Final = SearchAttributeKey.for_int(Attribute.AMOUNT_MINOR)
+NEEDS_HUMAN: Final = SearchAttributeKey.for_bool(Attribute.NEEDS_HUMAN)
+DUE_AT: Final = SearchAttributeKey.for_datetime(Attribute.DUE_AT)
+
+KEYS: Final[tuple[SearchAttributeKey[Any], ...]] = (
+    STATE,
+    REQUEST_ID,
+    PAYMENT_ID,
+    MERCHANT,
+    CURRENCY,
+    RESULT_CODE,
+    AMOUNT_MINOR,
+    NEEDS_HUMAN,
+    DUE_AT,
+)
+
+
+def at_start(refund: Refund, *, due_at: datetime) -> TypedSearchAttributes:
+    """All attributes of a refund that is being started; those given at start cost nothing."""
+    order = refund.order
+    fixed = (
+        SearchAttributePair(REQUEST_ID, order.refund_request_id),
+        SearchAttributePair(PAYMENT_ID, order.payment_id),
+        SearchAttributePair(MERCHANT, order.merchant),
+        SearchAttributePair(CURRENCY, order.amount.currency),
+        SearchAttributePair(AMOUNT_MINOR, order.amount.minor),
+        SearchAttributePair(DUE_AT, due_at),
+    )
+    return TypedSearchAttributes([*fixed, *moving(refund)])
+
+
+def moving(refund: Refund) -> tuple[SearchAttributePair[Any], ...]:
+    """The attributes that change as a refund goes on."""
+    return (
+        SearchAttributePair(STATE, refund.state.value),
+        SearchAttributePair(NEEDS_HUMAN, refund.human_reason is not None),
+        SearchAttributePair(RESULT_CODE, refund.basis.code if refund.basis else "none"),
+    )

@@ -1,0 +1,169 @@
+"""What crosses a process border: names, inputs, outputs. Running refunds rely on every line.
+
+Names and fields here are stored in histories. Add fields with a default; never rename or remove
+one, and never change what a name means (CONTRIBUTING.md, "Changing a workflow safely").
+"""
+
+import hashlib
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import MerchantKey, RefundOrder, RefundRequestId
+from antom_refunds.domain.refund import Refund, State, Step
+
+WORKFLOW: Final = "Refund"
+SIGNAL_NOTIFY: Final = "notify"
+UPDATE_CHECK_NOW: Final = "check_now"
+UPDATE_RESOLVE: Final = "resolve"
+UPDATE_CALL_OFF: Final = "call_off"
+QUERY_DOSSIER: Final = "dossier"
+
+ACTIVITY_REQUEST_REFUND: Final = "request_refund"
+ACTIVITY_AWAIT_RESULT: Final = "await_result"
+ACTIVITY_INQUIRE: Final = "inquire"
+
+REFUNDS_QUEUE: Final = "refunds"
+ANTOM_QUEUE: Final = "antom-calls"
+
+MEMO_FINGERPRINT: Final = "fingerprint"
+
+
+class Attribute(StrEnum):
+    """Search attributes: what operators filter, sort and count by."""
+
+    STATE = "RefundState"
+    REQUEST_ID = "RefundRequestId"
+    PAYMENT_ID = "RefundPaymentId"
+    MERCHANT = "RefundMerchant"
+    CURRENCY = "RefundCurrency"
+    RESULT_CODE = "RefundResultCode"
+    AMOUNT_MINOR = "RefundAmountMinor"
+    NEEDS_HUMAN = "RefundNeedsHuman"
+    DUE_AT = "RefundDueAt"
+
+
+class Message(BaseModel):
+    """The base of everything that is stored: frozen, and tolerant of newer fields."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Question(Message):
+    """What an activity is asked: this refund as far as it is known, and when it is overdue."""
+
+    refund: Refund
+    due_at: datetime | None = None
+
+
+class Entry(Message):
+    """One piece of evidence that changed what is known, and when the workflow took it."""
+
+    at: datetime
+    evidence: Evidence
+
+
+class Dossier(Message):
+    """Everything known about a refund: the answer to the query of that name."""
+
+    refund: Refund
+    waits_for: Step | None
+    human_reason: str | None
+    entries: tuple[Entry, ...] = ()
+
+
+class RefundOutcome(Message):
+    """How a refund ended. `state` is succeeded, failed or closed.
+
+    `result_code` is Antom's, or ours in small letters where a person decided. `refund_id` and
+    `refund_time` are Antom's, None where it named none. `needs_human` says why a person must
+    look, None if nobody must. `is_contradicted` means Antom said two different last words.
+    """
+
+    refund_request_id: str
+    payment_id: str
+    merchant: str
+    amount: Money
+    state: State
+    result_code: str
+    message: str = ""
+    advice: str = ""
+    refund_id: str | None = None
+    refund_time: datetime | None = None
+    needs_human: str | None = None
+    is_contradicted: bool = False
+
+
+class Instruction(BaseModel):
+    """What a person tells a refund: who it is and why, since the engine records neither."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: Annotated[str, Field(min_length=1, max_length=100)]
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Resolution(Instruction):
+    """An end set by hand. `proof` names where the truth was read: a ticket, a report row."""
+
+    state: Literal["succeeded", "failed", "closed"]
+    proof: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+def workflow_id(refund_request_id: RefundRequestId, *, merchant: MerchantKey) -> str:
+    """The one workflow id that this refund can have."""
+    return f"refund/{merchant}/{refund_request_id}"
+
+
+def fingerprint(order: RefundOrder) -> dict[str, str]:
+    """A digest of each field that is set; tells two orders apart without storing them."""
+    salt = order.refund_request_id
+    return {
+        name: hashlib.sha256(f"{salt}\n{name}\n{value}".encode()).hexdigest()[:16]
+        for name, value in order.model_dump(mode="json", exclude_none=True).items()
+    }
+
+
+def outcome_of(refund: Refund) -> RefundOutcome:
+    """The outcome of a refund that has ended; raises ValueError for any other."""
+    end = refund.basis
+    if end is None or not refund.is_final:
+        raise ValueError(f"{refund.order.refund_request_id} is {refund.state}: no outcome yet")
+    return RefundOutcome(
+        refund_request_id=refund.order.refund_request_id,
+        payment_id=refund.order.payment_id,
+        merchant=refund.order.merchant,
+        amount=refund.order.amount,
+        state=refund.state,
+        result_code=end.code,
+        message=end.message,
+        advice=end.advice,
+        refund_id=end.refund_id,
+        refund_time=end.refund_time,
+        needs_human=refund.human_reason,
+        is_contradicted=bool(refund.contradictions),
+    )
+
+
+def resolved(resolution: Resolution) -> Evidence:
+    """A resolution as evidence: a person's word, with the proof."""
+    return Evidence(
+        source=Source.OPERATOR,
+        word=Word(resolution.state),
+        code="resolved_by_operator",
+        message=f"{resolution.by}: {resolution.reason} (proof: {resolution.proof})",
+    )
+
+
+def instructed(word: Word, instruction: Instruction) -> Evidence:
+    """An instruction as evidence."""
+    return Evidence(
+        source=Source.OPERATOR,
+        word=word,
+        code=f"{word}_by_operator",
+        message=f"{instruction.by}: {instruction.reason}",
+    )

@@ -1,0 +1,69 @@
+"""Money as Antom counts it: whole minor units and an ISO 4217 code (docs/antom.md#amounts)."""
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+# Antom's own list first: IDR and TWD have two decimals there, whatever is used in daily life.
+# The rest follows ISO 4217. A currency missing here can be sent in minor units, but not
+# written in major ones: a guessed decimal point is a refund of a hundred times the money.
+_TWO_DECIMALS: Final = (
+    "AUD BDT BRL CAD CNY EUR GBP HKD IDR MXN MYR NZD PEN PHP PKR PLN SGD THB TWD USD "
+    "AED ARS BGN CHF COP CZK DKK EGP HUF ILS INR KES KZT LKR MOP NGN NOK NPR QAR RON SAR SEK "
+    "TRY UAH ZAR"
+)
+_NO_DECIMALS: Final = "CLP JPY KRW VND ISK PYG UGX XAF XOF"
+_DECIMALS: Final = dict.fromkeys(_TWO_DECIMALS.split(), 2) | dict.fromkeys(_NO_DECIMALS.split(), 0)
+
+_WRITTEN: Final = re.compile(r"(?P<major>\d+(?:\.\d+)?)\s*(?P<currency>[A-Z]{3})")
+
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+
+class Money(BaseModel):
+    """An amount of one currency.
+
+    `minor` counts the currency's smallest unit as Antom defines it: 12.50 EUR is 1250,
+    100 JPY is 100, 1 IDR is 100. At most 16 digits (docs/antom.md#amounts).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    currency: Currency
+    minor: Annotated[int, Field(strict=True, ge=0, lt=10**16)]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Money from major units: "12.50 EUR", "100JPY".
+
+        Raises ValueError, with a sentence for people, for any other form, for a currency whose
+        decimals are not known here and for more decimals than the currency has.
+        """
+        written = _WRITTEN.fullmatch(text.strip())
+        if written is None:
+            raise ValueError(f"{text!r} is not an amount: write it like '12.50 EUR'")
+        currency = written["currency"]
+        if currency not in _DECIMALS:
+            raise ValueError(f"the decimals of {currency} are not known: give minor units instead")
+        minor = _exact(written["major"]).scaleb(_DECIMALS[currency])
+        if minor != minor.to_integral_value():
+            raise ValueError(f"{currency} has {_DECIMALS[currency]} decimals, not more: {text!r}")
+        return cls(currency=currency, minor=int(minor))
+
+    def __str__(self) -> str:
+        """The amount for people: "12.50 EUR"; minor units where the decimals are unknown."""
+        decimals = _DECIMALS.get(self.currency)
+        if decimals is None:
+            return f"{self.minor} minor units of {self.currency}"
+        return f"{Decimal(self.minor).scaleb(-decimals):.{decimals}f} {self.currency}"
+
+
+def _exact(digits: str) -> Decimal:
+    if len(digits) > len("9999999999999999.99"):
+        raise ValueError("an amount has at most 16 digits at Antom")
+    try:
+        return Decimal(digits)
+    except InvalidOperation as error:  # pragma: no cover
+        raise ValueError(f"{digits!r} is not a number") from error

@@ -1,0 +1,118 @@
+"""Every number of the refund's life, with its unit. Sources stand in docs/antom.md#timing."""
+
+from datetime import timedelta
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Stretch(BaseModel):
+    """A steady rhythm: one moment each `every`, until `until` has passed since the beginning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    every: timedelta
+    until: timedelta = timedelta.max
+
+
+class Schedule(BaseModel):
+    """Moments counted from a beginning: first after each of `first`, then by `stretches`.
+
+    A schedule is asked by elapsed time and not by attempt, so that an operator's reset or a
+    burst of network errors moves nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first: tuple[timedelta, ...]
+    stretches: tuple[Stretch, ...]
+
+    def wait(self, elapsed: timedelta) -> timedelta:
+        """How long from `elapsed` to the next moment; always more than zero."""
+        moment = timedelta()
+        for step in self.first:
+            moment += step
+            if moment > elapsed:
+                return moment - elapsed
+        return self._steady(moment, elapsed)
+
+    def _steady(self, base: timedelta, elapsed: timedelta) -> timedelta:
+        for stretch in self.stretches:
+            moment = base + ((elapsed - base) // stretch.every + 1) * stretch.every
+            if moment <= stretch.until:
+                return moment - elapsed
+            base = max(base, stretch.until)
+            if base > elapsed:
+                return base - elapsed
+        return self.stretches[-1].every
+
+
+def _minutes(*waits: float) -> tuple[timedelta, ...]:
+    return tuple(timedelta(minutes=wait) for wait in waits)
+
+
+def _seconds(*waits: float) -> tuple[timedelta, ...]:
+    return tuple(timedelta(seconds=wait) for wait in waits)
+
+
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+
+# Antom's refund FAQ names 2 min, 10 min, 10 min, 1 h and nothing beyond.
+DOUBT: Final = Schedule(first=_minutes(2, 10, 10, 60), stretches=(Stretch(every=_HOUR),))
+# A person has to mend something first; every refund of the merchant is waiting alike.
+BLOCKED: Final = Schedule(
+    first=_minutes(1, 4, 10), stretches=(Stretch(every=timedelta(minutes=15)),)
+)
+# Nothing was sent, so nothing is in doubt: soon, but not in a hot loop.
+UNSENT: Final = Schedule(
+    first=_seconds(1, 2, 4, 8, 15, 30), stretches=(Stretch(every=timedelta(minutes=1)),)
+)
+# Antom names no polling interval.
+WATCH: Final = Schedule(
+    first=_seconds(5, 15, 30, 60, 120, 300),
+    stretches=(
+        Stretch(every=timedelta(minutes=15), until=_HOUR),
+        Stretch(every=_HOUR, until=_DAY),
+        Stretch(every=timedelta(hours=6)),
+    ),
+)
+
+# One attempt of one call at Antom, as the engine sees it: longer than all timeouts of the
+# HTTP client together, or the engine would give up a call that is still alive.
+CALL_TIMEOUT: Final = timedelta(seconds=30)
+# Between attempts that broke for reasons nobody planned for.
+RETRY_FIRST: Final = timedelta(seconds=1)
+RETRY_MAX: Final = timedelta(minutes=1)
+# How many pieces of evidence a dossier keeps: the first and the last ones tell the story.
+DOSSIER_ENTRIES_MAX: Final = 100
+
+
+class Policy(BaseModel):
+    """When to call Antom again, and when a person should know.
+
+    `pace` divides every wait: 1 in production, more to rehearse weeks in minutes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    doubt: Schedule = DOUBT
+    blocked: Schedule = BLOCKED
+    unsent: Schedule = UNSENT
+    watch: Schedule = WATCH
+    overdue_after: timedelta = timedelta(days=10)
+    pace: Annotated[float, Field(gt=0)] = 1.0
+
+    @classmethod
+    def at_pace(cls, pace: float, *, overdue_after: timedelta | None = None) -> Self:
+        chosen = {} if overdue_after is None else {"overdue_after": overdue_after}
+        return cls.model_validate({"pace": pace, **chosen})
+
+    def wait(self, schedule: Schedule, elapsed: timedelta) -> timedelta:
+        """How long to wait from `elapsed`, both in real time."""
+        return schedule.wait(elapsed * self.pace) / self.pace
+
+    @property
+    def patience(self) -> timedelta:
+        """Real time after which a refund without an end counts as overdue."""
+        return self.overdue_after / self.pace

@@ -1,0 +1,1 @@
+"""A faithful Antom for rehearsals: its HTTP, its signatures, its ledger and its bad days."""
