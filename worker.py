@@ -1,1 +1,200 @@
-def main() -> None: ...
+"""The worker process: connect, build, run, stop. The one place that knows every part."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Final, NoReturn
+
+from fastapi import FastAPI, Response
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+
+from activities.antom import AntomActivities
+from antom_refunds import attributes, contract
+from antom_refunds.antom.client import AntomClient
+from antom_refunds.connection import TemporalUnavailableError, connect, reaching_temporal
+from antom_refunds.merchants import clients_of
+from antom_refunds.process import FAILED, OK, USAGE, complain, leave
+from antom_refunds.serving import serving
+from antom_refunds.settings import Settings, SettingsError
+from antom_refunds.telemetry import runtime_of, set_up_logging
+from workflows import WORKFLOWS
+
+log = logging.getLogger("worker")
+
+_RETRY_FIRST: Final = timedelta(seconds=1)
+_RETRY_MAX: Final = timedelta(seconds=30)
+# Beyond the time that running calls get, the process must go: something hangs.
+_STOP_GRACE: Final = timedelta(seconds=10)
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve both task queues until `stop` is set; calls in the air are ended first.
+
+    Raises SettingsError for what a person must mend; a Temporal that is away is waited for.
+    """
+    async with AsyncExitStack() as stack:
+        clients = clients_of(settings)
+        for client in clients.values():
+            stack.push_async_callback(client.aclose)
+        _require_merchants(clients)
+        temporal = await _connected(settings, stop)
+        if temporal is None:
+            return
+        if settings.health_listen is not None:
+            health = _health_app(temporal)
+            await stack.enter_async_context(serving(health, settings.health_listen))
+        await _serve(workers_of(temporal, clients, settings), stop)
+
+
+def workers_of(
+    temporal: Client, clients: Mapping[str, AntomClient], settings: Settings
+) -> tuple[Worker, Worker]:
+    """One worker for refunds, one for the calls at Antom with their common rate limit."""
+    grace = timedelta(seconds=settings.shutdown_seconds)
+    calls = AntomActivities(clients, settings.policy)
+    refunds_worker = Worker(
+        temporal,
+        task_queue=contract.REFUNDS_QUEUE,
+        workflows=WORKFLOWS,
+        max_cached_workflows=settings.cached_workflows_max,
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=5),
+        graceful_shutdown_timeout=grace,
+    )
+    calls_worker = Worker(
+        temporal,
+        task_queue=contract.ANTOM_QUEUE,
+        activities=[calls.request_refund, calls.await_result, calls.inquire],
+        max_concurrent_activities=settings.concurrent_calls_max,
+        max_task_queue_activities_per_second=settings.antom_calls_per_second,
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(initial=5),
+        graceful_shutdown_timeout=grace,
+    )
+    return refunds_worker, calls_worker
+
+
+async def _serve(workers: tuple[Worker, Worker], stop: asyncio.Event) -> None:
+    async with AsyncExitStack() as stack:
+        stopping = asyncio.create_task(stop.wait())
+        running = [asyncio.create_task(worker.run()) for worker in workers]
+        for worker in workers:
+            stack.push_async_callback(worker.shutdown)
+        log.info("worker.running", extra={"queues": [worker.task_queue for worker in workers]})
+        await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
+        log.info("worker.stopping")
+    stopping.cancel()
+    await asyncio.gather(*running)
+    log.info("worker.stopped")
+
+
+async def _connected(settings: Settings, stop: asyncio.Event) -> Client | None:
+    """A client of a Temporal that is ready for refunds; None if told to stop before."""
+    runtime = runtime_of(settings)
+    wait = _RETRY_FIRST
+    while not stop.is_set():
+        try:
+            temporal = await connect(runtime=runtime)
+            await require_attributes(temporal)
+        except TemporalUnavailableError as error:
+            log.warning("temporal.away", extra={"reason": str(error), "retry_in": str(wait)})
+            await _sleep(wait, stop)
+            wait = min(wait * 2, _RETRY_MAX)
+        else:
+            return temporal
+    return None
+
+
+async def _sleep(wait: timedelta, stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(wait.total_seconds()):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+async def require_attributes(temporal: Client) -> None:
+    """Raises SettingsError naming the search attributes that the namespace lacks."""
+    with reaching_temporal():
+        try:
+            known = await temporal.operator_service.list_search_attributes(
+                ListSearchAttributesRequest(namespace=temporal.namespace)
+            )
+        except RPCError as error:
+            # A namespace may forbid the question; a missing attribute then shows at the start.
+            log.info("attributes.unchecked", extra={"reason": error.message})
+            return
+    if missing := [key.name for key in attributes.KEYS if key.name not in known.custom_attributes]:
+        raise SettingsError(
+            f"namespace {temporal.namespace!r} lacks the search attributes "
+            f"{', '.join(missing)}: run 'antom-refunds register-attributes'"
+        )
+
+
+def _require_merchants(clients: Mapping[str, AntomClient]) -> None:
+    if not clients:
+        raise SettingsError(
+            "no merchant is configured: set ANTOM_REFUNDS_MERCHANTS__DEFAULT__CLIENT_ID and its "
+            "key files, see .env.example"
+        )
+
+
+def _health_app(temporal: Client) -> FastAPI:
+    """`/live` while this process turns; `/ready` while it also reaches Temporal."""
+    app = FastAPI(title="antom-refunds worker", openapi_url=None)
+
+    @app.get("/live")
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/ready")
+    async def ready(response: Response) -> dict[str, str]:
+        try:
+            await temporal.service_client.check_health(timeout=timedelta(seconds=3))
+        except RPCError as error:
+            response.status_code = 503
+            return {"status": "Temporal is away", "reason": error.message}
+        return {"status": "ok"}
+
+    return app
+
+
+async def _until_told(settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    working = asyncio.create_task(run(settings, stop))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    limit = timedelta(seconds=settings.shutdown_seconds) + _STOP_GRACE
+    try:
+        async with asyncio.timeout(limit.total_seconds()):
+            await working
+    except TimeoutError:
+        log.error("worker.stop_overdue", extra={"seconds": limit.total_seconds()})  # noqa: TRY400
+        return FAILED
+    return OK
+
+
+def main() -> NoReturn:
+    """The process: exits 0 after a stop it was told, 2 for a setting to be mended."""
+    try:
+        settings = Settings.read()
+        set_up_logging(settings)
+        code = asyncio.run(_until_told(settings))
+    except SettingsError as error:
+        complain(error)
+        code = USAGE
+    except Exception:
+        log.exception("worker.broken")
+        code = FAILED
+    leave(code)
+
+
+if __name__ == "__main__":
+    main()

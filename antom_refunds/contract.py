@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.fold import contradicts
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import MerchantKey, RefundOrder, RefundRequestId
 from antom_refunds.domain.refund import Refund, State, Step
@@ -26,6 +27,10 @@ QUERY_DOSSIER: Final = "dossier"
 ACTIVITY_REQUEST_REFUND: Final = "request_refund"
 ACTIVITY_AWAIT_RESULT: Final = "await_result"
 ACTIVITY_INQUIRE: Final = "inquire"
+
+# Types of the errors by which an activity asks to be tried again later.
+NOT_SENT: Final = "NotSent"
+NO_NEWS: Final = "NoNews"
 
 REFUNDS_QUEUE: Final = "refunds"
 ANTOM_QUEUE: Final = "antom-calls"
@@ -147,6 +152,23 @@ def outcome_of(refund: Refund) -> RefundOutcome:
         needs_human=refund.human_reason,
         is_contradicted=bool(refund.contradictions),
     )
+
+
+def contradicts_outcome(outcome: RefundOutcome, evidence: Evidence) -> bool:
+    """Whether the evidence cannot be true of a refund that ended so."""
+    order = RefundOrder(
+        refund_request_id=outcome.refund_request_id,
+        payment_id=outcome.payment_id,
+        amount=outcome.amount,
+        merchant=outcome.merchant,
+    )
+    end = Evidence(
+        source=Source.ANSWER,
+        word=Word(outcome.state),
+        code=outcome.result_code,
+        refund_id=outcome.refund_id,
+    )
+    return contradicts(Refund(order=order, state=outcome.state, basis=end), evidence)
 
 
 def resolved(resolution: Resolution) -> Evidence:

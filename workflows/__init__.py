@@ -1,0 +1,7 @@
+"""What the worker runs: one workflow type, `Refund`."""
+
+from typing import Final
+
+from workflows.refund import RefundWorkflow
+
+WORKFLOWS: Final = (RefundWorkflow,)

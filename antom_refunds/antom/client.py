@@ -4,7 +4,6 @@ No retries here: the engine repeats calls, so that every repetition can be seen.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,8 +37,6 @@ from antom_refunds.antom.wire import (
 )
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import CALL_TIMEOUT
-
-log = logging.getLogger(__name__)
 
 REFUND_PATH: Final = "/ams/api/v1/payments/refund"
 INQUIRE_REFUND_PATH: Final = "/ams/api/v1/payments/inquiryRefund"

@@ -60,13 +60,14 @@ def inquired(answer: RefundInquiryAnswer, *, closing: Evidence | None) -> Eviden
         return _closed(answer, closing)
     code = answer.result.result_code
     is_failure = word is Word.FAILED
+    advice = _advice(code)
     return Evidence(
         source=Source.INQUIRY,
         word=word,
         code="FAIL" if is_failure and code == "SUCCESS" else code,
         message=why or _quoted("the inquiry", answer.result),
-        advice=_FAILED_WITHOUT_REASON if is_failure else _advice(code),
-        needs_human=word is Word.CLOSED,
+        advice=advice or _FAILED_WITHOUT_REASON if is_failure else advice,
+        needs_human=word is Word.CLOSED or (is_failure and _wants_human(code)),
         refund_request_id=answer.refund_request_id,
         refund_id=answer.refund_id,
         amount=_money(answer.refund_amount),
@@ -78,7 +79,7 @@ def _inquired_word(answer: RefundInquiryAnswer) -> tuple[Word, str]:
     """The word, and a sentence where the quoted result would not explain it."""
     result = answer.result
     if result.result_status != "S":
-        return _refused_inquiry(result), ""
+        return _refused_inquiry(answer)
     match answer.refund_status:
         case "SUCCESS":
             return Word.SUCCEEDED, ""
@@ -95,15 +96,19 @@ def _inquired_word(answer: RefundInquiryAnswer) -> tuple[Word, str]:
             return Word.SUSPECT, f"the inquiry says {status[:16]!r}, which is no known status"
 
 
-def _refused_inquiry(result: Result) -> Word:
+def _refused_inquiry(answer: RefundInquiryAnswer) -> tuple[Word, str]:
     """An inquiry that failed says nothing of the refund, with two exceptions."""
+    result, status = answer.result, answer.refund_status
     match kind_of(result.result_code):
+        case Kind.CLOSED | Kind.ABSENT if status in {"SUCCESS", "PROCESSING"}:
+            said = f"{result.result_code}, but refundStatus {status}"
+            return Word.SUSPECT, f"the inquiry disagrees with itself: {said}"
         case Kind.CLOSED:
-            return Word.CLOSED
+            return Word.CLOSED, ""
         case Kind.ABSENT if result.result_status == "F":
-            return Word.ABSENT
+            return Word.ABSENT, ""
         case _:
-            return Word.SILENT
+            return Word.SILENT, ""
 
 
 def _closed(answer: RefundInquiryAnswer, closing: Evidence) -> Evidence:
@@ -115,6 +120,9 @@ def _closed(answer: RefundInquiryAnswer, closing: Evidence) -> Evidence:
         message=f"{closing.message}; the inquiry confirms it with {said[:64]}",
         advice=closing.advice,
         needs_human=True,
+        refund_request_id=answer.refund_request_id,
+        refund_id=answer.refund_id,
+        amount=_money(answer.refund_amount),
     )
 
 
@@ -125,16 +133,15 @@ def uninquired(error: AntomError) -> Evidence:
 
 def noticed(notice: RefundNotice) -> Evidence:
     """What a verified notification says."""
-    word = _noticed_word(notice)
-    code = notice.result.result_code
-    is_unknown_failure = word is Word.FAILED and kind_of(code) is None
+    judged = verdict(notice.result.result_status, notice.result.result_code)
+    word = _noticed_word(judged.word, notice.refund_status)
     return Evidence(
         source=Source.NOTICE,
         word=word,
-        code=code,
+        code=notice.result.result_code,
         message=_noticed_message(notice, word),
-        advice=_advice(code),
-        needs_human=is_unknown_failure or (word is Word.FAILED and MEANINGS[code].needs_human),
+        advice=judged.advice,
+        needs_human=word is Word.FAILED and judged.needs_human,
         refund_request_id=notice.refund_request_id,
         refund_id=notice.refund_id,
         amount=_money(notice.refund_amount),
@@ -142,29 +149,35 @@ def noticed(notice: RefundNotice) -> Evidence:
     )
 
 
-def _noticed_word(notice: RefundNotice) -> Word:
-    if kind_of(notice.result.result_code) is Kind.CLOSED:
-        return Word.CLOSING
-    match notice.result.result_status, notice.refund_status:
-        case "S", "SUCCESS":
+def _noticed_word(result: Word, refund_status: str) -> Word:
+    """An end only where the result's status, its code and the refund's status all agree."""
+    match result, refund_status:
+        case Word.CLOSING, _:
+            return Word.CLOSING
+        case Word.SUCCEEDED, "SUCCESS":
             return Word.SUCCEEDED
-        case "F", "FAIL":
+        case Word.FAILED, "FAIL":
             return Word.FAILED
         case _:
             return Word.SUSPECT
 
 
 def _noticed_message(notice: RefundNotice, word: Word) -> str:
-    status = notice.refund_status[:16]
+    status, code = notice.refund_status[:16], notice.result.result_code[:64]
     if word is Word.SUSPECT:
-        result = notice.result.result_status
-        return f"the notification disagrees with itself: result {result}, refundStatus {status}"
-    return f"notified: {status} ({notice.result.result_code[:64]})"
+        said = f"result {notice.result.result_status} {code}, refundStatus {status}"
+        return f"the notification disagrees with itself: {said}"
+    return f"notified: {status} ({code})"
 
 
 def _advice(code: str) -> str:
     meaning = MEANINGS.get(code)
     return meaning.advice if meaning else ""
+
+
+def _wants_human(code: str) -> bool:
+    meaning = MEANINGS.get(code)
+    return meaning is not None and meaning.needs_human
 
 
 def _quoted(what: str, result: Result) -> str:

@@ -8,6 +8,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    StringConstraints,
     TypeAdapter,
     ValidationError,
 )
@@ -177,10 +178,10 @@ class RefundNotice(Heard):
     It bears no payment id; `refund_request_id` says which refund it is about.
     """
 
-    notify_type: str = "REFUND_RESULT"
+    notify_type: Literal["REFUND_RESULT"] = "REFUND_RESULT"
     result: Result
     refund_status: Annotated[str, BeforeValidator(_spelt_out)]
-    refund_request_id: str
+    refund_request_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     refund_id: str | None = None
     refund_amount: Amount
     refund_time: Time = None

@@ -30,7 +30,7 @@ def _learn(refund: Refund, evidence: Evidence) -> Refund:
         case Word.SUCCEEDED | Word.FAILED | Word.CLOSED:
             return _with(refund, state=_ENDS[evidence.word], basis=evidence)
         case Word.PROCESSING:
-            return _reach(refund, State.PROCESSING, evidence)
+            return _accepted(refund, evidence)
         case Word.DOUBT:
             return _reach(refund, State.IN_DOUBT, evidence)
         case Word.BLOCKED:
@@ -55,6 +55,12 @@ def _reach(refund: Refund, state: State, evidence: Evidence) -> Refund:
     if _GROWTH.index(state) <= _GROWTH.index(refund.state):
         return refund
     return _with(refund, state=state, basis=evidence)
+
+
+def _accepted(refund: Refund, evidence: Evidence) -> Refund:
+    """The gate let us in, so an earlier refusal there is mended."""
+    reached = _reach(refund, State.PROCESSING, evidence)
+    return reached if reached is refund else _with(reached, gate=None)
 
 
 def _blocked(refund: Refund, evidence: Evidence) -> Refund:

@@ -1,7 +1,7 @@
 """Money as Antom counts it: whole minor units and an ISO 4217 code (docs/antom.md#amounts)."""
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -17,7 +17,10 @@ _TWO_DECIMALS: Final = (
 _NO_DECIMALS: Final = "CLP JPY KRW VND ISK PYG UGX XAF XOF"
 _DECIMALS: Final = dict.fromkeys(_TWO_DECIMALS.split(), 2) | dict.fromkeys(_NO_DECIMALS.split(), 0)
 
-_WRITTEN: Final = re.compile(r"(?P<major>\d+(?:\.\d+)?)\s*(?P<currency>[A-Z]{3})")
+_WRITTEN: Final = re.compile(
+    r"(?P<whole>[0-9]+)(?:\.(?P<fraction>[0-9]+))?\s*(?P<currency>[A-Z]{3})"
+)
+_DIGITS_MAX: Final = 16
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
@@ -32,14 +35,15 @@ class Money(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     currency: Currency
-    minor: Annotated[int, Field(strict=True, ge=0, lt=10**16)]
+    minor: Annotated[int, Field(strict=True, ge=0, lt=10**_DIGITS_MAX)]
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Money from major units: "12.50 EUR", "100JPY".
 
         Raises ValueError, with a sentence for people, for any other form, for a currency whose
-        decimals are not known here and for more decimals than the currency has.
+        decimals are not known here, for more decimals than the currency has and for too many
+        digits. Decimals count as written: "12.500 EUR" may be somebody's twelve thousand.
         """
         written = _WRITTEN.fullmatch(text.strip())
         if written is None:
@@ -47,10 +51,13 @@ class Money(BaseModel):
         currency = written["currency"]
         if currency not in _DECIMALS:
             raise ValueError(f"the decimals of {currency} are not known: give minor units instead")
-        minor = _exact(written["major"]).scaleb(_DECIMALS[currency])
-        if minor != minor.to_integral_value():
-            raise ValueError(f"{currency} has {_DECIMALS[currency]} decimals, not more: {text!r}")
-        return cls(currency=currency, minor=int(minor))
+        decimals, fraction = _DECIMALS[currency], written["fraction"] or ""
+        if len(fraction) > decimals:
+            raise ValueError(f"{currency} has {decimals} decimals, not more: {text!r}")
+        digits = (written["whole"] + fraction.ljust(decimals, "0")).lstrip("0")
+        if len(digits) > _DIGITS_MAX:
+            raise ValueError(f"an amount has at most {_DIGITS_MAX} digits at Antom")
+        return cls(currency=currency, minor=int(digits or "0"))
 
     def __str__(self) -> str:
         """The amount for people: "12.50 EUR"; minor units where the decimals are unknown."""
@@ -58,12 +65,3 @@ class Money(BaseModel):
         if decimals is None:
             return f"{self.minor} minor units of {self.currency}"
         return f"{Decimal(self.minor).scaleb(-decimals):.{decimals}f} {self.currency}"
-
-
-def _exact(digits: str) -> Decimal:
-    if len(digits) > len("9999999999999999.99"):
-        raise ValueError("an amount has at most 16 digits at Antom")
-    try:
-        return Decimal(digits)
-    except InvalidOperation as error:  # pragma: no cover
-        raise ValueError(f"{digits!r} is not a number") from error

@@ -1,6 +1,6 @@
 """What a business service asks for: one refund, under one id that it chose itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Self
 
 from pydantic import (
@@ -65,9 +65,13 @@ class RefundOrder(BaseModel):
 def complaint(error: ValidationError) -> str:
     """All that is wrong, on one line: "amount.minor: must be more than 0; colour: ..."."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in flaw['loc']) or 'order'}: {_rule(flaw)}"
-        for flaw in error.errors(include_url=False)
+        f"{_field(flaw['loc'])}: {_rule(flaw)}" for flaw in error.errors(include_url=False)
     )
+
+
+def _field(location: Sequence[int | str]) -> str:
+    """The field's name on one line, also where the caller invented it."""
+    return " ".join(".".join(map(str, location)).split()) or "order"
 
 
 def _rule(flaw: Mapping[str, Any]) -> str:

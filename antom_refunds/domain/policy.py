@@ -11,7 +11,7 @@ class Stretch(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    every: timedelta
+    every: Annotated[timedelta, Field(gt=timedelta())]
     until: timedelta = timedelta.max
 
 
@@ -25,7 +25,7 @@ class Schedule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     first: tuple[timedelta, ...]
-    stretches: tuple[Stretch, ...]
+    stretches: Annotated[tuple[Stretch, ...], Field(min_length=1)]
 
     def wait(self, elapsed: timedelta) -> timedelta:
         """How long from `elapsed` to the next moment; always more than zero."""
@@ -109,8 +109,8 @@ class Policy(BaseModel):
         return cls.model_validate({"pace": pace, **chosen})
 
     def wait(self, schedule: Schedule, elapsed: timedelta) -> timedelta:
-        """How long to wait from `elapsed`, both in real time."""
-        return schedule.wait(elapsed * self.pace) / self.pace
+        """How long to wait from `elapsed`, both in real time; always more than zero."""
+        return max(schedule.wait(elapsed * self.pace) / self.pace, timedelta.resolution)
 
     @property
     def patience(self) -> timedelta:

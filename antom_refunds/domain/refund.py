@@ -57,14 +57,19 @@ class Refund(BaseModel):
         return self.state in END_STATES
 
     @property
+    def is_called_off(self) -> bool:
+        """Whether a person gave it up before anything was sent; it is then not asked for."""
+        is_operators = self.closing is not None and self.closing.source is Source.OPERATOR
+        return is_operators and self.state is State.REQUESTED
+
+    @property
     def may_close(self) -> bool:
         """Whether an inquiry that finds neither success nor processing proves the id dead.
 
         So it does once Antom said ORDER_IS_CLOSED, and after a call-off while nothing was sent.
         """
-        if self.closing is None:
-            return False
-        return self.closing.source is not Source.OPERATOR or self.state is State.REQUESTED
+        is_antoms = self.closing is not None and self.closing.source is not Source.OPERATOR
+        return is_antoms or self.is_called_off
 
     @property
     def next_step(self) -> Step | None:
@@ -84,7 +89,7 @@ class Refund(BaseModel):
             return self._reason_at_the_end()
         if self.suspect is not None:
             return self.suspect.message
-        if self.gate is not None and self.state is not State.PROCESSING:
+        if self.gate is not None:
             return f"{self.gate.code}: {self.gate.advice}"
         return "overdue: Antom has not ended this refund in time" if self.is_overdue else None
 

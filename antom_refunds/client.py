@@ -1,0 +1,349 @@
+"""What a business service needs: start a refund, learn its end, look at it, steer it.
+
+RefundClientError
+├── RefundConflictError        the id is taken by a refund with other fields
+├── RefundNotFoundError        no such refund here
+├── RefundAbandonedError       its workflow was terminated, or broke, before an end
+└── InstructionRefusedError    the refund does not take this instruction now
+
+TemporalUnavailableError (antom_refunds/connection.py) may come from every method; repeating the
+call is always safe, starting a refund included.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict
+from temporalio.api.common.v1 import Payloads
+from temporalio.api.common.v1 import WorkflowExecution as Execution
+from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from antom_refunds import attributes, contract
+from antom_refunds.connection import connect, reaching_temporal
+from antom_refunds.contract import Dossier, Instruction, RefundOutcome, Resolution
+from antom_refunds.domain.evidence import Evidence
+from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
+from antom_refunds.domain.policy import Policy
+from antom_refunds.domain.refund import Refund, State
+from antom_refunds.views import RefundView, query_for, view_of
+
+_RPC_TIMEOUT: Final = timedelta(seconds=10)
+
+
+class RefundClientError(Exception):
+    """What the client refuses or cannot find; the text is for the person who reads it."""
+
+
+class RefundConflictError(RefundClientError):
+    """This refund request id is taken by a refund with other fields; `fields` names them."""
+
+    def __init__(self, refund_request_id: str, fields: tuple[str, ...]) -> None:
+        named = ", ".join(fields)
+        super().__init__(
+            f"{refund_request_id} already stands for a refund with another {named}: "
+            "ask with the same fields, or choose a new id for a new refund"
+        )
+        self.fields = fields
+
+
+class RefundNotFoundError(RefundClientError):
+    """There is no such refund in this namespace, or its retention is over."""
+
+
+class RefundAbandonedError(RefundClientError):
+    """The refund's workflow was stopped before an end: only Antom knows what became of it."""
+
+
+class InstructionRefusedError(RefundClientError):
+    """The refund does not take this instruction in its state; the text says why."""
+
+
+class Started(BaseModel):
+    """A refund that runs now. `is_new` is False if it had been asked for before."""
+
+    model_config = ConfigDict(frozen=True)
+
+    workflow_id: str
+    run_id: str
+    is_new: bool
+
+
+class Delivery(StrEnum):
+    """What became of a notification."""
+
+    DELIVERED = "delivered"  # it is in the refund's history
+    ENDED = "ended"  # the refund has ended, and agrees
+    CONTRADICTS = "contradicts"  # the refund has ended otherwise
+    ABANDONED = "abandoned"  # its workflow was stopped before an end
+    UNKNOWN = "unknown"  # no such refund
+
+
+class RefundClient:
+    """Refunds for business services, operators' tools and the webhook; safe to share."""
+
+    def __init__(self, temporal: Client, *, policy: Policy | None = None) -> None:
+        self._temporal = temporal
+        self._policy = policy or Policy()
+
+    @classmethod
+    async def connect(cls, *, policy: Policy | None = None) -> Self:
+        """A client for the Temporal that the environment names (TEMPORAL_ADDRESS, ...)."""
+        return cls(await connect(), policy=policy)
+
+    async def start(self, order: RefundOrder) -> Started:
+        """Have this refund driven to its end; durable when this returns.
+
+        Asking again with the same fields is the same refund. Raises RefundConflictError if the
+        id stands for a refund with other fields.
+        """
+        with reaching_temporal():
+            try:
+                handle = await self._start(order)
+            except WorkflowAlreadyStartedError:
+                return await self._already_started(order)
+        return Started(
+            workflow_id=handle.id, run_id=str(handle.first_execution_run_id), is_new=True
+        )
+
+    async def _start(self, order: RefundOrder) -> WorkflowHandle[Any, Any]:
+        due_at = datetime.now(UTC) + self._policy.patience
+        return await self._temporal.start_workflow(
+            contract.WORKFLOW,
+            order,
+            id=_workflow_id(order),
+            task_queue=contract.REFUNDS_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            memo={contract.MEMO_FINGERPRINT: contract.fingerprint(order)},
+            search_attributes=attributes.at_start(Refund(order=order), due_at=due_at),
+            static_summary=f"refund {order.amount} of payment {order.payment_id}"[:200],
+            static_details=_details(order),
+            rpc_timeout=_RPC_TIMEOUT,
+        )
+
+    async def _already_started(self, order: RefundOrder) -> Started:
+        described = await self._temporal.get_workflow_handle(_workflow_id(order)).describe(
+            rpc_timeout=_RPC_TIMEOUT
+        )
+        known: dict[str, str] = await described.memo_value(
+            contract.MEMO_FINGERPRINT, {}, type_hint=dict[str, str]
+        )
+        asked = contract.fingerprint(order)
+        if differing := tuple(
+            name for name in RefundOrder.model_fields if known.get(name) != asked.get(name)
+        ):
+            raise RefundConflictError(order.refund_request_id, differing)
+        return Started(workflow_id=described.id, run_id=described.run_id, is_new=False)
+
+    async def outcome(
+        self,
+        refund_request_id: str,
+        *,
+        merchant: str = DEFAULT_MERCHANT,
+        wait: timedelta | None = None,
+    ) -> RefundOutcome | None:
+        """How the refund ended; None if it has no end within `wait` (None: wait for ever).
+
+        Raises RefundNotFoundError or RefundAbandonedError.
+        """
+        with reaching_temporal(), _finding(refund_request_id):
+            try:
+                async with asyncio.timeout(None if wait is None else wait.total_seconds()):
+                    return await self._result(refund_request_id, merchant)
+            except TimeoutError:
+                return None
+
+    async def _result(self, refund_request_id: str, merchant: str) -> RefundOutcome:
+        handle = self._handle(refund_request_id, merchant)
+        try:
+            return await handle.result()
+        except WorkflowFailureError as error:
+            raise RefundAbandonedError(
+                f"{refund_request_id} was stopped in Temporal before Antom's last word "
+                f"({error.cause}): ask Antom what became of it"
+            ) from error
+
+    async def describe(
+        self, refund_request_id: str, *, merchant: str = DEFAULT_MERCHANT
+    ) -> RefundView:
+        """The refund at a glance; needs no worker. Raises RefundNotFoundError."""
+        with reaching_temporal(), _finding(refund_request_id):
+            handle = self._handle(refund_request_id, merchant)
+            return view_of(await handle.describe(rpc_timeout=_RPC_TIMEOUT))
+
+    async def dossier(self, refund_request_id: str, *, merchant: str = DEFAULT_MERCHANT) -> Dossier:
+        """Everything known about the refund; needs a running worker.
+
+        Raises RefundNotFoundError, or TemporalUnavailableError if no worker answers in time.
+        """
+        with reaching_temporal(), _finding(refund_request_id):
+            dossier: Dossier = await self._handle(refund_request_id, merchant).query(
+                contract.QUERY_DOSSIER, result_type=Dossier, rpc_timeout=_RPC_TIMEOUT
+            )
+        return dossier
+
+    async def list(
+        self,
+        *,
+        state: State | None = None,
+        merchant: str | None = None,
+        payment_id: str | None = None,
+        needs_human: bool | None = None,
+        limit: int = 100,
+    ) -> AsyncIterator[RefundView]:
+        """Refunds of this kind, newest first, at most `limit`; seconds behind the present."""
+        query = query_for(
+            state=state, merchant=merchant, payment_id=payment_id, needs_human=needs_human
+        )
+        with reaching_temporal():
+            async for execution in self._temporal.list_workflows(
+                query, limit=limit, rpc_timeout=_RPC_TIMEOUT
+            ):
+                yield view_of(execution)
+
+    async def check_now(
+        self,
+        refund_request_id: str,
+        instruction: Instruction,
+        *,
+        merchant: str = DEFAULT_MERCHANT,
+    ) -> str:
+        """Have Antom asked now; raises InstructionRefusedError or RefundNotFoundError."""
+        return await self._instruct(
+            contract.UPDATE_CHECK_NOW, refund_request_id, instruction, merchant
+        )
+
+    async def resolve(
+        self,
+        refund_request_id: str,
+        resolution: Resolution,
+        *,
+        merchant: str = DEFAULT_MERCHANT,
+    ) -> str:
+        """End the refund by hand, with proof; raises what check_now raises."""
+        return await self._instruct(
+            contract.UPDATE_RESOLVE, refund_request_id, resolution, merchant
+        )
+
+    async def call_off(
+        self,
+        refund_request_id: str,
+        instruction: Instruction,
+        *,
+        merchant: str = DEFAULT_MERCHANT,
+    ) -> str:
+        """Give the refund up while nothing was sent; raises what check_now raises."""
+        return await self._instruct(
+            contract.UPDATE_CALL_OFF, refund_request_id, instruction, merchant
+        )
+
+    async def _instruct(
+        self, update: str, refund_request_id: str, instruction: Instruction, merchant: str
+    ) -> str:
+        with reaching_temporal(), _finding(refund_request_id):
+            try:
+                reply: str = await self._handle(refund_request_id, merchant).execute_update(
+                    update, instruction, result_type=str, rpc_timeout=_RPC_TIMEOUT
+                )
+            except WorkflowUpdateFailedError as error:
+                cause = error.cause
+                said = cause.message if isinstance(cause, ApplicationError) else str(cause)
+                raise InstructionRefusedError(f"{refund_request_id}: {said}") from error
+        return reply
+
+    async def notify(
+        self,
+        refund_request_id: str,
+        evidence: Evidence,
+        *,
+        delivery_id: str,
+        merchant: str = DEFAULT_MERCHANT,
+    ) -> Delivery:
+        """Give a verified notification to its refund; durable when this returns DELIVERED.
+
+        `delivery_id` must be equal for repetitions of one notification: the engine then keeps
+        the first and drops the others.
+        """
+        with reaching_temporal():
+            try:
+                await self._signal(refund_request_id, evidence, delivery_id, merchant)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                return await self._undelivered(refund_request_id, evidence, merchant)
+        return Delivery.DELIVERED
+
+    async def _signal(
+        self, refund_request_id: str, evidence: Evidence, delivery_id: str, merchant: str
+    ) -> None:
+        # handle.signal() makes a new request id each time, which would store repetitions.
+        payloads = await self._temporal.data_converter.encode([evidence])
+        await self._temporal.workflow_service.signal_workflow_execution(
+            SignalWorkflowExecutionRequest(
+                namespace=self._temporal.namespace,
+                workflow_execution=Execution(
+                    workflow_id=contract.workflow_id(refund_request_id, merchant=merchant)
+                ),
+                signal_name=contract.SIGNAL_NOTIFY,
+                input=Payloads(payloads=payloads),
+                identity=self._temporal.identity,
+                request_id=delivery_id,
+            ),
+            retry=True,
+            timeout=_RPC_TIMEOUT,
+        )
+
+    async def _undelivered(
+        self, refund_request_id: str, evidence: Evidence, merchant: str
+    ) -> Delivery:
+        try:
+            outcome = await self.outcome(refund_request_id, merchant=merchant)
+        except RefundNotFoundError:
+            return Delivery.UNKNOWN
+        except RefundAbandonedError:
+            return Delivery.ABANDONED
+        assert outcome is not None  # noqa: S101 - it was waited for without limit
+        is_against = contract.contradicts_outcome(outcome, evidence)
+        return Delivery.CONTRADICTS if is_against else Delivery.ENDED
+
+    def _handle(self, refund_request_id: str, merchant: str) -> WorkflowHandle[Any, RefundOutcome]:
+        return self._temporal.get_workflow_handle(
+            contract.workflow_id(refund_request_id, merchant=merchant),
+            result_type=RefundOutcome,
+        )
+
+
+def _workflow_id(order: RefundOrder) -> str:
+    return contract.workflow_id(order.refund_request_id, merchant=order.merchant)
+
+
+def _details(order: RefundOrder) -> str:
+    return (
+        f"Refund **{order.amount}** of payment `{order.payment_id}`, asked for once as "
+        f"`{order.refund_request_id}` by merchant `{order.merchant}`.\n\n"
+        "Where it stands is under *Current details*; what it waits for, with the next moment, "
+        "under *Pending activities*."
+    )
+
+
+@contextmanager
+def _finding(refund_request_id: str) -> Iterator[None]:
+    try:
+        yield
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        raise RefundNotFoundError(f"there is no refund {refund_request_id} here") from error

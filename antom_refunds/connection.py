@@ -1,0 +1,59 @@
+"""The way to Temporal, the same for every process (docs/operators.md#connecting).
+
+Where to connect is Temporal's own business: `temporalio.envconfig` reads TEMPORAL_ADDRESS,
+TEMPORAL_NAMESPACE, TLS and API key from the environment and from temporal.toml.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.runtime import Runtime
+from temporalio.service import RPCError, RPCStatusCode
+
+_DEFAULT_ADDRESS: Final = "localhost:7233"
+_AWAY: Final = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+    }
+)
+
+
+class TemporalUnavailableError(Exception):
+    """Temporal cannot be reached right now; nothing was done, or it is not known to be done."""
+
+
+async def connect(*, is_lazy: bool = False, runtime: Runtime | None = None) -> Client:
+    """A client of Temporal; a lazy one connects with its first call.
+
+    Raises TemporalUnavailableError, naming the address.
+    """
+    config = ClientConfig.load_client_connect_config()
+    address = config.setdefault("target_host", _DEFAULT_ADDRESS)
+    try:
+        return await Client.connect(
+            **config, data_converter=pydantic_data_converter, lazy=is_lazy, runtime=runtime
+        )
+    except RuntimeError as error:
+        raise TemporalUnavailableError(
+            f"Temporal is not reachable at {address}: start it or set TEMPORAL_ADDRESS"
+        ) from error
+
+
+@contextmanager
+def reaching_temporal() -> Iterator[None]:
+    """Raises TemporalUnavailableError instead of the transport's errors."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status not in _AWAY:
+            raise
+        raise TemporalUnavailableError(f"Temporal does not answer: {error.message}") from error
+    except RuntimeError as error:  # a lazy client that cannot connect
+        raise TemporalUnavailableError("Temporal is not reachable") from error

@@ -1,0 +1,67 @@
+"""From settings to what a process needs of each merchant: accounts, clients, senders."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.keys import KeyFile, KeyRing
+from antom_refunds.antom.signing import KeyFileError, read_private_key, read_public_key
+from antom_refunds.settings import MerchantSettings, Settings, SettingsError, variable
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who may send notifications for a merchant: whoever holds the other half of these keys."""
+
+    merchant: str
+    keys: tuple[KeyFile[RSAPublicKey], ...]
+
+
+def clients_of(settings: Settings) -> Mapping[str, AntomClient]:
+    """A client for each merchant, by its name; raises SettingsError naming file and setting."""
+    return {name: AntomClient(_account(name, each)) for name, each in settings.merchants.items()}
+
+
+def senders_of(settings: Settings) -> Mapping[str, Sender]:
+    """Antom's keys for each client-id; raises SettingsError. Needs no private key."""
+    return {
+        each.client_id: Sender(name, _public_keys(name, each))
+        for name, each in settings.merchants.items()
+    }
+
+
+def _account(name: str, merchant: MerchantSettings) -> Account:
+    _public_keys(name, merchant)
+    return Account(
+        client_id=merchant.client_id,
+        keys=KeyRing(_private_key_file(name, merchant), merchant.antom_public_key_files),
+        gateway=merchant.gateway,
+        key_version=merchant.key_version,
+        is_sandbox=merchant.is_sandbox,
+        connect_timeout=timedelta(seconds=merchant.connect_timeout),
+        answer_timeout=timedelta(seconds=merchant.answer_timeout),
+    )
+
+
+def _private_key_file(name: str, merchant: MerchantSettings) -> Path:
+    setting = variable("merchants", name, "private_key_file")
+    path = merchant.private_key_file
+    if path is None:
+        raise SettingsError(f"{setting} is required here: the file with the merchant's own key")
+    try:
+        read_private_key(path)
+    except KeyFileError as error:
+        raise SettingsError(f"{setting}: {error}") from error
+    return path
+
+
+def _public_keys(name: str, merchant: MerchantSettings) -> tuple[KeyFile[RSAPublicKey], ...]:
+    try:
+        return tuple(KeyFile(path, read_public_key) for path in merchant.antom_public_key_files)
+    except KeyFileError as error:
+        setting = variable("merchants", name, "antom_public_key_files")
+        raise SettingsError(f"{setting}: {error}") from error

@@ -1,0 +1,173 @@
+"""The one reader of our part of the environment; .env.example lists every variable.
+
+Keys come from files only, so that no secret stands in an environment, a log or a history.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from antom_refunds.domain.order import MerchantKey
+from antom_refunds.domain.policy import CALL_TIMEOUT, Policy
+
+PREFIX: Final = "ANTOM_REFUNDS_"
+_NESTED: Final = "__"
+
+
+class SettingsError(ValueError):
+    """A setting is missing or wrong; the text names the variable and what to do."""
+
+
+class LogFormat(StrEnum):
+    """How log lines are rendered; `auto` is console on a terminal and JSON elsewhere."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+def _listed(value: object) -> object:
+    """Paths separated by commas, as an environment variable can hold them."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+class Address(BaseModel):
+    """Where to listen."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def _address(value: object) -> object:
+    """ "127.0.0.1:9100"; the host may not be left out, so that nothing is opened by accident."""
+    if not isinstance(value, str):
+        return value
+    host, separator, port = value.rpartition(":")
+    if not separator or not host or not port.isdigit():
+        raise ValueError("must be written like 127.0.0.1:9100")
+    return {"host": host, "port": int(port)}
+
+
+ListenAddress = Annotated[Address, NoDecode, BeforeValidator(_address)]
+Path_ = Annotated[str, StringConstraints(pattern=r"^/\S*$")]
+
+
+class MerchantSettings(BaseModel):
+    """One account at Antom: ANTOM_REFUNDS_MERCHANTS__<NAME>__<FIELD>.
+
+    `sandbox` follows the client-id unless set. Timeouts are in seconds; together they stay below
+    the time that the engine grants one attempt.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client_id: Annotated[str, Field(min_length=1, max_length=128)]
+    private_key_file: Path | None = None
+    antom_public_key_files: Annotated[list[Path], BeforeValidator(_listed), Field(min_length=1)]
+    key_version: str = "1"
+    gateway: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")] = (
+        "https://open-sea-global.alipay.com"
+    )
+    sandbox: bool | None = None
+    connect_timeout: Annotated[float, Field(gt=0)] = 4
+    answer_timeout: Annotated[float, Field(gt=0)] = 15
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.client_id.startswith("SANDBOX_") if self.sandbox is None else self.sandbox
+
+    @model_validator(mode="after")
+    def _timeouts_fit(self) -> Self:
+        limit = CALL_TIMEOUT - timedelta(seconds=5)
+        if timedelta(seconds=2 * self.connect_timeout + self.answer_timeout) > limit:
+            raise ValueError(
+                "2 x CONNECT_TIMEOUT + ANSWER_TIMEOUT must not exceed "
+                f"{limit.total_seconds():.0f} seconds"
+            )
+        return self
+
+
+class Settings(BaseSettings):
+    """Everything that a process of ours can be told. Where Temporal is, is Temporal's own."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=_NESTED, frozen=True, extra="forbid"
+    )
+
+    merchants: dict[MerchantKey, MerchantSettings] = {}
+    antom_calls_per_second: Annotated[float, Field(gt=0)] = 50
+    concurrent_calls_max: Annotated[int, Field(gt=0)] = 100
+    cached_workflows_max: Annotated[int, Field(ge=0)] = 5000
+    shutdown_seconds: Annotated[float, Field(gt=0)] = 35
+    pace: Annotated[float, Field(gt=0)] = 1
+    overdue_days: Annotated[float, Field(gt=0)] = 10
+    webhook_listen: ListenAddress = Address(host="127.0.0.1", port=8080)
+    webhook_path: Path_ = "/antom/refund-notify"
+    webhook_public_path: Path_ | None = None
+    health_listen: ListenAddress | None = None
+    metrics_listen: ListenAddress | None = None
+    log_format: LogFormat = LogFormat.AUTO
+    log_level: Annotated[str, Field(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    ui_url: Annotated[str, Field(pattern=r"^https?://\S+$")] = "http://localhost:8233"
+
+    @model_validator(mode="after")
+    def _client_ids_differ(self) -> Self:
+        ids = [merchant.client_id for merchant in self.merchants.values()]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two merchants have the same CLIENT_ID: notices would be ambiguous")
+        return self
+
+    @classmethod
+    def read(cls) -> Self:
+        """The settings from the environment; raises SettingsError, one line for all flaws."""
+        _refuse_unknown(os.environ, cls.model_fields)
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError(_complaint(error)) from error
+
+    @property
+    def policy(self) -> Policy:
+        return Policy.at_pace(self.pace, overdue_after=timedelta(days=self.overdue_days))
+
+
+def variable(*names: str) -> str:
+    """The environment variable of a setting: variable("merchants", "default", "client_id")."""
+    return PREFIX + _NESTED.join(names).upper()
+
+
+def _refuse_unknown(environment: Mapping[str, str], known: Mapping[str, Any]) -> None:
+    """A misspelt name would otherwise be a setting that silently does nothing."""
+    ours = (name for name in environment if name.upper().startswith(PREFIX))
+    fields = {name: name.upper().removeprefix(PREFIX).split(_NESTED)[0].lower() for name in ours}
+    if unknown := sorted(name for name, field in fields.items() if field not in known):
+        raise SettingsError(f"{', '.join(unknown)}: no such setting; see .env.example")
+
+
+def _complaint(error: ValidationError) -> str:
+    return "; ".join(
+        f"{variable(*(str(part) for part in flaw['loc'] if isinstance(part, str)))}: "
+        f"{flaw['msg'].removeprefix('Value error, ')}"
+        if flaw["loc"]
+        else flaw["msg"].removeprefix("Value error, ")
+        for flaw in error.errors(include_url=False)
+    )

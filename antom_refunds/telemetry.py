@@ -1,0 +1,51 @@
+"""Logs and metrics: stdlib log calls, rendered by structlog; metrics by Temporal's runtime."""
+
+import logging
+import sys
+from typing import Final
+
+import structlog
+from temporalio.runtime import (
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
+
+from antom_refunds.settings import LogFormat, Settings
+
+# These would log a line for each HTTP exchange, with the address of every call.
+_TOO_CHATTY: Final = ("httpx", "httpcore", "uvicorn.access")
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Render every log record of this process to standard error, one line each."""
+    is_json = settings.log_format is LogFormat.JSON or (
+        settings.log_format is LogFormat.AUTO and not sys.stderr.isatty()
+    )
+    renderer = structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    for name in _TOO_CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def runtime_of(settings: Settings) -> Runtime:
+    """The process's one Temporal runtime, with its metrics page if one was asked for."""
+    listen = settings.metrics_listen
+    metrics = PrometheusConfig(bind_address=str(listen)) if listen else None
+    quiet = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
+    return Runtime(telemetry=TelemetryConfig(logging=quiet, metrics=metrics))

@@ -1,0 +1,81 @@
+"""The texts operators read in the Temporal UI. Markdown where the UI renders it."""
+
+from datetime import datetime
+from typing import Final, assert_never
+
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import Refund, State, Step
+
+_STANDS: Final = {
+    State.REQUESTED: "Antom is being asked",
+    State.BLOCKED: "Antom refuses at its gate; nothing was executed",
+    State.IN_DOUBT: "asked, but without a usable answer; the money may have moved",
+    State.PROCESSING: "Antom accepted; its result is pending",
+    State.SUCCEEDED: "Antom says the refund is done",
+    State.FAILED: "this id failed; a new attempt needs a new id",
+    State.CLOSED: "this id is dead; a new attempt needs a new id",
+}
+_WAITS: Final = {
+    Step.ASK: "the refund call, with the same id and the same bytes each time",
+    Step.WATCH: "a notification, or the next inquiry",
+    Step.INQUIRE: "the answer to an inquiry",
+}
+_MAY: Final = {
+    State.REQUESTED: "`call_off`, as long as nothing was sent",
+    State.BLOCKED: "mend the configuration: it goes on by itself; `resolve` with proof",
+    State.IN_DOUBT: "`check_now`; `resolve` with proof from Antom",
+    State.PROCESSING: "`check_now`; `resolve` with proof from Antom",
+}
+
+
+def summary(step: Step, refund: Refund) -> str:
+    """The timeline's label for a call; the UI shows attempts beside it."""
+    match step:
+        case Step.ASK:
+            again = "" if refund.state is State.REQUESTED else " again, same id"
+            return f"ask Antom to refund {refund.order.amount}{again}"
+        case Step.WATCH:
+            return (
+                "overdue: inquire until it ends" if refund.is_overdue else "inquire until it ends"
+            )
+        case Step.INQUIRE:
+            return "confirm the closure" if refund.may_close else "inquire now"
+        case _:
+            assert_never(step)
+
+
+def details(refund: Refund, *, due_at: datetime | None) -> str:
+    """Where the refund stands, as the UI's current details."""
+    human = refund.human_reason
+    lines = [
+        f"### {refund.state}: {_STANDS[refund.state]}",
+        *([f"> **A person must look.** {_plain(human)}", ""] if human else []),
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {_plain(value)} |" for name, value in _facts(refund, due_at) if value),
+    ]
+    return "\n".join(lines)
+
+
+def _facts(refund: Refund, due_at: datetime | None) -> list[tuple[str, str]]:
+    order: RefundOrder = refund.order
+    basis = refund.basis
+    step = refund.next_step
+    return [
+        ("amount", str(order.amount)),
+        ("payment", order.payment_id),
+        ("merchant", order.merchant),
+        ("last word", f"{basis.source} `{basis.code}`: {basis.message}" if basis else ""),
+        ("advice", basis.advice if basis else ""),
+        ("Antom's refund id", (basis.refund_id or "") if basis else ""),
+        ("waits for", _WAITS[step] if step else ""),
+        ("overdue from", f"{due_at:%Y-%m-%d %H:%M} UTC" if step and due_at else ""),
+        ("you may", _MAY.get(refund.state, "")),
+        ("contradicted by", "; ".join(each.message for each in refund.contradictions)),
+    ]
+
+
+def _plain(text: str) -> str:
+    """Text from outside must not break the table or smuggle markup in."""
+    escaped = text.replace("|", "\\|").replace("<", "&lt;").replace("[", "\\[")
+    return " ".join(escaped.split())
