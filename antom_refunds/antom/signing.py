@@ -126,8 +126,9 @@ def read_private_key(path: Path) -> RSAPrivateKey:
 
     Raises KeyFileError naming the file.
     """
+    der = _der(path)
     try:
-        key = serialization.load_der_private_key(_der(path), password=None)
+        key = serialization.load_der_private_key(der, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise KeyFileError(f"{path} holds no unencrypted private key") from error
     if not isinstance(key, RSAPrivateKey):
@@ -140,8 +141,9 @@ def read_public_key(path: Path) -> RSAPublicKey:
 
     Raises KeyFileError naming the file.
     """
+    der = _der(path)
     try:
-        key = serialization.load_der_public_key(_der(path))
+        key = serialization.load_der_public_key(der)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyFileError(f"{path} holds no public key") from error
     if not isinstance(key, RSAPublicKey):

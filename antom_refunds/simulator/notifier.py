@@ -1,0 +1,97 @@
+"""notifyRefund: sent until it is acknowledged, eight times at most (docs/antom.md#notifyrefund)."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from antom_refunds.simulator.faults import FaultKind, Operation
+from antom_refunds.simulator.journal import Journal
+from antom_refunds.simulator.notices import Letter, letters
+from antom_refunds.simulator.plans import Faults
+from antom_refunds.simulator.post import Post, Reception
+from antom_refunds.simulator.records import Refund, Sending
+
+log = logging.getLogger(__name__)
+
+# The wait before each try, counted from the try before it.
+SCHEDULE: Final = (
+    timedelta(),
+    timedelta(minutes=2),
+    timedelta(minutes=10),
+    timedelta(minutes=10),
+    timedelta(hours=1),
+    timedelta(hours=2),
+    timedelta(hours=6),
+    timedelta(hours=15),
+)
+
+
+class Notifier:
+    """Sends what the faults make of each notification and writes down every answer."""
+
+    def __init__(
+        self,
+        post: Post,
+        journal: Journal,
+        faults: Faults,
+        *,
+        pace: float,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._post = post
+        self._journal = journal
+        self._faults = faults
+        self._pace = pace
+        self._now = now
+        self._sleep = sleep
+
+    async def notify(self, refund: Refund, url: str, *, first: int = 1) -> None:
+        """Try until the merchant acknowledges, from this number of Antom's eight on."""
+        for number, wait in enumerate(SCHEDULE[first - 1 :], start=first):
+            await self._sleep(wait.total_seconds() / self._pace)
+            if await self.attempt(refund, url, number=number):
+                return
+        log.info("notification.given_up", extra={"refund_request_id": refund.refund_request_id})
+
+    async def attempt(self, refund: Refund, url: str, *, number: int) -> bool:
+        """One try; whether Antom itself received the acknowledgement."""
+        fault = self._faults.next(refund.refund_request_id, Operation.NOTIFY)
+        if fault.delay:
+            await self._sleep(fault.delay.total_seconds())
+        name = None if fault.kind is FaultKind.NONE else fault.kind.value
+        sending = _sending(refund, url, number=number, fault=name, at=self._now())
+        answers = [await self._send(letter, sending) for letter in letters(refund, fault)]
+        if not answers:
+            self._journal.sent(sending)
+        return any(answers)
+
+    async def _send(self, letter: Letter, sending: Sending) -> bool:
+        reception = await self._post.deliver(
+            sending.url, letter.body, client_id=sending.client_id, seal=letter.seal
+        )
+        self._journal.sent(received(sending.model_copy(update={"at": self._now()}), reception))
+        return letter.is_antoms and reception.is_acknowledgement
+
+
+def received(sending: Sending, reception: Reception) -> Sending:
+    """The entry with what came back."""
+    return sending.model_copy(
+        update={
+            "status_code": reception.status_code,
+            "error": reception.error,
+            "is_acknowledged": reception.is_acknowledgement,
+        }
+    )
+
+
+def _sending(refund: Refund, url: str, *, number: int, fault: str | None, at: datetime) -> Sending:
+    return Sending(
+        client_id=refund.client_id,
+        refund_request_id=refund.refund_request_id,
+        url=url,
+        number=number,
+        at=at,
+        fault=fault,
+    )

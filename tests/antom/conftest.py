@@ -1,0 +1,60 @@
+"""Antom's side of the wire, played with real keys over real signatures."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from antom_refunds.antom.client import Account
+from antom_refunds.antom.keys import KeyRing
+from antom_refunds.antom.signing import Signed, read_private_key, sign
+
+CLIENT_ID = "5X00000000000000"
+
+
+@pytest.fixture(scope="session")
+def key_ring(merchant_keys: tuple[Path, Path], antom_keys: tuple[Path, Path]) -> KeyRing:
+    return KeyRing(merchant_keys[0], [antom_keys[1]])
+
+
+@pytest.fixture(scope="session")
+def account(key_ring: KeyRing) -> Account:
+    return Account(client_id=CLIENT_ID, keys=key_ring, gateway="https://antom.example.com")
+
+
+@pytest.fixture(scope="session")
+def answer_headers(antom_keys: tuple[Path, Path]) -> Callable[[str, bytes], dict[str, str]]:
+    """The headers with which Antom answers these bytes to a call at this path."""
+    key = read_private_key(antom_keys[0])
+
+    def headers(path: str, body: bytes) -> dict[str, str]:
+        time = "2026-09-11T10:04:09+08:00"
+        signed = Signed(path=path, client_id=CLIENT_ID, time=time, body=body)
+        return {
+            "client-id": CLIENT_ID,
+            "response-time": time,
+            "signature": sign(signed, key, key_version="1"),
+        }
+
+    return headers
+
+
+@pytest.fixture(scope="session")
+def answering(
+    answer_headers: Callable[[str, bytes], dict[str, str]],
+) -> Callable[[Mapping[str, Any] | bytes], httpx.MockTransport]:
+    """An Antom that gives this one answer, duly signed, to every call."""
+
+    def transport(answer: Mapping[str, Any] | bytes) -> httpx.MockTransport:
+        body = answer if isinstance(answer, bytes) else json.dumps(answer, indent=2).encode()
+
+        def respond(request: httpx.Request) -> httpx.Response:
+            headers = answer_headers(request.url.raw_path.decode(), body)
+            return httpx.Response(200, headers=headers, content=body)
+
+        return httpx.MockTransport(respond)
+
+    return transport

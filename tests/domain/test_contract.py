@@ -1,0 +1,450 @@
+"""What crosses process borders: running refunds rely on every name here."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from antom_refunds import contract
+from antom_refunds.antom.wire import RefundInquiry, RefundNotice, RefundRequest
+from antom_refunds.contract import (
+    Attribute,
+    Dossier,
+    Entry,
+    Instruction,
+    Question,
+    RefundOutcome,
+    Resolution,
+    contradicts_outcome,
+    fingerprint,
+    instructed,
+    outcome_of,
+    resolved,
+    workflow_id,
+)
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.fold import contradicts, take
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import Refund, State, Step
+
+EUR: Final = Money(currency="EUR", minor=1250)
+FULL: Final = RefundOrder(
+    refund_request_id="rf-1",
+    payment_id="pay-1",
+    amount=EUR,
+    merchant="shop",
+    reason="item returned",
+    notify_url="https://pay.example.com/antom",
+    capture_id="cap-1",
+    reference_refund_id="ref-1",
+)
+BARE: Final = RefundOrder(refund_request_id="rf-1", payment_id="pay-1", amount=EUR)
+INSTRUCTION: Final = Instruction(by="ada", reason="the buyer called")
+RESOLUTION: Final = Resolution(by="ada", reason="seen at the bank", proof="T-1", state="failed")
+SUCCESS: Final = Evidence(
+    source=Source.NOTICE,
+    word=Word.SUCCEEDED,
+    code="SUCCESS",
+    message="notified",
+    advice="none",
+    refund_request_id="rf-1",
+    payment_id="pay-1",
+    refund_id="antom-1",
+    amount=EUR,
+    refund_time=datetime(2026, 9, 12, 9, 11, 40, tzinfo=UTC),
+)
+
+
+# --- the golden names
+
+
+def test_no_name_that_a_running_refund_relies_on_has_changed() -> None:
+    names = {name: value for name, value in vars(contract).items() if name.isupper()}
+
+    assert names == {
+        "WORKFLOW": "Refund",
+        "SIGNAL_NOTIFY": "notify",
+        "UPDATE_CHECK_NOW": "check_now",
+        "UPDATE_RESOLVE": "resolve",
+        "UPDATE_CALL_OFF": "call_off",
+        "QUERY_DOSSIER": "dossier",
+        "ACTIVITY_REQUEST_REFUND": "request_refund",
+        "ACTIVITY_AWAIT_RESULT": "await_result",
+        "ACTIVITY_INQUIRE": "inquire",
+        "NOT_SENT": "NotSent",
+        "NO_NEWS": "NoNews",
+        "REFUNDS_QUEUE": "refunds",
+        "ANTOM_QUEUE": "antom-calls",
+        "MEMO_FINGERPRINT": "fingerprint",
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        (
+            Attribute,
+            (
+                "RefundState RefundRequestId RefundPaymentId RefundMerchant RefundCurrency "
+                "RefundResultCode RefundAmountMinor RefundNeedsHuman RefundDueAt"
+            ),
+        ),
+        (State, "requested blocked in_doubt processing succeeded failed closed"),
+        (Step, "ask watch inquire"),
+        (Source, "answer inquiry notice clock operator"),
+        (
+            Word,
+            (
+                "succeeded failed closed processing doubt blocked closing suspect absent silent "
+                "overdue call_off check"
+            ),
+        ),
+    ],
+)
+def test_no_stored_value_has_changed(names: Iterable[str], values: str) -> None:
+    assert [str(name) for name in names] == values.split()
+
+
+REFUND: Final = Refund(
+    order=FULL,
+    state=State.SUCCEEDED,
+    basis=SUCCESS,
+    gate=SUCCESS,
+    suspect=SUCCESS,
+    closing=SUCCESS,
+    contradictions=(SUCCESS,),
+    is_overdue=True,
+    is_inquiry_due=True,
+)
+GOLDEN_ORDER: Final[dict[str, Any]] = {
+    "refund_request_id": "rf-1",
+    "payment_id": "pay-1",
+    "amount": {"currency": "EUR", "minor": 1250},
+    "merchant": "shop",
+    "reason": "item returned",
+    "notify_url": "https://pay.example.com/antom",
+    "capture_id": "cap-1",
+    "reference_refund_id": "ref-1",
+}
+GOLDEN_EVIDENCE: Final[dict[str, Any]] = {
+    "source": "notice",
+    "word": "succeeded",
+    "code": "SUCCESS",
+    "message": "notified",
+    "advice": "none",
+    "needs_human": False,
+    "refund_request_id": "rf-1",
+    "payment_id": "pay-1",
+    "refund_id": "antom-1",
+    "amount": {"currency": "EUR", "minor": 1250},
+    "refund_time": "2026-09-12T09:11:40Z",
+}
+GOLDEN_REFUND: Final[dict[str, Any]] = {
+    "order": GOLDEN_ORDER,
+    "state": "succeeded",
+    "basis": GOLDEN_EVIDENCE,
+    "gate": GOLDEN_EVIDENCE,
+    "suspect": GOLDEN_EVIDENCE,
+    "closing": GOLDEN_EVIDENCE,
+    "contradictions": [GOLDEN_EVIDENCE],
+    "is_overdue": True,
+    "is_inquiry_due": True,
+}
+NOON: Final = datetime(2026, 9, 12, 12, tzinfo=UTC)
+GOLDEN: Final[tuple[tuple[BaseModel, dict[str, Any]], ...]] = (
+    (FULL, GOLDEN_ORDER),
+    (SUCCESS, GOLDEN_EVIDENCE),
+    (REFUND, GOLDEN_REFUND),
+    (
+        Question(refund=REFUND, due_at=NOON),
+        {"refund": GOLDEN_REFUND, "due_at": "2026-09-12T12:00:00Z"},
+    ),
+    (
+        Entry(at=NOON, evidence=SUCCESS),
+        {"at": "2026-09-12T12:00:00Z", "evidence": GOLDEN_EVIDENCE},
+    ),
+    (
+        Dossier(
+            refund=REFUND,
+            waits_for=Step.WATCH,
+            human_reason="look",
+            entries=(Entry(at=NOON, evidence=SUCCESS),),
+        ),
+        {
+            "refund": GOLDEN_REFUND,
+            "waits_for": "watch",
+            "human_reason": "look",
+            "entries": [{"at": "2026-09-12T12:00:00Z", "evidence": GOLDEN_EVIDENCE}],
+        },
+    ),
+    (INSTRUCTION, {"by": "ada", "reason": "the buyer called"}),
+    (
+        RESOLUTION,
+        {"by": "ada", "reason": "seen at the bank", "state": "failed", "proof": "T-1"},
+    ),
+    (
+        RefundOutcome(
+            refund_request_id="rf-1",
+            payment_id="pay-1",
+            merchant="shop",
+            amount=EUR,
+            state=State.SUCCEEDED,
+            result_code="SUCCESS",
+            message="notified",
+            advice="none",
+            refund_id="antom-1",
+            refund_time=NOON,
+            needs_human="look",
+            is_contradicted=True,
+        ),
+        {
+            "refund_request_id": "rf-1",
+            "payment_id": "pay-1",
+            "merchant": "shop",
+            "amount": {"currency": "EUR", "minor": 1250},
+            "state": "succeeded",
+            "result_code": "SUCCESS",
+            "message": "notified",
+            "advice": "none",
+            "refund_id": "antom-1",
+            "refund_time": "2026-09-12T12:00:00Z",
+            "needs_human": "look",
+            "is_contradicted": True,
+        },
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "golden"), GOLDEN, ids=[type(model).__name__ for model, _ in GOLDEN]
+)
+def test_what_was_stored_yesterday_is_written_and_read_alike_today(
+    model: BaseModel, golden: dict[str, Any]
+) -> None:
+    assert json.loads(model.model_dump_json()) == golden
+    assert type(model).model_validate_json(json.dumps(golden)) == model
+
+
+@pytest.mark.parametrize("model", [REFUND, SUCCESS, Question(refund=REFUND)])
+def test_a_field_that_a_newer_version_stored_is_ignored(model: BaseModel) -> None:
+    stored = {**model.model_dump(mode="json"), "from_the_future": 1}
+
+    assert type(model).model_validate(stored) == model
+
+
+# --- the golden bytes
+
+
+def test_a_full_order_is_sent_as_exactly_these_bytes() -> None:
+    assert RefundRequest.of(FULL).body() == (
+        b'{"refundRequestId":"rf-1","paymentId":"pay-1",'
+        b'"refundAmount":{"currency":"EUR","value":"1250"},"refundReason":"item returned",'
+        b'"refundNotifyUrl":"https://pay.example.com/antom","captureId":"cap-1",'
+        b'"referenceRefundId":"ref-1"}'
+    )
+
+
+def test_a_bare_order_is_sent_without_empty_fields() -> None:
+    assert RefundRequest.of(BARE).body() == (
+        b'{"refundRequestId":"rf-1","paymentId":"pay-1",'
+        b'"refundAmount":{"currency":"EUR","value":"1250"}}'
+    )
+
+
+def test_a_reason_is_sent_as_utf8() -> None:
+    order = BARE.model_copy(update={"reason": 'zurück "heute"'})
+
+    assert '"refundReason":"zurück \\"heute\\""'.encode() in RefundRequest.of(order).body()
+
+
+def test_an_inquiry_is_sent_as_exactly_these_bytes() -> None:
+    assert RefundInquiry(refund_request_id="rf-1").body() == b'{"refundRequestId":"rf-1"}'
+
+
+def test_an_order_that_went_through_a_history_sends_the_same_bytes() -> None:
+    stored = RefundOrder.model_validate_json(FULL.model_dump_json())
+
+    assert RefundRequest.of(stored).body() == RefundRequest.of(FULL).body()
+
+
+def test_a_notification_is_stored_under_antoms_names() -> None:
+    assert set(RefundNotice.model_json_schema(by_alias=True)["properties"]) == {
+        "notifyType",
+        "result",
+        "refundStatus",
+        "refundRequestId",
+        "refundId",
+        "refundAmount",
+        "refundTime",
+    }
+
+
+# --- ids and fingerprints
+
+
+def test_a_refund_has_one_workflow_id() -> None:
+    assert workflow_id("rf-1", merchant="shop") == "refund/shop/rf-1"
+
+
+def test_a_fingerprint_is_the_same_today_and_next_year() -> None:
+    assert fingerprint(BARE) == {
+        "refund_request_id": "7b5d6498f2cee7f5",
+        "payment_id": "6c7e98004db813dc",
+        "amount": "daf34a7fd1b57677",
+        "merchant": "9ac1135534d60065",
+    }
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["payment_id", "reason", "capture_id", "reference_refund_id"]),
+        st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64),
+    ),
+    st.integers(min_value=1, max_value=10**15),
+)
+def test_fingerprints_differ_in_exactly_the_changed_fields(
+    changes: dict[str, Any], minor: int
+) -> None:
+    order = RefundOrder.checked(
+        {**FULL.model_dump(), **changes, "amount": {"currency": "EUR", "minor": minor}}
+    )
+    changed = {name for name, value in FULL if getattr(order, name) != value}
+
+    before, now = fingerprint(FULL), fingerprint(order)
+
+    assert {name for name in before | now if before.get(name) != now.get(name)} == changed
+
+
+def test_a_field_left_out_is_missing_from_the_fingerprint() -> None:
+    assert set(fingerprint(FULL)) - set(fingerprint(BARE)) == {
+        "reason",
+        "notify_url",
+        "capture_id",
+        "reference_refund_id",
+    }
+
+
+def test_a_fingerprint_shows_nothing_of_the_order() -> None:
+    digests = " ".join(fingerprint(FULL).values())
+
+    assert not [value for value in ("rf-1", "pay-1", "item", "1250") if value in digests]
+
+
+# --- outcomes
+
+
+def test_an_outcome_tells_the_end_and_what_it_rests_on() -> None:
+    refund = take(Refund(order=FULL), SUCCESS)
+
+    assert outcome_of(refund) == RefundOutcome(
+        refund_request_id="rf-1",
+        payment_id="pay-1",
+        merchant="shop",
+        amount=EUR,
+        state=State.SUCCEEDED,
+        result_code="SUCCESS",
+        message="notified",
+        advice="none",
+        refund_id="antom-1",
+        refund_time=SUCCESS.refund_time,
+    )
+
+
+def test_an_outcome_tells_that_antom_said_two_last_words() -> None:
+    failed = SUCCESS.model_copy(update={"word": Word.FAILED})
+
+    outcome = outcome_of(take(take(Refund(order=FULL), SUCCESS), failed))
+
+    assert outcome.is_contradicted
+    assert outcome.state is State.SUCCEEDED
+    assert outcome.needs_human is not None
+
+
+@pytest.mark.parametrize(
+    "refund",
+    [
+        Refund(order=BARE),
+        Refund(order=BARE, state=State.PROCESSING, basis=SUCCESS),
+        Refund(order=BARE, state=State.SUCCEEDED),
+    ],
+)
+def test_there_is_no_outcome_before_the_end(refund: Refund) -> None:
+    with pytest.raises(ValueError, match=r"rf-1 is .*: no outcome yet"):
+        outcome_of(refund)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_against"),
+    [
+        ({}, False),
+        ({"refund_id": None}, False),
+        ({"refund_id": "antom-2"}, True),
+        ({"word": Word.FAILED}, True),
+        ({"word": Word.CLOSED}, True),
+        ({"word": Word.SUSPECT}, True),
+        ({"word": Word.PROCESSING}, False),
+        ({"refund_request_id": "rf-2"}, True),
+        ({"amount": EUR.model_copy(update={"minor": 1})}, True),
+        ({"amount": None}, True),
+    ],
+)
+def test_a_stored_outcome_is_contradicted_by_what_contradicts_its_refund(
+    change: dict[str, Any], *, is_against: bool
+) -> None:
+    refund = take(Refund(order=FULL), SUCCESS)
+    late = SUCCESS.model_copy(update=change)
+
+    assert contradicts_outcome(outcome_of(refund), late) is is_against
+    assert contradicts(refund, late) is is_against
+
+
+# --- what people say
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.CLOSED])
+def test_a_resolution_ends_the_refund_and_names_person_reason_and_proof(state: State) -> None:
+    resolution = Resolution.model_validate({**RESOLUTION.model_dump(), "state": state.value})
+
+    refund = take(Refund(order=BARE), resolved(resolution))
+
+    assert refund.state is state
+    assert refund.basis is not None
+    assert refund.basis.code == "resolved_by_operator"
+    assert refund.basis.message == "ada: seen at the bank (proof: T-1)"
+
+
+def test_an_instruction_names_person_and_reason() -> None:
+    evidence = instructed(Word.CALL_OFF, INSTRUCTION)
+
+    assert evidence == Evidence(
+        source=Source.OPERATOR,
+        word=Word.CALL_OFF,
+        code="call_off_by_operator",
+        message="ada: the buyer called",
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"by": ""},
+        {"by": "x" * 101},
+        {"reason": ""},
+        {"reason": "x" * 501},
+        {"proof": ""},
+        {"proof": "x" * 501},
+        {"state": "processing"},
+        {"mood": "good"},
+    ],
+)
+def test_a_resolution_without_a_name_a_reason_and_a_proof_is_refused(
+    change: dict[str, Any],
+) -> None:
+    with pytest.raises(ValidationError):
+        Resolution.model_validate({**RESOLUTION.model_dump(), **change})

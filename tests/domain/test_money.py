@@ -1,0 +1,101 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from antom_refunds.domain.money import _DECIMALS, Money
+
+_ANTOM_TWO = "AUD BDT BRL CAD CNY EUR GBP HKD IDR MXN MYR NZD PEN PHP PKR PLN SGD THB TWD USD"
+_ANTOM_NONE = "CLP JPY KRW VND"
+
+
+@given(st.sampled_from(sorted(_DECIMALS)), st.integers(min_value=0, max_value=10**16 - 1))
+def test_money_written_and_read_again_is_the_same(currency: str, minor: int) -> None:
+    money = Money(currency=currency, minor=minor)
+
+    assert Money.parse(str(money)) == money
+
+
+@pytest.mark.parametrize("currency", _ANTOM_TWO.split())
+def test_two_decimals_where_antom_counts_two(currency: str) -> None:
+    assert Money.parse(f"1 {currency}") == Money(currency=currency, minor=100)
+    assert str(Money(currency=currency, minor=1)) == f"0.01 {currency}"
+
+
+@pytest.mark.parametrize("currency", _ANTOM_NONE.split())
+def test_no_decimals_where_antom_counts_none(currency: str) -> None:
+    assert Money.parse(f"100 {currency}") == Money(currency=currency, minor=100)
+    assert str(Money(currency=currency, minor=100)) == f"100 {currency}"
+
+
+@pytest.mark.parametrize(
+    ("text", "minor"),
+    [
+        ("12.50 EUR", 1250),
+        ("12.5 EUR", 1250),
+        ("12 EUR", 1200),
+        ("12.50EUR", 1250),
+        ("  12.50   EUR ", 1250),
+        ("0 EUR", 0),
+        ("0.01 EUR", 1),
+        ("0000000000000000000000001 EUR", 100),
+        ("99999999999999.99 EUR", 9_999_999_999_999_999),
+    ],
+)
+def test_money_is_read_from_major_units(text: str, minor: int) -> None:
+    assert Money.parse(text) == Money(currency="EUR", minor=minor)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("12.50", "is not an amount"),
+        ("EUR 12.50", "is not an amount"),
+        ("12,50 EUR", "is not an amount"),
+        ("1 000 EUR", "is not an amount"),
+        ("-1 EUR", "is not an amount"),
+        ("+1 EUR", "is not an amount"),
+        ("1e3 EUR", "is not an amount"),
+        (".5 EUR", "is not an amount"),
+        ("1. EUR", "is not an amount"),
+        ("NaN EUR", "is not an amount"),
+        ("12.50 eur", "is not an amount"),
+        ("12.50 EURO", "is not an amount"),
+        ("\u0661\u0662 EUR", "is not an amount"),  # Arabic-Indic digits
+        ("", "is not an amount"),
+        ("1 KWD", "decimals of KWD are not known"),
+        ("1 XYZ", "decimals of XYZ are not known"),
+        ("12.505 EUR", "EUR has 2 decimals"),
+        ("100.5 JPY", "JPY has 0 decimals"),
+        ("99999999999999999 JPY", "at most 16 digits"),
+        ("100000000000000 EUR", "at most 16 digits"),
+        ("9" * 5000 + " EUR", "at most 16 digits"),
+    ],
+)
+def test_any_other_form_is_refused_with_a_sentence(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint) as refusal:
+        Money.parse(text)
+
+    assert not isinstance(refusal.value, ValidationError)
+
+
+@pytest.mark.parametrize("text", ["12.500 EUR", "100.00 JPY", "12.000 IDR"])
+def test_a_third_decimal_is_not_dropped_even_if_it_is_a_zero(text: str) -> None:
+    with pytest.raises(ValueError, match="decimals, not more"):
+        Money.parse(text)
+
+
+def test_a_currency_with_unknown_decimals_is_shown_in_minor_units() -> None:
+    assert str(Money(currency="KWD", minor=1250)) == "1250 minor units of KWD"
+
+
+@pytest.mark.parametrize("minor", [-1, 10**16, 1.0, "1", True, None])
+def test_minor_units_are_a_whole_number_of_at_most_16_digits(minor: object) -> None:
+    with pytest.raises(ValidationError):
+        Money.model_validate({"currency": "EUR", "minor": minor})
+
+
+@pytest.mark.parametrize("currency", ["eur", "EU", "EURO", "EUR\n", "E1R", "", None])
+def test_a_currency_is_three_capital_letters(currency: object) -> None:
+    with pytest.raises(ValidationError):
+        Money.model_validate({"currency": currency, "minor": 1})

@@ -1,0 +1,129 @@
+from datetime import timedelta
+from typing import Final
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from antom_refunds.domain.policy import (
+    BLOCKED,
+    DOUBT,
+    UNSENT,
+    WATCH,
+    Policy,
+    Schedule,
+    Stretch,
+)
+
+SECOND: Final = timedelta(seconds=1)
+MINUTE: Final = timedelta(minutes=1)
+HOUR: Final = timedelta(hours=1)
+ELAPSED: Final = st.timedeltas(min_value=-HOUR, max_value=timedelta(days=3650))
+SCHEDULES: Final = st.sampled_from([DOUBT, BLOCKED, UNSENT, WATCH])
+
+
+def _moments(schedule: Schedule, count: int) -> list[timedelta]:
+    moments, now = [], timedelta()
+    for _ in range(count):
+        now += schedule.wait(now)
+        moments.append(now)
+    return moments
+
+
+@pytest.mark.parametrize(
+    ("schedule", "unit", "moments"),
+    [
+        (DOUBT, MINUTE, [2, 12, 22, 82, 142, 202, 262]),
+        (BLOCKED, MINUTE, [1, 5, 15, 30, 45, 60, 75]),
+        (UNSENT, SECOND, [1, 3, 7, 15, 30, 60, 120, 180, 240]),
+        (
+            WATCH,
+            SECOND,
+            # doubling, then each 15 min after the last of them, up to the hour
+            [5, 20, 50, 110, 230, 530, 1430, 2330, 3230]
+            # hourly up to the day
+            + [3600 * hour for hour in range(1, 25)]
+            # then every six hours
+            + [3600 * hour for hour in (30, 36, 42, 48, 54)],
+        ),
+    ],
+)
+def test_a_schedule_has_exactly_these_moments(
+    schedule: Schedule, unit: timedelta, moments: list[int]
+) -> None:
+    assert _moments(schedule, len(moments)) == [moment * unit for moment in moments]
+
+
+def test_a_moment_that_was_missed_is_not_made_up_for() -> None:
+    assert DOUBT.wait(30 * MINUTE) == 52 * MINUTE
+
+
+@given(SCHEDULES, ELAPSED)
+def test_the_wait_is_always_more_than_nothing(schedule: Schedule, elapsed: timedelta) -> None:
+    assert schedule.wait(elapsed) > timedelta()
+
+
+@given(SCHEDULES, ELAPSED)
+def test_asked_within_a_wait_the_moment_stays_the_same(
+    schedule: Schedule, elapsed: timedelta
+) -> None:
+    wait = schedule.wait(elapsed)
+
+    assert schedule.wait(elapsed + wait / 2) == wait - wait / 2
+
+
+def test_a_schedule_that_ran_out_goes_on_in_its_last_rhythm() -> None:
+    schedule = Schedule(first=(MINUTE,), stretches=(Stretch(every=MINUTE, until=3 * MINUTE),))
+
+    assert _moments(schedule, 5) == [moment * MINUTE for moment in (1, 2, 3, 4, 5)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"first": [], "stretches": []},
+        {"first": [], "stretches": [{"every": timedelta()}]},
+        {"first": [], "stretches": [{"every": -MINUTE}]},
+    ],
+)
+def test_a_schedule_without_a_rhythm_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Schedule.model_validate(fields)
+
+
+def test_pace_divides_every_wait_and_the_patience() -> None:
+    policy = Policy.at_pace(60)
+
+    assert policy.wait(policy.doubt, timedelta()) == 2 * SECOND
+    assert policy.wait(policy.doubt, 2 * SECOND) == 10 * SECOND
+    assert policy.patience == timedelta(days=10) / 60
+
+
+def test_the_default_pace_is_real_time() -> None:
+    policy = Policy()
+
+    assert policy.wait(policy.watch, timedelta()) == 5 * SECOND
+    assert policy.patience == timedelta(days=10)
+
+
+def test_a_pace_may_come_with_a_patience_of_its_own() -> None:
+    assert Policy.at_pace(2, overdue_after=HOUR).patience == 30 * MINUTE
+
+
+@given(
+    SCHEDULES,
+    st.timedeltas(min_value=timedelta(), max_value=timedelta(days=30)),
+    st.floats(min_value=0.01, max_value=10_000),
+)
+@example(DOUBT, timedelta(microseconds=17_142_857), 7.0)
+def test_no_pace_makes_a_wait_of_nothing(
+    schedule: Schedule, elapsed: timedelta, pace: float
+) -> None:
+    assert Policy(pace=pace).wait(schedule, elapsed) > timedelta()
+
+
+@pytest.mark.parametrize("pace", [0, -1])
+def test_a_pace_is_more_than_nothing(pace: float) -> None:
+    with pytest.raises(ValidationError):
+        Policy.at_pace(pace)

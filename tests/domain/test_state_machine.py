@@ -1,0 +1,472 @@
+"""The state machine: total, free of order, and never wiser than the evidence."""
+
+from itertools import permutations
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antom_refunds.domain.evidence import Evidence, Source, Word, weigh
+from antom_refunds.domain.fold import contradicts, take
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import END_STATES, Refund, State, Step
+
+ORDER: Final = RefundOrder(
+    refund_request_id="rf-1", payment_id="pay-1", amount=Money(currency="EUR", minor=1250)
+)
+ECHO: Final[dict[str, Any]] = {"refund_request_id": "rf-1", "amount": ORDER.amount}
+
+# Who can say what: what reading.py and contract.py make, and nothing else.
+SAYS: Final[dict[Source, tuple[Word, ...]]] = {
+    Source.ANSWER: (
+        Word.SUCCEEDED,
+        Word.FAILED,
+        Word.PROCESSING,
+        Word.DOUBT,
+        Word.BLOCKED,
+        Word.CLOSING,
+        Word.SUSPECT,
+    ),
+    Source.INQUIRY: (
+        Word.SUCCEEDED,
+        Word.FAILED,
+        Word.CLOSED,
+        Word.PROCESSING,
+        Word.SUSPECT,
+        Word.ABSENT,
+        Word.SILENT,
+    ),
+    Source.NOTICE: (Word.SUCCEEDED, Word.FAILED, Word.CLOSING, Word.SUSPECT),
+    Source.CLOCK: (Word.OVERDUE,),
+    Source.OPERATOR: (Word.SUCCEEDED, Word.FAILED, Word.CLOSED, Word.CALL_OFF, Word.CHECK),
+}
+SAYINGS: Final = tuple((source, word) for source, words in SAYS.items() for word in words)
+FINAL_STATE: Final = {
+    Word.SUCCEEDED: State.SUCCEEDED,
+    Word.FAILED: State.FAILED,
+    Word.CLOSED: State.CLOSED,
+}
+GROWTH: Final = (State.REQUESTED, State.BLOCKED, State.IN_DOUBT, State.PROCESSING)
+
+
+def said(source: Source, word: Word, **changes: Any) -> Evidence:
+    """Evidence as Antom gives it: an end echoes what it owes."""
+    echo: dict[str, Any] = {}
+    if word in FINAL_STATE and source in {Source.ANSWER, Source.INQUIRY, Source.NOTICE}:
+        echo = dict(ECHO)
+    if word in FINAL_STATE and source is Source.ANSWER:
+        echo["payment_id"] = "pay-1"
+    fields = {"code": word.upper(), "message": f"{source} {word}", **echo, **changes}
+    return Evidence(source=source, word=word, **fields)
+
+
+EVERYTHING: Final = tuple(said(source, word) for source, word in SAYINGS)
+
+
+def after(*evidence: Evidence) -> Refund:
+    refund = Refund(order=ORDER)
+    for piece in evidence:
+        refund = take(refund, piece)
+    return refund
+
+
+STATES: Final = {
+    State.REQUESTED: after(),
+    State.BLOCKED: after(said(Source.ANSWER, Word.BLOCKED)),
+    State.IN_DOUBT: after(said(Source.ANSWER, Word.DOUBT)),
+    State.PROCESSING: after(said(Source.ANSWER, Word.PROCESSING)),
+    State.SUCCEEDED: after(said(Source.ANSWER, Word.SUCCEEDED)),
+    State.FAILED: after(said(Source.ANSWER, Word.FAILED)),
+    State.CLOSED: after(said(Source.INQUIRY, Word.CLOSED)),
+}
+OPEN: Final = tuple(state for state in State if state not in END_STATES)
+
+# To which state each word leads from each state that is no end, in the order of GROWTH.
+R, B, D, P = GROWTH
+S, F, C = State.SUCCEEDED, State.FAILED, State.CLOSED
+TABLE: Final[dict[Word, tuple[State, State, State, State]]] = {
+    Word.SUCCEEDED: (S, S, S, S),
+    Word.FAILED: (F, F, F, F),
+    Word.CLOSED: (C, C, C, C),
+    Word.PROCESSING: (P, P, P, P),
+    Word.DOUBT: (D, D, D, P),
+    Word.BLOCKED: (B, B, D, P),
+    Word.CLOSING: (D, D, D, P),
+    Word.SUSPECT: (D, D, D, P),
+    Word.ABSENT: (R, B, D, P),
+    Word.SILENT: (R, B, D, P),
+    Word.OVERDUE: (R, B, D, P),
+    Word.CALL_OFF: (R, B, D, P),
+    Word.CHECK: (R, B, D, P),
+}
+
+
+def test_the_table_names_every_state_and_every_word() -> None:
+    assert set(STATES) == set(State)
+    assert all(refund.state is state for state, refund in STATES.items())
+    assert set(TABLE) == set(Word) == {word for _, word in SAYINGS}
+
+
+@pytest.mark.parametrize(("source", "word"), SAYINGS)
+@pytest.mark.parametrize("state", OPEN)
+def test_each_word_leads_where_the_table_says(state: State, source: Source, word: Word) -> None:
+    refund = take(STATES[state], said(source, word))
+
+    assert refund.state is TABLE[word][GROWTH.index(state)]
+
+
+@pytest.mark.parametrize(("source", "word"), SAYINGS)
+@pytest.mark.parametrize("state", sorted(END_STATES))
+def test_an_end_stays_and_only_another_end_contradicts_it(
+    state: State, source: Source, word: Word
+) -> None:
+    evidence = said(source, word)
+    is_against = word is Word.SUSPECT or FINAL_STATE.get(word, state) is not state
+
+    refund = take(STATES[state], evidence)
+
+    assert refund.state is state
+    assert refund.basis == STATES[state].basis
+    assert refund.contradictions == ((evidence,) if is_against else ())
+    assert contradicts(STATES[state], evidence) is is_against
+    assert refund.next_step is None
+
+
+@pytest.mark.parametrize("source", Source)
+@pytest.mark.parametrize("word", Word)
+@pytest.mark.parametrize("state", State)
+def test_there_is_an_answer_to_everything_anybody_could_say(
+    state: State, word: Word, source: Source
+) -> None:
+    refund = take(STATES[state], Evidence(source=source, word=word, code="X"))
+
+    assert refund.state in State
+    assert (refund.next_step is None) is refund.is_final
+
+
+# --- order and repetition
+
+
+def _non_contradicting(end: Word | None) -> st.SearchStrategy[list[Evidence]]:
+    """Sets of evidence with at most this one last word, from whichever source."""
+    fitting = [piece for piece in EVERYTHING if piece.word is end or not piece.is_final]
+    return st.lists(st.sampled_from(fitting), min_size=1, max_size=5, unique=True)
+
+
+CONSISTENT: Final = st.sampled_from([None, *FINAL_STATE]).flatmap(_non_contradicting)
+ANY_EVIDENCE: Final = st.lists(st.sampled_from(EVERYTHING), max_size=8)
+
+
+@given(CONSISTENT)
+def test_evidence_without_contradiction_ends_alike_in_every_order(pieces: list[Evidence]) -> None:
+    refunds = [after(*order) for order in permutations(pieces)]
+
+    assert len({refund.state for refund in refunds}) == 1
+    assert Word.SUSPECT in {piece.word for piece in pieces} or not any(
+        refund.contradictions for refund in refunds
+    )
+
+
+@given(CONSISTENT, st.data())
+def test_repetition_changes_nothing(pieces: list[Evidence], data: st.DataObject) -> None:
+    again = data.draw(st.lists(st.sampled_from(pieces), max_size=8))
+    shuffled = data.draw(st.permutations([*pieces, *again]))
+
+    assert after(*shuffled).state is after(*pieces).state
+
+
+@given(st.sets(st.sampled_from(EVERYTHING), max_size=3), st.data())
+def test_of_two_last_words_the_first_stands_and_the_other_is_flagged_in_every_order(
+    others: set[Evidence], data: st.DataObject
+) -> None:
+    ends = [piece for piece in EVERYTHING if piece.is_final]
+    one = data.draw(st.sampled_from(ends))
+    other = data.draw(st.sampled_from([end for end in ends if end.word is not one.word]))
+
+    for order in permutations({one, other, *others}):
+        refund = after(*order)
+        first = next(piece for piece in order if piece.is_final)
+        assert refund.state is FINAL_STATE[first.word]
+        assert refund.basis == first
+        assert refund.contradictions
+        assert refund.human_reason is not None
+
+
+@given(ANY_EVIDENCE, st.sampled_from(EVERYTHING))
+def test_the_same_evidence_twice_is_the_same_as_once(
+    past: list[Evidence], evidence: Evidence
+) -> None:
+    once = take(after(*past), evidence)
+
+    assert take(once, evidence) == once
+
+
+@given(ANY_EVIDENCE)
+def test_knowledge_only_grows(pieces: list[Evidence]) -> None:
+    refund, ladder = after(), [*GROWTH]
+    for piece in pieces:
+        later = take(refund, piece)
+        if refund.is_final:
+            assert (later.state, later.basis) == (refund.state, refund.basis)
+        elif not later.is_final:
+            assert ladder.index(later.state) >= ladder.index(refund.state)
+        refund = later
+
+
+@given(ANY_EVIDENCE)
+def test_failed_needs_antoms_word_or_an_operators_resolution(pieces: list[Evidence]) -> None:
+    refund = after(*pieces)
+
+    if refund.state is State.FAILED:
+        assert refund.basis is not None
+        assert refund.basis.word is Word.FAILED
+        assert refund.basis.source is not Source.CLOCK
+        assert refund.basis in pieces
+
+
+# --- doubt and the gate
+
+
+def test_a_refusal_at_the_gate_never_lowers_doubt() -> None:
+    refund = after(said(Source.ANSWER, Word.DOUBT), said(Source.ANSWER, Word.BLOCKED))
+
+    assert refund.state is State.IN_DOUBT
+    assert refund.human_reason is not None
+
+
+def test_a_lost_answer_after_a_refusal_is_doubt_and_still_wants_a_person() -> None:
+    refund = after(said(Source.ANSWER, Word.BLOCKED), said(Source.ANSWER, Word.DOUBT))
+
+    assert refund.state is State.IN_DOUBT
+    assert refund.human_reason is not None
+
+
+def test_a_refund_that_passed_the_gate_wants_no_person_any_more() -> None:
+    refund = after(said(Source.ANSWER, Word.BLOCKED), said(Source.ANSWER, Word.PROCESSING))
+
+    assert refund.gate is None
+    assert refund.human_reason is None
+
+
+# --- evidence about another refund
+
+
+WRONG: Final = (
+    {"refund_request_id": "rf-2"},
+    {"payment_id": "pay-2"},
+    {"amount": Money(currency="EUR", minor=1251)},
+    {"amount": Money(currency="USD", minor=1250)},
+)
+MISSING: Final = (
+    *((Source.ANSWER, Word.SUCCEEDED, name) for name in ("refund_request_id", "payment_id")),
+    (Source.ANSWER, Word.SUCCEEDED, "amount"),
+    *(
+        (source, word, name)
+        for source in (Source.INQUIRY, Source.NOTICE)
+        for word in (Word.SUCCEEDED, Word.FAILED)
+        for name in ("refund_request_id", "amount")
+    ),
+)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize(("source", "word"), [pair for pair in SAYINGS if pair[1] in FINAL_STATE])
+@pytest.mark.parametrize("state", OPEN)
+def test_evidence_about_another_refund_never_ends_this_one(
+    state: State, source: Source, word: Word, wrong: dict[str, Any]
+) -> None:
+    refund = take(STATES[state], said(source, word, **wrong))
+
+    assert not refund.is_final
+    assert refund.state is TABLE[Word.SUSPECT][GROWTH.index(state)]
+    assert refund.human_reason is not None
+    assert next(iter(wrong)) in refund.human_reason
+
+
+@pytest.mark.parametrize(("source", "word", "name"), MISSING)
+def test_an_end_that_leaves_out_what_antom_promises_ends_nothing(
+    source: Source, word: Word, name: str
+) -> None:
+    refund = after(said(source, word, **{name: None}))
+
+    assert refund.state is State.IN_DOUBT
+    assert refund.human_reason == (
+        f"{source} says {word}, but {name} differ from the order or are missing"
+    )
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_second_end_about_another_refund_is_a_contradiction(wrong: dict[str, Any]) -> None:
+    refund = take(STATES[State.SUCCEEDED], said(Source.NOTICE, Word.SUCCEEDED, **wrong))
+
+    assert refund.state is State.SUCCEEDED
+    assert len(refund.contradictions) == 1
+
+
+def test_a_second_refund_id_is_a_second_refund() -> None:
+    first = said(Source.ANSWER, Word.SUCCEEDED, refund_id="a")
+    second = said(Source.NOTICE, Word.SUCCEEDED, refund_id="b")
+
+    for order in permutations((first, second)):
+        assert len(after(*order).contradictions) == 1
+
+
+def test_the_same_end_with_the_same_or_no_refund_id_is_none() -> None:
+    known = after(said(Source.ANSWER, Word.SUCCEEDED, refund_id="a"))
+
+    assert not contradicts(known, said(Source.NOTICE, Word.SUCCEEDED, refund_id="a"))
+    assert not contradicts(known, said(Source.INQUIRY, Word.SUCCEEDED))
+    assert not contradicts(Refund(order=ORDER, state=S), said(Source.INQUIRY, Word.SUCCEEDED))
+
+
+def test_evidence_that_fits_the_order_is_believed_as_it_stands() -> None:
+    evidence = said(Source.ANSWER, Word.SUCCEEDED)
+
+    assert weigh(ORDER, evidence) is evidence
+
+
+# --- no news
+
+
+NO_NEWS: Final = (
+    (State.BLOCKED, Source.ANSWER, Word.BLOCKED),
+    (State.IN_DOUBT, Source.ANSWER, Word.DOUBT),
+    (State.PROCESSING, Source.ANSWER, Word.DOUBT),
+    (State.PROCESSING, Source.ANSWER, Word.PROCESSING),
+    (State.PROCESSING, Source.INQUIRY, Word.PROCESSING),
+    *((state, Source.INQUIRY, word) for state in OPEN for word in (Word.ABSENT, Word.SILENT)),
+    *((state, Source.OPERATOR, Word.CALL_OFF) for state in OPEN if state is not R),
+)
+
+
+@pytest.mark.parametrize(("state", "source", "word"), NO_NEWS)
+def test_no_news_leaves_an_equal_refund(state: State, source: Source, word: Word) -> None:
+    evidence = said(source, word, message="told once more", code="ANOTHER")
+
+    assert take(STATES[state], evidence) == STATES[state]
+
+
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [
+        (Source.ANSWER, Word.SUSPECT),
+        (Source.INQUIRY, Word.SUSPECT),
+        (Source.ANSWER, Word.CLOSING),
+        (Source.NOTICE, Word.CLOSING),
+        (Source.CLOCK, Word.OVERDUE),
+        (Source.OPERATOR, Word.CALL_OFF),
+        (Source.OPERATOR, Word.CHECK),
+    ],
+)
+def test_the_first_of_a_kind_is_kept_and_the_second_is_no_news(source: Source, word: Word) -> None:
+    refund = after(said(source, word))
+
+    assert refund != after()
+    assert take(refund, said(source, word, message="told once more")) == refund
+
+
+# --- what to do next
+
+
+@pytest.mark.parametrize(
+    ("pieces", "step"),
+    [
+        ([], Step.ASK),
+        ([said(Source.ANSWER, Word.BLOCKED)], Step.ASK),
+        ([said(Source.ANSWER, Word.DOUBT)], Step.ASK),
+        ([said(Source.ANSWER, Word.PROCESSING)], Step.WATCH),
+        ([said(Source.ANSWER, Word.SUSPECT)], Step.INQUIRE),
+        ([said(Source.NOTICE, Word.SUSPECT)], Step.INQUIRE),
+        # An inquiry that cannot be believed is no reason for the next one.
+        ([said(Source.INQUIRY, Word.SUSPECT)], Step.ASK),
+        ([said(Source.ANSWER, Word.CLOSING)], Step.INQUIRE),
+        ([said(Source.OPERATOR, Word.CHECK)], Step.INQUIRE),
+        ([said(Source.OPERATOR, Word.CALL_OFF)], Step.INQUIRE),
+        ([said(Source.CLOCK, Word.OVERDUE)], Step.ASK),
+        ([said(Source.OPERATOR, Word.CHECK), said(Source.INQUIRY, Word.SILENT)], Step.INQUIRE),
+        ([said(Source.OPERATOR, Word.CHECK), said(Source.INQUIRY, Word.ABSENT)], Step.ASK),
+        ([said(Source.OPERATOR, Word.CHECK), said(Source.INQUIRY, Word.PROCESSING)], Step.WATCH),
+        ([said(Source.NOTICE, Word.SUSPECT), said(Source.INQUIRY, Word.SUSPECT)], Step.ASK),
+        ([said(Source.ANSWER, Word.SUCCEEDED)], None),
+    ],
+)
+def test_what_to_do_next(pieces: list[Evidence], step: Step | None) -> None:
+    assert after(*pieces).next_step is step
+
+
+def test_nothing_is_due_after_an_end_even_if_an_inquiry_was() -> None:
+    refund = after(said(Source.OPERATOR, Word.CHECK), said(Source.NOTICE, Word.SUCCEEDED))
+
+    assert refund.next_step is None
+
+
+# --- closing
+
+
+def test_order_is_closed_may_be_confirmed_in_any_open_state() -> None:
+    closing = said(Source.ANSWER, Word.CLOSING)
+
+    assert take(STATES[State.IN_DOUBT], closing).may_close
+    assert take(STATES[State.PROCESSING], closing).may_close
+    assert not STATES[State.IN_DOUBT].may_close
+
+
+def test_a_call_off_closes_only_while_nothing_was_sent() -> None:
+    called_off = after(said(Source.OPERATOR, Word.CALL_OFF))
+    sent = take(called_off, said(Source.ANSWER, Word.DOUBT))
+
+    assert called_off.is_called_off
+    assert called_off.may_close
+    assert not sent.is_called_off
+    assert not sent.may_close
+
+
+def test_antoms_closing_takes_the_place_of_a_call_off() -> None:
+    closing = said(Source.ANSWER, Word.CLOSING)
+
+    refund = after(said(Source.OPERATOR, Word.CALL_OFF), closing)
+
+    assert refund.closing == closing
+    assert refund.may_close
+
+
+# --- why a person must look
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reason"),
+    [
+        ([], None),
+        ([said(Source.ANSWER, Word.DOUBT)], None),
+        ([said(Source.ANSWER, Word.PROCESSING)], None),
+        ([said(Source.ANSWER, Word.CLOSING)], None),
+        ([said(Source.ANSWER, Word.SUCCEEDED)], None),
+        ([said(Source.ANSWER, Word.FAILED)], None),
+        ([said(Source.ANSWER, Word.FAILED, needs_human=True, advice="ask")], "FAILED: ask"),
+        ([said(Source.INQUIRY, Word.CLOSED, advice="new id")], "CLOSED: new id"),
+        ([said(Source.INQUIRY, Word.CLOSED)], "CLOSED: inquiry closed"),
+        ([said(Source.ANSWER, Word.BLOCKED, advice="mend the key")], "BLOCKED: mend the key"),
+        ([said(Source.NOTICE, Word.SUSPECT)], "notice suspect"),
+        (
+            [said(Source.CLOCK, Word.OVERDUE)],
+            "overdue: Antom has not ended this refund in time",
+        ),
+        ([said(Source.CLOCK, Word.OVERDUE), said(Source.NOTICE, Word.SUCCEEDED)], None),
+        (
+            [said(Source.ANSWER, Word.SUCCEEDED), said(Source.NOTICE, Word.FAILED)],
+            "Antom contradicted the end: notice failed",
+        ),
+        (
+            [said(Source.ANSWER, Word.SUSPECT), said(Source.ANSWER, Word.BLOCKED)],
+            "answer suspect",
+        ),
+    ],
+)
+def test_why_a_person_must_look(pieces: list[Evidence], reason: str | None) -> None:
+    assert after(*pieces).human_reason == reason
+
+
+def test_an_end_without_evidence_gives_no_reason() -> None:
+    assert Refund(order=ORDER, state=State.CLOSED).human_reason is None
