@@ -9,16 +9,16 @@ from datetime import timedelta
 from typing import Final, NoReturn
 
 from fastapi import FastAPI, Response
-from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.antom import AntomActivities
-from antom_refunds import attributes, contract
+from antom_refunds import contract
 from antom_refunds.antom.client import AntomClient
-from antom_refunds.connection import TemporalUnavailableError, connect, reaching_temporal
+from antom_refunds.connection import TemporalUnavailableError, connect
 from antom_refunds.merchants import clients_of
+from antom_refunds.namespace import require_attributes
 from antom_refunds.process import FAILED, OK, USAGE, complain, leave
 from antom_refunds.serving import serving
 from antom_refunds.settings import Settings, SettingsError
@@ -115,24 +115,6 @@ async def _sleep(wait: timedelta, stop: asyncio.Event) -> None:
             await stop.wait()
     except TimeoutError:
         return
-
-
-async def require_attributes(temporal: Client) -> None:
-    """Raises SettingsError naming the search attributes that the namespace lacks."""
-    with reaching_temporal():
-        try:
-            known = await temporal.operator_service.list_search_attributes(
-                ListSearchAttributesRequest(namespace=temporal.namespace)
-            )
-        except RPCError as error:
-            # A namespace may forbid the question; a missing attribute then shows at the start.
-            log.info("attributes.unchecked", extra={"reason": error.message})
-            return
-    if missing := [key.name for key in attributes.KEYS if key.name not in known.custom_attributes]:
-        raise SettingsError(
-            f"namespace {temporal.namespace!r} lacks the search attributes "
-            f"{', '.join(missing)}: run 'antom-refunds register-attributes'"
-        )
 
 
 def _require_merchants(clients: Mapping[str, AntomClient]) -> None:

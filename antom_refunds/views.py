@@ -33,6 +33,7 @@ class RefundView(BaseModel):
     due_at: datetime | None
     started_at: datetime
     ended_at: datetime | None
+    history_length: int
     workflow_id: str
     run_id: str
 
@@ -56,6 +57,7 @@ def view_of(execution: WorkflowExecution) -> RefundView:
         due_at=said.get(Attribute.DUE_AT),
         started_at=execution.start_time,
         ended_at=execution.close_time,
+        history_length=execution.history_length,
         workflow_id=execution.id,
         run_id=execution.run_id,
     )

@@ -1,12 +1,36 @@
-"""What tests everywhere share: real key pairs, made anew for each session."""
+"""What tests everywhere share: real key pairs, real Temporal servers, and a clean end."""
 
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
 
-KeyFiles = tuple[Path, Path]
+from antom_refunds import attributes
+from antom_refunds.domain.policy import Policy
+from antom_refunds.namespace import register_attributes
+from antom_refunds.process import leave
+from antom_refunds.settings import Settings
+from antom_refunds.telemetry import runtime_of
+from tests.engine import BRISK, KeyFiles, Stage, stage_on
+
+BIN = Path(sys.executable).parent
+# A local server otherwise looks for work twenty times a second only.
+SWIFT = [
+    part
+    for setting in (
+        "history.transferProcessorMaxPollRPS=2000",
+        "history.timerProcessorMaxPollRPS=2000",
+        "history.visibilityProcessorMaxPollRPS=2000",
+        "matching.numTaskqueueReadPartitions=1",
+        "matching.numTaskqueueWritePartitions=1",
+    )
+    for part in ("--dynamic-config-value", setting)
+]
 
 
 def _made(folder: Path) -> KeyFiles:
@@ -37,3 +61,72 @@ def merchant_keys(tmp_path_factory: pytest.TempPathFactory) -> KeyFiles:
 def antom_keys(tmp_path_factory: pytest.TempPathFactory) -> KeyFiles:
     """Antom's RSA-2048 pair: the private and the public key's file, both PEM."""
     return _made(tmp_path_factory.mktemp("antom_keys"))
+
+
+@pytest.fixture(scope="session")
+async def dev_server() -> AsyncIterator[WorkflowEnvironment]:
+    """One real Temporal for the whole session, as `make up` starts it."""
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(BIN / "temporal"),
+        data_converter=pydantic_data_converter,
+        search_attributes=list(attributes.KEYS),
+        runtime=runtime_of(Settings()),
+        dev_server_extra_args=SWIFT,
+    )
+    async with environment:
+        yield environment
+
+
+@pytest.fixture
+async def skipping_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal whose time flies while it waits; its own, since its clock runs ahead."""
+    environment = await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(BIN / "temporal-test-server"),
+        data_converter=pydantic_data_converter,
+        runtime=runtime_of(Settings()),
+    )
+    async with environment:
+        await register_attributes(environment.client)
+        yield environment
+
+
+@pytest.fixture
+async def idle_stage(
+    dev_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> AsyncIterator[Stage]:
+    """A stage without a worker."""
+    keys = {"merchant_keys": merchant_keys, "antom_keys": antom_keys}
+    async with stage_on(dev_server, policy=BRISK, **keys) as stage:
+        yield stage
+
+
+@pytest.fixture
+async def stage(idle_stage: Stage) -> AsyncIterator[Stage]:
+    """A stage on a real server, a thousand times faster than life."""
+    async with idle_stage.working():
+        yield idle_stage
+
+
+@pytest.fixture
+async def long_stage(
+    skipping_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> AsyncIterator[Stage]:
+    """A stage with the waits of real life, on a server that skips them."""
+    keys = {"merchant_keys": merchant_keys, "antom_keys": antom_keys}
+    async with stage_on(skipping_server, policy=Policy(), **keys) as stage, stage.working():
+        yield stage
+
+
+_SESSION = pytest.StashKey[pytest.Session]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[_SESSION] = session
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """After all is reported: leave as our own processes do, with the session's own code."""
+    session = config.stash.get(_SESSION, None)
+    if session is not None:
+        leave(int(session.exitstatus))

@@ -22,6 +22,8 @@ _WRITTEN: Final = re.compile(
 )
 _DIGITS_MAX: Final = 16
 
+_WRITTEN_MINOR: Final = re.compile(r"(?P<minor>[0-9]{1,16}) minor (?P<currency>[A-Z]{3})")
+
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
@@ -39,18 +41,23 @@ class Money(BaseModel):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Money from major units: "12.50 EUR", "100JPY".
+        """Money as people write it: "12.50 EUR", "100JPY", or "1250 minor EUR".
 
         Raises ValueError, with a sentence for people, for any other form, for a currency whose
         decimals are not known here, for more decimals than the currency has and for too many
         digits. Decimals count as written: "12.500 EUR" may be somebody's twelve thousand.
         """
+        if minor := _WRITTEN_MINOR.fullmatch(text.strip()):
+            return cls(currency=minor["currency"], minor=int(minor["minor"]))
         written = _WRITTEN.fullmatch(text.strip())
         if written is None:
             raise ValueError(f"{text!r} is not an amount: write it like '12.50 EUR'")
         currency = written["currency"]
         if currency not in _DECIMALS:
-            raise ValueError(f"the decimals of {currency} are not known: give minor units instead")
+            raise ValueError(
+                f"the decimals of {currency} are not known: write minor units, "
+                f"like '1250 minor {currency}'"
+            )
         decimals, fraction = _DECIMALS[currency], written["fraction"] or ""
         if len(fraction) > decimals:
             raise ValueError(f"{currency} has {decimals} decimals, not more: {text!r}")
@@ -63,5 +70,5 @@ class Money(BaseModel):
         """The amount for people: "12.50 EUR"; minor units where the decimals are unknown."""
         decimals = _DECIMALS.get(self.currency)
         if decimals is None:
-            return f"{self.minor} minor units of {self.currency}"
+            return f"{self.minor} minor {self.currency}"
         return f"{Decimal(self.minor).scaleb(-decimals):.{decimals}f} {self.currency}"

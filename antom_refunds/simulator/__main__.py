@@ -30,5 +30,6 @@ def main(arguments: list[str]) -> str | None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO)
+    logging.basicConfig()
+    logging.getLogger("antom_refunds").setLevel(logging.INFO)
     sys.exit(main(sys.argv[1:]))

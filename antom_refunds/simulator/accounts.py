@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from antom_refunds.domain.money import Currency, Money
 from antom_refunds.domain.order import AntomId
+from antom_refunds.simulator.codes import result
 
 SANDBOX_PREFIX: Final = "SANDBOX_"
 KEY_BYTES_MAX: Final = 8192
@@ -32,6 +33,13 @@ def _readable(pem: str) -> str:
     return pem
 
 
+def _refusing(code: str) -> str:
+    if result(code).result_status != "F":
+        raise ValueError("is no code of a refusal")
+    return code
+
+
+RefusalCode = Annotated[str, Field(pattern=r"^[A-Z_]{1,64}$"), AfterValidator(_refusing)]
 PublicKeyPem = Annotated[str, Field(max_length=KEY_BYTES_MAX), AfterValidator(_readable)]
 
 
@@ -76,9 +84,10 @@ class Ending(StrEnum):
 class Payment(BaseModel):
     """A payment, what its method allows, and how refunds of it will go.
 
-    An asynchronous refund `ends` in its way after `settle_after`, divided by the pace; None
-    means the simulator's default. `refundable_until` None means for ever. `created_at` and
-    `paid_at` are the moment of entry if not given.
+    `refuses_with` is the code that every refund of it is refused with, for codes that follow
+    from nothing else here. An asynchronous refund `ends` in its way after `settle_after`,
+    divided by the pace; None means the simulator's default. `refundable_until` None means for
+    ever. `created_at` and `paid_at` are the moment of entry if not given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -96,5 +105,6 @@ class Payment(BaseModel):
     allows_refund: bool = True
     allows_partial: bool = True
     allows_multiple: bool = True
+    refuses_with: RefusalCode | None = None
     settle_after: Wait | None = None
     ends: Ending = Ending.SUCCESS

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, assert_never
 
 from antom_refunds.antom.wire import RefundAnswer, RefundInquiryAnswer
 from antom_refunds.simulator.codes import INCONSISTENT, SUCCESS, result
@@ -76,6 +76,8 @@ class Desk:
                 return self._inquiry(call, fault)
             case CallKind.PAYMENT:
                 return self._payment(call)
+            case _:
+                assert_never(call.kind)
 
     async def _refund(self, call: Admitted, fault: Fault) -> bytes:
         asked = read(call.body, AskedRefund)

@@ -67,5 +67,6 @@ _OBSTACLES: Final[tuple[tuple[str, Callable[[Case], bool]], ...]] = (
 
 def judged(case: Case) -> str:
     """The code of the first thing in the refund's way, or of its acceptance."""
+    obstacle = next((code for code, stands in _OBSTACLES if stands(case)), None)
     accepted = IN_PROCESS if case.payment.is_async else SUCCESS
-    return next((code for code, stands in _OBSTACLES if stands(case)), accepted)
+    return obstacle or case.payment.refuses_with or accepted

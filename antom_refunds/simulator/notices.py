@@ -11,11 +11,11 @@ from antom_refunds.simulator.told import notice, written
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One message; `is_antoms` is false for what Antom itself would never hear the answer of."""
+    """One message; `is_counted` says whether its acknowledgement ends Antom's tries."""
 
     body: bytes
     seal: Seal = Seal.ANTOM
-    is_antoms: bool = True
+    is_counted: bool = True
 
 
 def letters(refund: Refund, fault: Fault) -> tuple[Letter, ...]:
@@ -30,13 +30,13 @@ def letters(refund: Refund, fault: Fault) -> tuple[Letter, ...]:
         case FaultKind.REPEATED:
             return (honest,) * fault.times
         case FaultKind.FORGED:
-            return (Letter(written(opposite), Seal.STRANGER, is_antoms=False),)
+            return (Letter(written(opposite), Seal.STRANGER, is_counted=False),)
         case FaultKind.DISAGREEING:
             return (Letter(written(_disagreeing(truth, opposite))),)
         case FaultKind.WRONG_AMOUNT:
             return (Letter(written(_one_more(truth))),)
         case FaultKind.REORDERED:
-            return honest, replace(honest, body=written(opposite), is_antoms=False)
+            return honest, replace(honest, body=written(opposite), is_counted=False)
         case _:
             return (honest,)
 

@@ -72,7 +72,7 @@ class Notifier:
             sending.url, letter.body, client_id=sending.client_id, seal=letter.seal
         )
         self._journal.sent(received(sending.model_copy(update={"at": self._now()}), reception))
-        return letter.is_antoms and reception.is_acknowledgement
+        return letter.is_counted and reception.is_acknowledgement
 
 
 def received(sending: Sending, reception: Reception) -> Sending:

@@ -1,6 +1,7 @@
 """When things go wrong: by script, call after call, or by chance from a seed."""
 
 from collections import deque
+from math import fsum
 from random import Random
 from typing import Annotated, Self
 
@@ -65,7 +66,7 @@ class Weather(BaseModel):
     def _adds_up(self) -> Self:
         for operation in Operation:
             chances = (c.probability for c in self.chances if c.operation is operation)
-            if sum(chances) > 1:
+            if fsum(chances) > 1:
                 raise ValueError(f"the chances of {operation} add up to more than 1")
         return self
 

@@ -67,7 +67,7 @@ class Post:
         self._now = now
         self._loopback_only = loopback_only
         self._http = httpx.AsyncClient(
-            timeout=_TIMEOUT_SECONDS, trust_env=False, transport=transport
+            timeout=httpx.Timeout(_TIMEOUT_SECONDS, pool=None), trust_env=False, transport=transport
         )
 
     async def aclose(self) -> None:
@@ -97,10 +97,10 @@ class Post:
 
 
 async def _limited(answer: httpx.Response) -> bytes:
-    """The beginning of the answer: whatever is longer is no acknowledgement anyway."""
+    """The answer, nothing of it if it is too long to be an acknowledgement."""
     read = bytearray()
     async for chunk in answer.aiter_bytes():
         read += chunk
         if len(read) > _ANSWER_BYTES_MAX:
-            break
-    return bytes(read[:_ANSWER_BYTES_MAX])
+            return b""
+    return bytes(read)

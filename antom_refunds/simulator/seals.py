@@ -1,6 +1,7 @@
 """Who signs what leaves the simulator: Antom, a stranger, or nobody."""
 
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -19,13 +20,19 @@ class Seal(StrEnum):
     NOBODY = "nobody"
 
 
+@cache
+def _stranger() -> rsa.RSAPrivateKey:
+    """One for the process: it takes time to make, and nobody ever learns it."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
+
+
 class Seals:
     """Antom's private key, and a stranger's that was never shown to anybody."""
 
     def __init__(self, private_key: rsa.RSAPrivateKey) -> None:
         self._keys = {
             Seal.ANTOM: private_key,
-            Seal.STRANGER: rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS),
+            Seal.STRANGER: _stranger(),
         }
 
     def header(self, signed: Signed, seal: Seal) -> dict[str, str]:

@@ -17,6 +17,7 @@ from antom_refunds.simulator.world import World
 log = logging.getLogger(__name__)
 
 _SHUTDOWN_SECONDS: Final = 1
+_KEEP_ALIVE_SECONDS: Final = 75
 
 
 async def serve(config: SimulatorConfig) -> None:
@@ -58,6 +59,8 @@ def _settings(world: World) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        # A connection that is closed while the client reuses it would be a fault nobody asked for.
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
 

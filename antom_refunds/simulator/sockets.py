@@ -44,8 +44,10 @@ class CutResponse(Response):
             await self._begin(send)
         if transport is None:
             raise ConnectionCutError("the connection was cut")
-        # Closing writes out what was begun; aborting leaves not even that.
-        transport.close() if self.body else transport.abort()
+        if self.body:
+            transport.close()  # what was begun still goes out
+        else:
+            transport.abort()
         while (await receive())["type"] != "http.disconnect":
             pass
 

@@ -86,7 +86,7 @@ def test_a_third_decimal_is_not_dropped_even_if_it_is_a_zero(text: str) -> None:
 
 
 def test_a_currency_with_unknown_decimals_is_shown_in_minor_units() -> None:
-    assert str(Money(currency="KWD", minor=1250)) == "1250 minor units of KWD"
+    assert str(Money(currency="KWD", minor=1250)) == "1250 minor KWD"
 
 
 @pytest.mark.parametrize("minor", [-1, 10**16, 1.0, "1", True, None])

@@ -29,11 +29,13 @@ class Timeline:
     def __init__(self) -> None:
         self.waits: list[float] = []
         self.now = BEGINNING
+        self.waited = asyncio.Event()
         self._flows = asyncio.Event()
         self._flows.set()
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
+        self.waited.set()
         await self._flows.wait()
         self.now += timedelta(seconds=seconds)
 

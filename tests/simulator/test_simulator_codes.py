@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from antom_refunds.antom.client import AntomClient
 from antom_refunds.domain.money import Money
@@ -160,6 +161,20 @@ async def test_what_the_payment_does_not_allow_is_refused_with_its_code(
 
     assert await _refused(antom) == code
     assert world.view().movements == ()
+
+
+async def test_a_refusal_for_reasons_of_antoms_own_is_entered_in_the_books(
+    world: World, antom: AntomClient
+) -> None:
+    world.ledger.add_payment(a_payment(refuses_with="RISK_REJECT"))
+
+    assert await _refused(antom) == await _refused(antom) == "RISK_REJECT"
+    assert (await antom.inquire_refund("rf_1")).refund_status == "FAIL"
+
+
+def test_an_unknown_outcome_is_no_refusal() -> None:
+    with pytest.raises(ValidationError, match="no code of a refusal"):
+        a_payment(refuses_with="UNKNOWN_EXCEPTION")
 
 
 async def test_a_method_without_partial_refunds_refunds_in_full(

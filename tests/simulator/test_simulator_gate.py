@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from starlette.applications import Starlette
 
 from antom_refunds.antom.client import Account, AntomClient
 from antom_refunds.antom.errors import RefusedError
-from antom_refunds.antom.keys import KeyRing
 from antom_refunds.antom.signing import Signed, read_public_key, sign, verify
 from antom_refunds.simulator.accounts import Client
 from antom_refunds.simulator.gate import BODY_BYTES_MAX
@@ -273,21 +275,15 @@ async def test_in_a_payment_inquiry_the_payment_id_wins(
 async def test_the_sandbox_has_its_own_path_and_its_own_clients(
     world: World,
     client: Client,
-    antom: AntomClient,
-    merchant_keys: tuple[Path, Path],
-    antom_keys: tuple[Path, Path],
+    app: Starlette,
+    account: Account,
     is_sandbox: bool,  # noqa: FBT001 - parametrized
 ) -> None:
     world.register(client.model_copy(update={"client_id": SANDBOX_ID}))
     world.ledger.add_payment(a_payment(client_id=SANDBOX_ID))
-    account = Account(
-        client_id=SANDBOX_ID,
-        keys=KeyRing(merchant_keys[0], [antom_keys[1]]),
-        gateway="http://antom.test",
-        is_sandbox=is_sandbox,
-    )
+    account = replace(account, client_id=SANDBOX_ID, is_sandbox=is_sandbox)
 
-    async with AntomClient(account, transport=antom._http._transport) as sandbox:
+    async with AntomClient(account, transport=httpx.ASGITransport(app)) as sandbox:
         if is_sandbox:
             assert (await sandbox.refund(an_order())).result.result_code == "SUCCESS"
         else:
@@ -296,12 +292,6 @@ async def test_the_sandbox_has_its_own_path_and_its_own_clients(
 
 
 def test_a_key_that_is_not_rsa_is_no_public_key() -> None:
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
-        Encoding,
-        PublicFormat,
-    )
-
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 

@@ -1,0 +1,6 @@
+"""`python -m starter`: the command line without an installed script."""
+
+from starter.cli import main
+
+if __name__ == "__main__":
+    main()

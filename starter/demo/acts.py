@@ -1,0 +1,142 @@
+"""What the director does to the refunds besides asking for them."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from antom_refunds.client import RefundClient, RefundConflictError, RefundNotFoundError
+from antom_refunds.domain.refund import State
+from antom_refunds.simulator.orders import Forgery
+from antom_refunds.simulator.remote import SimulatorRemote
+from antom_refunds.simulator.seals import Seal
+from antom_refunds.views import RefundView
+from starter.demo.board import Board
+from starter.demo.scenes import ALL, CRASH, KIOSK, Scene
+from starter.stack import Stack
+
+_GLANCE: Final = timedelta(milliseconds=200)
+_BY_KEY: Final = {scene.key: scene for scene in ALL}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Something that must have been seen, and whether it was."""
+
+    text: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where the demo plays."""
+
+    stack: Stack
+    refunds: RefundClient
+    antom: SimulatorRemote
+    board: Board
+    claims: list[Claim] = field(default_factory=list)
+    views: dict[str, RefundView] = field(default_factory=dict)
+
+    def claim(self, scene: Scene, text: str, *, holds: bool) -> None:
+        self.claims.append(Claim(f"{scene.title}: {text}", holds))
+        self.board.remark(scene.order.refund_request_id, text if holds else f"NOT SEEN: {text}")
+
+    async def look(self, scene: Scene) -> RefundView | None:
+        """The refund as it stands; None before it was asked for."""
+        order = scene.order
+        try:
+            view = await self.refunds.describe(order.refund_request_id, merchant=order.merchant)
+        except RefundNotFoundError:
+            return None
+        self.views[order.refund_request_id] = view
+        self.board.show(view)
+        return view
+
+    async def until(self, scene: Scene, seen: Callable[[RefundView], bool]) -> None:
+        """Until the audience has seen this of the refund."""
+        refund_request_id = scene.order.refund_request_id
+        while not ((view := self.views.get(refund_request_id)) and seen(view)):  # noqa: ASYNC110
+            await asyncio.sleep(_GLANCE.total_seconds())
+
+
+async def ask(stage: Stage, scenes: Iterable[Scene]) -> None:
+    """Ask for each refund, as a business service does."""
+    for scene in scenes:
+        await stage.refunds.start(scene.order)
+
+
+async def ask_twice(stage: Stage) -> None:
+    """The same again is the same refund; other fields under its id are refused."""
+    scene = _BY_KEY["twice"]
+    await stage.until(scene, lambda _: True)
+    again = await stage.refunds.start(scene.order)
+    other = scene.amount.model_copy(update={"minor": scene.amount.minor + 1})
+    try:
+        await stage.refunds.start(scene.order.model_copy(update={"amount": other}))
+    except RefundConflictError as error:
+        is_refused = error.fields == ("amount",)
+    else:
+        is_refused = False
+    is_same = not again.is_new and is_refused
+    stage.claim(scene, "same fields: same refund; another amount: refused", holds=is_same)
+
+
+async def forge(stage: Stage) -> None:
+    """A stranger claims that a refund has failed."""
+    scene = _BY_KEY["forged"]
+    await stage.until(scene, lambda view: view.state is State.PROCESSING)
+    answered = await stage.antom.forge(_forgery(stage, scene, Seal.STRANGER, claims_success=False))
+    stage.claim(scene, "the webhook answered 401", holds=answered.status_code == 401)  # noqa: PLR2004
+
+
+async def repeat_late(stage: Stage) -> None:
+    """Antom repeats itself long after the end."""
+    scene = _BY_KEY["thrice"]
+    await stage.until(scene, lambda view: not view.is_running)
+    answered = await stage.antom.forge(_forgery(stage, scene, Seal.ANTOM, claims_success=True))
+    is_taken = answered.status_code == 200 and "SUCCESS" in answered.body  # noqa: PLR2004
+    stage.claim(scene, "the stale one was acknowledged", holds=is_taken)
+
+
+def _forgery(stage: Stage, scene: Scene, seal: Seal, *, claims_success: bool) -> Forgery:
+    return Forgery(
+        url=stage.stack.notify_url,
+        client_id=stage.stack.merchants[scene.merchant].client_id,
+        refund_request_id=scene.order.refund_request_id,
+        claims_success=claims_success,
+        seal=seal,
+    )
+
+
+async def mend_key(stage: Stage) -> None:
+    """A person puts the right key where the wrong one was; nothing is restarted."""
+    scenes = [scene for scene in ALL if scene.merchant == KIOSK]
+    for scene in scenes:
+        await stage.until(scene, lambda view: view.state is State.BLOCKED)
+    kiosk = stage.stack.merchants[KIOSK]
+    shutil.copy(kiosk.private_key.with_name("kiosk-right.pem"), kiosk.private_key)
+    for scene in scenes:
+        stage.claim(scene, "blocked until the key was mended", holds=True)
+
+
+async def kill_worker(stage: Stage) -> None:
+    """The worker is lost while Antom's answers to it are on their way."""
+    await ask(stage, CRASH)
+    ids = [scene.order.refund_request_id for scene in CRASH]
+    await _money_moved(stage, ids)
+    stage.stack.kill("worker")
+    await stage.stack.stop("worker")
+    await stage.stack.start("worker")
+    for scene in CRASH:
+        stage.claim(scene, "killed with SIGKILL after the money moved", holds=True)
+
+
+async def _money_moved(stage: Stage, refund_request_ids: Iterable[str]) -> None:
+    waiting = set(refund_request_ids)
+    while waiting:
+        ledger = await stage.antom.ledger()
+        waiting = {each for each in waiting if not ledger.moved(each)}
+        await asyncio.sleep(_GLANCE.total_seconds())

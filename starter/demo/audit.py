@@ -1,0 +1,74 @@
+"""The reckoning: what we say of each refund, against Antom's ledger of money moved."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain.refund import State
+from antom_refunds.simulator.records import LedgerView, RefundStatus
+from starter.demo.scenes import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the audit: what was counted, and whom it concerns."""
+
+    text: str
+    refunds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The demo's verdict. It holds if nothing was found and every refund has ended."""
+
+    asked: int
+    ended: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def holds(self) -> bool:
+        return self.asked == self.ended and not any(each.refunds for each in self.findings)
+
+
+def audit(
+    scenes: Iterable[Scene], outcomes: Mapping[str, RefundOutcome], ledger: LedgerView
+) -> Audit:
+    """Every refund that was asked for, held against the ledger."""
+    told = {scene.order.refund_request_id: scene.ends for scene in scenes}
+    digests = {each.refund_request_id: each.digests for each in ledger.payloads}
+    ended = {each: outcomes[each] for each in told if each in outcomes}
+    return Audit(
+        asked=len(told),
+        ended=len(ended),
+        findings=(
+            _finding("money moved twice", (x for x in told if len(ledger.moved(x)) > 1)),
+            _finding("lost: asked for, without an end", (x for x in told if x not in ended)),
+            _finding(
+                "states that disagree with the ledger",
+                (x for x, outcome in ended.items() if not agrees(outcome, ledger)),
+            ),
+            _finding("sent with different bytes", (x for x in told if len(digests.get(x, ())) > 1)),
+            _finding(
+                "ended otherwise than its scene says",
+                (x for x, outcome in ended.items() if outcome.state is not told[x]),
+            ),
+        ),
+    )
+
+
+def agrees(outcome: RefundOutcome, ledger: LedgerView) -> bool:
+    """Whether the ledger holds what the outcome says: its status and its movement of money."""
+    moved = ledger.moved(outcome.refund_request_id)
+    try:
+        status = ledger.refund(outcome.refund_request_id).status
+    except LookupError:
+        return outcome.state is not State.SUCCEEDED and not moved
+    if outcome.state is State.SUCCEEDED:
+        is_exact = [movement.amount for movement in moved] == [outcome.amount]
+        return status is RefundStatus.SUCCESS and is_exact
+    wanted = RefundStatus.FAIL if outcome.state is State.FAILED else RefundStatus.CLOSED
+    return status is wanted and not moved
+
+
+def _finding(text: str, refunds: Iterable[str]) -> Finding:
+    return Finding(text, tuple(refunds))

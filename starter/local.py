@@ -1,0 +1,128 @@
+"""The commands that run processes: the parts of production, and the rehearsal on one machine."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+from pydantic import ValidationError
+from rich.console import Console
+
+from antom_refunds.antom.signing import KeyFileError
+from antom_refunds.client import RefundClient
+from antom_refunds.connection import connect
+from antom_refunds.domain.order import complaint
+from antom_refunds.merchants import senders_of
+from antom_refunds.namespace import register_attributes as register
+from antom_refunds.process import FAILED, OK
+from antom_refunds.serving import serving
+from antom_refunds.settings import Settings, SettingsError
+from antom_refunds.simulator.config import SimulatorConfig
+from antom_refunds.simulator.server import serve
+from antom_refunds.telemetry import runtime_of, set_up_logging
+from antom_refunds.webhook import Handler, counting, create_app
+from starter import rehearsal
+from starter.demo import director
+from starter.stack import local_stack
+
+_HOME: Final = Path(".demo")
+
+Pace = Annotated[float, Parameter(help="How many times faster than life; 1 is Antom's own time.")]
+
+
+async def demo(*, keep: bool = False, pace: Pace = 60) -> int:
+    """Watch two dozen refunds live through good and bad days, then audit the money.
+
+    Parameters
+    ----------
+    keep
+        Leave everything running afterwards, until Ctrl-C.
+    """
+    async with local_stack(_HOME, pace=pace) as stack:
+        holds = await director.run(stack, Console())
+        if keep:
+            Console().print(f"everything still runs; look at {stack.ui_url}; Ctrl-C stops it")
+            await _told_to_stop().wait()
+    return OK if holds else FAILED
+
+
+async def up(*, pace: Pace = 1) -> int:
+    """Start the local stack, with a few payments to refund, until Ctrl-C."""
+    stop = _told_to_stop()
+    async with local_stack(_HOME, pace=pace) as stack:
+        await rehearsal.open_shop(stack, Console())
+        stopping = asyncio.create_task(stop.wait())
+        broken = asyncio.create_task(stack.until_one_ends())
+        done, _ = await asyncio.wait([stopping, broken], return_when=asyncio.FIRST_COMPLETED)
+        if broken in done:
+            raise SettingsError(f"{broken.result()} ended by itself; see {stack.home / 'logs'}")
+        broken.cancel()
+    return OK
+
+
+def worker() -> int:
+    """Run a worker: the refunds themselves and their calls at Antom."""
+    os.execv(sys.executable, [sys.executable, "-m", "worker"])  # noqa: S606 - no shell is wanted
+
+
+async def webhook() -> int:
+    """Run the notification handler that Antom calls."""
+    settings = Settings.read()
+    set_up_logging(settings)
+    stop = _told_to_stop()
+    senders = senders_of(settings)
+    if not senders:
+        raise SettingsError("no merchant is configured: nobody's notifications could be verified")
+    runtime = runtime_of(settings)
+    handler = Handler(
+        refunds=RefundClient(await connect(is_lazy=True, runtime=runtime)),
+        senders=senders,
+        count=counting(runtime.metric_meter),
+        public_path=settings.webhook_public_path,
+    )
+    app = create_app(handler, path=settings.webhook_path)
+    async with serving(app, settings.webhook_listen):
+        await stop.wait()
+    return OK
+
+
+async def simulator(config: Path) -> int:
+    """Run the Antom simulator.
+
+    Parameters
+    ----------
+    config
+        Its JSON file; docs/simulator.md describes it.
+    """
+    set_up_logging(Settings.read())
+    try:
+        await serve(_simulated(config))
+    except (KeyFileError, OSError) as error:
+        raise SettingsError(str(error)) from error
+    return OK
+
+
+async def register_attributes() -> int:
+    """Add the search attributes that refunds need to the Temporal namespace."""
+    added = await register(await connect())
+    Console().print(f"added: {', '.join(added)}" if added else "they are all there")
+    return OK
+
+
+def _simulated(config: Path) -> SimulatorConfig:
+    try:
+        return SimulatorConfig.model_validate_json(config.read_bytes())
+    except ValidationError as error:
+        raise SettingsError(f"{config}: {complaint(error)}") from error
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

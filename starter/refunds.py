@@ -1,0 +1,249 @@
+"""The commands about refunds: start, show, list, and what a person may tell one."""
+
+import asyncio
+import time
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Annotated, Final, Literal
+from urllib.parse import quote
+
+from cyclopts import Parameter
+from pydantic import ValidationError
+from rich.console import Console
+
+from antom_refunds.client import RefundClient
+from antom_refunds.connection import TemporalUnavailableError, connect
+from antom_refunds.contract import Instruction, RefundOutcome, Resolution
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import (
+    DEFAULT_MERCHANT,
+    InvalidOrderError,
+    RefundOrder,
+    complaint,
+)
+from antom_refunds.domain.refund import State
+from antom_refunds.process import OK
+from antom_refunds.settings import Settings
+from starter import show as showing
+
+ENDED_WITHOUT_SUCCESS: Final = 6
+NO_END_YET: Final = 7
+
+_STEP: Final = timedelta(seconds=1)
+_DOSSIER_LIMIT: Final = timedelta(seconds=3)
+
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON object a line.")]
+Wait = Annotated[float, Parameter(help="Seconds to wait for the end; 0 does not wait.")]
+Merchant = Annotated[str, Parameter(help="The merchant's name in the settings.")]
+By = Annotated[str, Parameter(help="Who says so.")]
+Reason = Annotated[str, Parameter(help="Why.")]
+
+
+async def start(
+    payment_id: str,
+    amount: str,
+    *,
+    id: Annotated[str, Parameter(help="The refund request id: yours, unique, kept for ever.")],  # noqa: A002
+    merchant: Merchant = DEFAULT_MERCHANT,
+    reason: Annotated[str | None, Parameter(help="Shown to the buyer.")] = None,
+    notify_url: str | None = None,
+    capture_id: str | None = None,
+    reference_refund_id: str | None = None,
+    wait: Wait = 0,
+    json: Json = False,
+) -> int:
+    """Start a refund, or find the one that was started with the same id and fields.
+
+    Parameters
+    ----------
+    payment_id
+        Antom's id of the payment.
+    amount
+        "12.50 EUR", or in minor units "1250 minor EUR".
+    """
+    order = _order(
+        refund_request_id=id,
+        payment_id=payment_id,
+        amount=amount,
+        merchant=merchant,
+        reason=reason,
+        notify_url=notify_url,
+        capture_id=capture_id,
+        reference_refund_id=reference_refund_id,
+    )
+    refunds = await _client()
+    started = await refunds.start(order)
+    if not json:
+        how = "started" if started.is_new else "was started before, with the same fields"
+        Console().print(f"refund {id} {how}", highlight=False)
+    elif not wait:
+        showing.as_json(await refunds.describe(id, merchant=merchant))
+    return await _wait_and_show(refunds, id, merchant, wait, json=json) if wait else OK
+
+
+async def show(
+    refund_request_id: str,
+    *,
+    merchant: Merchant = DEFAULT_MERCHANT,
+    wait: Wait = 0,
+    json: Json = False,
+) -> int:
+    """Show one refund: where it stands, what is known, what it waits for."""
+    refunds = await _client()
+    if wait:
+        return await _wait_and_show(refunds, refund_request_id, merchant, wait, json=json)
+    await _show_now(refunds, refund_request_id, merchant, json=json)
+    return OK
+
+
+async def list_refunds(
+    *,
+    state: State | None = None,
+    merchant: str | None = None,
+    payment_id: str | None = None,
+    needs_human: Annotated[bool | None, Parameter(negative="--no-human")] = None,
+    limit: Annotated[int, Parameter(help="At most so many, newest first.")] = 100,
+    json: Json = False,
+) -> int:
+    """List refunds, newest first."""
+    refunds = await _client()
+    found = [
+        view
+        async for view in refunds.list(
+            state=state,
+            merchant=merchant,
+            payment_id=payment_id,
+            needs_human=needs_human,
+            limit=limit,
+        )
+    ]
+    if json:
+        showing.as_json(*found)
+    else:
+        Console().print(showing.table(found) if found else "no such refunds")
+    return OK
+
+
+async def check_now(
+    refund_request_id: str, *, by: By, reason: Reason, merchant: Merchant = DEFAULT_MERCHANT
+) -> int:
+    """Have Antom asked about a refund now, instead of at the next moment of the schedule."""
+    instruction = _instruction(by, reason)
+    refunds = await _client()
+    Console().print(await refunds.check_now(refund_request_id, instruction, merchant=merchant))
+    return OK
+
+
+async def resolve(
+    refund_request_id: str,
+    state: Literal["succeeded", "failed", "closed"],
+    *,
+    by: By,
+    reason: Reason,
+    proof: Annotated[str, Parameter(help="Where the truth was read: a ticket, a report row.")],
+    merchant: Merchant = DEFAULT_MERCHANT,
+) -> int:
+    """End a refund by hand, with proof of what really happened."""
+    try:
+        resolution = Resolution(by=by, reason=reason, proof=proof, state=state)
+    except ValidationError as error:
+        raise InvalidOrderError(complaint(error)) from error
+    refunds = await _client()
+    Console().print(await refunds.resolve(refund_request_id, resolution, merchant=merchant))
+    return OK
+
+
+async def call_off(
+    refund_request_id: str, *, by: By, reason: Reason, merchant: Merchant = DEFAULT_MERCHANT
+) -> int:
+    """Give a refund up while nothing was sent to Antom."""
+    instruction = _instruction(by, reason)
+    refunds = await _client()
+    Console().print(await refunds.call_off(refund_request_id, instruction, merchant=merchant))
+    return OK
+
+
+def _order(*, amount: str, **fields: str | None) -> RefundOrder:
+    try:
+        money = Money.parse(amount)
+    except ValueError as error:
+        raise InvalidOrderError(f"amount: {error}") from error
+    given = {name: value for name, value in fields.items() if value is not None}
+    return RefundOrder.checked({**given, "amount": money})
+
+
+def _instruction(by: str, reason: str) -> Instruction:
+    try:
+        return Instruction(by=by, reason=reason)
+    except ValidationError as error:
+        raise InvalidOrderError(complaint(error)) from error
+
+
+async def _client() -> RefundClient:
+    return RefundClient(await connect(), policy=Settings.read().policy)
+
+
+async def _wait_and_show(
+    refunds: RefundClient, refund_request_id: str, merchant: str, wait: float, *, json: bool
+) -> int:
+    ended = await _awaited(refunds, refund_request_id, merchant, wait)
+    if json and ended is not None:
+        showing.as_json(ended)
+    else:
+        await _show_now(refunds, refund_request_id, merchant, json=json)
+    if ended is None:
+        return NO_END_YET
+    return OK if ended.state is State.SUCCEEDED else ENDED_WITHOUT_SUCCESS
+
+
+async def _awaited(
+    refunds: RefundClient, refund_request_id: str, merchant: str, wait: float
+) -> RefundOutcome | None:
+    """The outcome, with the state shown on standard error meanwhile."""
+    console = Console(stderr=True)
+    deadline = time.monotonic() + wait
+    with console.status(f"{refund_request_id}: waiting") as status:
+        while (left := deadline - time.monotonic()) > 0:
+            step = min(_STEP, timedelta(seconds=left))
+            ended = await refunds.outcome(refund_request_id, merchant=merchant, wait=step)
+            if ended is not None:
+                return ended
+            view = await refunds.describe(refund_request_id, merchant=merchant)
+            status.update(f"{refund_request_id}: {view.state}, {left:.0f} s left")
+    return None
+
+
+async def _show_now(
+    refunds: RefundClient, refund_request_id: str, merchant: str, *, json: bool
+) -> None:
+    view = await refunds.describe(refund_request_id, merchant=merchant)
+    if json:
+        showing.as_json(view)
+        return
+    console = Console()
+    showing.view(console, view, link=link_to(view.workflow_id, Settings.read().ui_url))
+    if view.is_running:
+        await _show_dossier(console, refunds, refund_request_id, merchant)
+    elif view.state in {State.SUCCEEDED, State.FAILED, State.CLOSED}:
+        ended = await refunds.outcome(refund_request_id, merchant=merchant)
+        if ended is not None:
+            showing.outcome(console, ended)
+
+
+async def _show_dossier(
+    console: Console, refunds: RefundClient, refund_request_id: str, merchant: str
+) -> None:
+    """Only a running worker knows the dossier; without one the records must do."""
+    try:
+        async with asyncio.timeout(_DOSSIER_LIMIT.total_seconds()):
+            known = await refunds.dossier(refund_request_id, merchant=merchant)
+    except (TimeoutError, TemporalUnavailableError):
+        console.print("  no worker answers, so this is all for now", style="yellow")
+    else:
+        showing.dossier(console, known)
+
+
+def link_to(workflow_id: str, ui_url: str, namespace: str = "default") -> str:
+    """The refund's page in the Temporal UI."""
+    path = PurePosixPath("/namespaces", namespace, "workflows") / quote(workflow_id, safe="")
+    return f"{ui_url.rstrip('/')}{path}"

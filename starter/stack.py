@@ -1,0 +1,312 @@
+"""The local stack: a real Temporal server, the Antom simulator, the webhook and a worker.
+
+For rehearsals on one machine. Everything listens on loopback; keys, settings and logs stand in
+one folder, made anew each time.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from antom_refunds.attributes import KEYS
+from antom_refunds.settings import SettingsError, variable
+from antom_refunds.simulator.config import ClientConfig, SimulatorConfig
+from starter.keys import write_pair
+
+HOST: Final = "127.0.0.1"
+_NOTIFY_PATH: Final = "/antom/refund-notify"
+_READY_LIMIT: Final = timedelta(seconds=30)
+_STOP_LIMIT: Final = timedelta(seconds=10)
+
+# A shard of the development server looks for work 20 times a second at most; with these a
+# refund takes a third of the time (docs/decisions/0004-local-server.md).
+_QUICK: Final = (
+    "history.transferProcessorMaxPollRPS=2000",
+    "history.timerProcessorMaxPollRPS=2000",
+    "history.visibilityProcessorMaxPollRPS=2000",
+    "matching.numTaskqueueReadPartitions=1",
+    "matching.numTaskqueueWritePartitions=1",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where everything listens."""
+
+    temporal: int
+    ui: int
+    simulator: int
+    webhook: int
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """An account of the rehearsal and where its own key stands."""
+
+    name: str
+    client_id: str
+    private_key: Path
+    public_key: Path
+    balance: Mapping[str, int] | None = None
+
+
+class Stack:
+    """The running processes; each can be stopped, killed and started again by name."""
+
+    def __init__(
+        self, home: Path, ports: Ports, pace: float, merchants: tuple[Merchant, ...]
+    ) -> None:
+        self.home = home
+        self.ports = ports
+        self.merchants = {merchant.name: merchant for merchant in merchants}
+        self.pace = pace
+        self._antom_private = home / "keys" / "antom-private.pem"
+        self._antom_public = home / "keys" / "antom-public.pem"
+        self._processes: dict[str, Process] = {}
+
+    @property
+    def temporal_address(self) -> str:
+        return f"{HOST}:{self.ports.temporal}"
+
+    @property
+    def ui_url(self) -> str:
+        return f"http://{HOST}:{self.ports.ui}"
+
+    @property
+    def simulator_url(self) -> str:
+        return f"http://{HOST}:{self.ports.simulator}"
+
+    @property
+    def notify_url(self) -> str:
+        return f"http://{HOST}:{self.ports.webhook}{_NOTIFY_PATH}"
+
+    async def temporal(self) -> Client:
+        """A client of the stack's own server, whatever the surrounding shell says."""
+        return await Client.connect(self.temporal_address, data_converter=pydantic_data_converter)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What our processes are told."""
+        ours = {
+            "TEMPORAL_ADDRESS": self.temporal_address,
+            "NO_PROXY": HOST,
+            variable("pace"): str(self.pace),
+            variable("ui_url"): self.ui_url,
+            variable("webhook_listen"): f"{HOST}:{self.ports.webhook}",
+            variable("webhook_path"): _NOTIFY_PATH,
+            variable("health_listen"): f"{HOST}:{self.ports.worker}",
+            variable("log_format"): "json",
+        }
+        for merchant in self.merchants.values():
+            ours |= self._told_of(merchant)
+        return ours
+
+    def _told_of(self, merchant: Merchant) -> dict[str, str]:
+        told = {
+            "client_id": merchant.client_id,
+            "private_key_file": str(merchant.private_key),
+            "antom_public_key_files": str(self._antom_public),
+            "gateway": self.simulator_url,
+        }
+        return {variable("merchants", merchant.name, name): value for name, value in told.items()}
+
+    async def start(self, name: str) -> None:
+        """Start one process by its name and wait until it listens."""
+        command, port = {
+            "temporal": (self._temporal_command(), self.ports.temporal),
+            "simulator": (self._simulator_command(), self.ports.simulator),
+            "webhook": (_ours("-m", "starter", "webhook"), self.ports.webhook),
+            "worker": (_ours("-m", "worker"), self.ports.worker),
+        }[name]
+        log = self.home / "logs" / f"{name}.log"
+        with log.open("ab") as output:
+            self._processes[name] = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**_inherited(), **self.environment},
+                start_new_session=True,
+            )
+        await self._listens(name, port, log)
+
+    async def _listens(self, name: str, port: int, log: Path) -> None:
+        process = self._processes[name]
+        async with asyncio.timeout(_READY_LIMIT.total_seconds()):
+            while not _is_open(port):
+                if process.returncode is not None:
+                    raise SettingsError(f"{name} did not start: {_last_line(log)} (see {log})")
+                await asyncio.sleep(0.05)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL: no goodbye, as when a machine is lost."""
+        self._processes[name].kill()
+
+    async def stop(self, name: str) -> None:
+        """SIGTERM, then SIGKILL if it will not go."""
+        process = self._processes.pop(name)
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(_STOP_LIMIT.total_seconds()):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def stop_all(self) -> None:
+        """Stop in reverse order, so that nothing misses what it needs."""
+        for name in reversed(list(self._processes)):
+            await self.stop(name)
+
+    async def until_one_ends(self) -> str:
+        """The name of the first process that ends by itself."""
+        waiting = {
+            asyncio.create_task(process.wait(), name=name)
+            for name, process in self._processes.items()
+        }
+        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        return done.pop().get_name()
+
+    def _temporal_command(self) -> list[str]:
+        attributes = [f"{key.name}={_type_name(key.indexed_value_type.name)}" for key in KEYS]
+        command = [
+            temporal_cli(), "server", "start-dev", "--ip", HOST, "--ui-ip", HOST,
+            "--port", str(self.ports.temporal), "--ui-port", str(self.ports.ui),
+            "--log-level", "error",
+        ]  # fmt: skip
+        for attribute in attributes:
+            command += ["--search-attribute", attribute]
+        for value in _QUICK:
+            command += ["--dynamic-config-value", value]
+        return command
+
+    def _simulator_command(self) -> list[str]:
+        config = SimulatorConfig(
+            antom_private_key_file=self._antom_private,
+            port=self.ports.simulator,
+            pace=self.pace,
+            clients=tuple(
+                ClientConfig(
+                    client_id=merchant.client_id,
+                    public_key_file=merchant.public_key,
+                    balance=None if merchant.balance is None else dict(merchant.balance),
+                    notify_url=self.notify_url,
+                )
+                for merchant in self.merchants.values()
+            ),
+        )
+        path = self.home / "simulator.json"
+        path.write_text(config.model_dump_json(indent=2))
+        return _ours("-m", "starter", "simulator", str(path))
+
+
+@asynccontextmanager
+async def local_stack(home: Path, *, pace: float) -> AsyncIterator[Stack]:
+    """The whole stack while inside; raises SettingsError if a part does not start."""
+    stack = Stack(home, _ports(), pace, _prepared(home))
+    async with AsyncExitStack() as ending:
+        ending.push_async_callback(stack.stop_all)
+        for name in ("temporal", "simulator", "webhook", "worker"):
+            await stack.start(name)
+        yield stack
+
+
+def _prepared(home: Path) -> tuple[Merchant, ...]:
+    """A fresh folder with keys: one merchant in order, one that signs with a wrong key."""
+    shutil.rmtree(home, ignore_errors=True)
+    (home / "logs").mkdir(parents=True)
+    keys = home / "keys"
+    write_pair(keys, "antom")
+    default, default_public = write_pair(keys, "default")
+    right, kiosk_public = write_pair(keys, "kiosk")
+    wrong, _ = write_pair(keys, "stranger")
+    in_use = keys / "kiosk-in-use.pem"
+    shutil.copy(wrong, in_use)
+    shutil.copy(right, keys / "kiosk-right.pem")
+    return (
+        Merchant(
+            "default", "SANDBOX_5X00000000000000", default, default_public,
+            {"EUR": 10**9, "USD": 10**9, "JPY": 10**9, "GBP": 100},
+        ),
+        Merchant("kiosk", "SANDBOX_5X00000000000001", in_use, kiosk_public),
+    )  # fmt: skip
+
+
+def temporal_cli() -> str:
+    """The Temporal CLI: TEMPORAL_CLI_PATH, else the wheel's, else the PATH's.
+
+    Raises SettingsError if there is none.
+    """
+    beside = Path(sys.executable).with_name("temporal")
+    found = os.environ.get("TEMPORAL_CLI_PATH") or (
+        str(beside) if beside.exists() else shutil.which("temporal")
+    )
+    if not found:
+        raise SettingsError(
+            "no Temporal CLI: run 'make setup', or set TEMPORAL_CLI_PATH to the binary"
+        )
+    return found
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
+def _ours(*arguments: str) -> list[str]:
+    return [sys.executable, *arguments]
+
+
+def _inherited() -> dict[str, str]:
+    """Our own settings of the surrounding shell must not leak into a rehearsal."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ANTOM_REFUNDS_", "TEMPORAL_"))
+    }
+
+
+def _type_name(name: str) -> str:
+    """KEYWORD as the CLI spells it: Keyword."""
+    return name.capitalize()
+
+
+def _ports() -> Ports:
+    temporal, ui = _preferred(7233), _preferred(8233)
+    return Ports(temporal, ui, _preferred(8870), _preferred(8080), _preferred(9101))
+
+
+def _preferred(port: int) -> int:
+    """This port, or any free one if somebody has it."""
+    for wanted in (port, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, wanted))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise SettingsError("there is no free port on this machine")
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex((HOST, port)) == 0

@@ -1,0 +1,308 @@
+"""A refund's whole surroundings: a real Temporal, a worker, the webhook, a simulated Antom."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+from fastapi import FastAPI
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client as Temporal
+from temporalio.client import WorkflowHandle, WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.workflow import SandboxImportNotificationPolicy
+
+from activities.antom import AntomActivities
+from antom_refunds import contract
+from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.keys import KeyFile, KeyRing
+from antom_refunds.antom.signing import read_private_key, read_public_key
+from antom_refunds.client import RefundClient
+from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.policy import Policy
+from antom_refunds.merchants import Sender
+from antom_refunds.simulator.accounts import Client, Ending, Payment
+from antom_refunds.simulator.app import create_app
+from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.plans import Script
+from antom_refunds.simulator.world import World
+from antom_refunds.views import RefundView
+from antom_refunds.webhook import Handler
+from antom_refunds.webhook import create_app as create_webhook
+from workflows import WORKFLOWS
+
+KeyFiles = tuple[Path, Path]
+
+CLIENT_ID: Final = "5X00000000000000"
+WEBHOOK_PATH: Final = "/antom/refund-notify"
+NOTIFY_URL: Final = f"http://127.0.0.1{WEBHOOK_PATH}"
+AMOUNT: Final = Money(currency="EUR", minor=1250)
+# Minutes become milliseconds: what the product waits for is seen without waiting.
+BRISK: Final = Policy.at_pace(1000)
+# Only a hang is stopped by it.
+PATIENCE: Final = timedelta(seconds=60)
+
+# A workflow that imports what it should not fails every test that runs it.
+_GUARDED: Final = SandboxRestrictions.default.with_import_notification_policy(
+    SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
+)
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """The way to Antom, which can be down, or hold a call back until it is let go."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+        self._passage = asyncio.Event()
+        self._passage.set()
+        self.arrived = asyncio.Event()
+        self.is_down = False
+
+    def hold(self) -> None:
+        self._passage.clear()
+
+    def let_go(self) -> None:
+        self._passage.set()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.is_down:
+            raise httpx.ConnectError("refused", request=request)
+        self.arrived.set()
+        await self._passage.wait()
+        return await self._transport.handle_async_request(request)
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """Everything around refunds; `counted` is what the webhook counted."""
+
+    env: WorkflowEnvironment
+    policy: Policy
+    world: World
+    wire: Wire
+    antom: AntomClient
+    refunds: RefundClient
+    webhook: FastAPI
+    counted: list[str]
+    started: list[str] = field(default_factory=list)
+
+    @property
+    def temporal(self) -> Temporal:
+        return self.env.client
+
+    def order(self, **changes: Any) -> RefundOrder:
+        """An order under ids that nobody used before, its payment known to Antom."""
+        own = uuid4().hex[:16]
+        fields = {"refund_request_id": f"rf_{own}", "payment_id": f"pay_{own}", "amount": AMOUNT}
+        return RefundOrder.checked({**fields, **changes})
+
+    def pay(self, order: RefundOrder, **changes: Any) -> None:
+        """The payment that this order is about; asynchronous ones end only when settled."""
+        fields: Mapping[str, Any] = {
+            "payment_id": order.payment_id,
+            "client_id": CLIENT_ID,
+            "amount": Money(currency=order.amount.currency, minor=10_000),
+            "settle_after": timedelta(days=1000),
+            **changes,
+        }
+        self.world.ledger.add_payment(Payment.model_validate(fields))
+
+    def paid(self, *, is_async: bool = False, **changes: Any) -> RefundOrder:
+        """An order whose payment Antom knows."""
+        order = self.order(**changes)
+        self.pay(order, is_async=is_async)
+        return order
+
+    def script(
+        self, order: RefundOrder, operation: Operation, *faults: Fault | FaultKind | str
+    ) -> None:
+        """What goes wrong about this refund, call after call; a string is a result code."""
+        self.world.faults.follow(
+            Script(
+                subject=order.refund_request_id,
+                operation=operation,
+                faults=tuple(_fault(each) for each in faults),
+            )
+        )
+
+    async def start(self, order: RefundOrder) -> RefundOrder:
+        await self.refunds.start(order)
+        self.started.append(order.refund_request_id)
+        return order
+
+    async def end(self, order: RefundOrder) -> RefundOutcome:
+        """The refund's outcome, however much time has to pass for it."""
+        async with self.env.time_skipping_unlocked():
+            outcome = await self.refunds.outcome(order.refund_request_id, wait=PATIENCE)
+        assert outcome is not None, await self.refunds.dossier(order.refund_request_id)
+        return outcome
+
+    async def view(self, order: RefundOrder) -> RefundView:
+        return await self.refunds.describe(order.refund_request_id)
+
+    async def until(self, order: RefundOrder, is_so: Callable[[RefundView], bool]) -> RefundView:
+        """The refund once its search attributes say so; the engine has no event for that."""
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            while not is_so(view := await self.view(order)):
+                await asyncio.sleep(0.005)
+        return view
+
+    async def until_asked(self, order: RefundOrder, kind: CallKind, *, times: int) -> None:
+        """Returns when Antom was asked so often about this refund."""
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            while self.asked(order, kind) < times:  # noqa: ASYNC110 - the journal has no event
+                await asyncio.sleep(0.005)
+
+    def settle(self, order: RefundOrder, ends: Ending | None = None) -> None:
+        """Antom ends the refund, and notifies where the order or the client says so."""
+        refund = self.world.ledger.books.refund(CLIENT_ID, order.refund_request_id)
+        assert refund is not None
+        self.world.settlement.settle(refund, ends)
+
+    def handle(self, order: RefundOrder) -> WorkflowHandle[Any, Any]:
+        return self._handle(order.refund_request_id)
+
+    async def history(self, order: RefundOrder) -> WorkflowHistory:
+        return await self.handle(order).fetch_history()
+
+    async def events(self, order: RefundOrder) -> int:
+        return len((await self.history(order)).events)
+
+    async def signals(self, order: RefundOrder) -> int:
+        kind = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+        return sum(event.event_type == kind for event in (await self.history(order)).events)
+
+    def moved(self, order: RefundOrder) -> int:
+        """How often money moved for this refund."""
+        return len(self.world.view().moved(order.refund_request_id))
+
+    def asked(self, order: RefundOrder, kind: CallKind) -> int:
+        return self.world.view().count(order.refund_request_id, kind)
+
+    def payloads(self, order: RefundOrder) -> int:
+        """How many different bodies asked for this refund."""
+        own = order.refund_request_id
+        every = (each for each in self.world.view().payloads if each.refund_request_id == own)
+        return sum(len(each.digests) for each in every)
+
+    async def post(self, body: bytes, headers: Mapping[str, str], path: str) -> httpx.Response:
+        transport = httpx.ASGITransport(self.webhook)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+            return await http.post(path, content=body, headers=dict(headers))
+
+    @asynccontextmanager
+    async def working(
+        self,
+        *,
+        clients: Mapping[str, AntomClient] | None = None,
+        cached_workflows_max: int = 1000,
+    ) -> AsyncIterator[None]:
+        """A worker of both queues while inside."""
+        served = {"default": self.antom} if clients is None else clients
+        calls = AntomActivities(served, self.policy)
+        refunds_worker = Worker(
+            self.temporal,
+            task_queue=contract.REFUNDS_QUEUE,
+            workflows=WORKFLOWS,
+            workflow_runner=SandboxedWorkflowRunner(restrictions=_GUARDED),
+            max_cached_workflows=cached_workflows_max,
+        )
+        calls_worker = Worker(
+            self.temporal,
+            task_queue=contract.ANTOM_QUEUE,
+            activities=[calls.request_refund, calls.await_result, calls.inquire],
+        )
+        async with refunds_worker, calls_worker:
+            yield
+
+    async def replay(self) -> None:
+        """Today's workflow must fit each history that was made; raises if one does not."""
+        replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
+        for own in self.started:
+            await replayer.replay_workflow(await self._handle(own).fetch_history())
+
+    async def clear(self) -> None:
+        """Nothing of this stage may wake up on the next one."""
+        for own in self.started:
+            handle = self._handle(own)
+            if (await handle.describe()).close_time is None:
+                await handle.terminate("the test is over")
+
+    def _handle(self, refund_request_id: str) -> WorkflowHandle[Any, Any]:
+        return self.temporal.get_workflow_handle(
+            contract.workflow_id(refund_request_id, merchant="default")
+        )
+
+
+@asynccontextmanager
+async def stage_on(
+    env: WorkflowEnvironment,
+    *,
+    merchant_keys: KeyFiles,
+    antom_keys: KeyFiles,
+    policy: Policy,
+) -> AsyncIterator[Stage]:
+    """A stage on this engine; its histories are replayed at the end."""
+    refunds = RefundClient(env.client, policy=policy)
+    counted: list[str] = []
+    webhook = create_webhook(
+        Handler(refunds=refunds, senders=senders(antom_keys), count=counted.append),
+        path=WEBHOOK_PATH,
+    )
+    account = Account(
+        client_id=CLIENT_ID,
+        keys=KeyRing(merchant_keys[0], [antom_keys[1]]),
+        gateway="http://antom.test",
+    )
+    world = World(
+        read_private_key(antom_keys[0]), pace=1000, transport=httpx.ASGITransport(webhook)
+    )
+    wire = Wire(httpx.ASGITransport(create_app(world)))
+    async with world, AntomClient(account, transport=wire) as antom:
+        world.register(
+            Client(client_id=CLIENT_ID, public_keys={"1": merchant_keys[1].read_text()})
+        )
+        stage = Stage(
+            env=env,
+            policy=policy,
+            world=world,
+            wire=wire,
+            antom=antom,
+            refunds=refunds,
+            webhook=webhook,
+            counted=counted,
+        )
+        try:
+            yield stage
+            await stage.replay()
+        finally:
+            await stage.clear()
+
+
+def senders(antom_keys: KeyFiles, *more: Path) -> Mapping[str, Sender]:
+    """Whoever holds one of these keys may notify."""
+    files = tuple(KeyFile(path, read_public_key) for path in (antom_keys[1], *more))
+    return MappingProxyType({CLIENT_ID: Sender("default", files)})
+
+
+def _fault(said: Fault | FaultKind | str) -> Fault:
+    match said:
+        case Fault():
+            return said
+        case FaultKind():
+            return Fault(kind=said)
+        case code:
+            return Fault(kind=FaultKind.ANSWER_CODE, code=code)
+

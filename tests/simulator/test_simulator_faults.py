@@ -1,0 +1,232 @@
+"""Antom's bad days: what each fault does to an answer, and what it does to the money."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.errors import (
+    AntomError,
+    BadStatusError,
+    GarbledAnswerError,
+    NoAnswerError,
+    UnverifiedAnswerError,
+)
+from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.server import listening
+from antom_refunds.simulator.world import World
+from tests.simulator.stage import (
+    NOTIFY_URL,
+    Merchant,
+    Timeline,
+    a_payment,
+    a_script,
+    an_order,
+)
+
+DISTURBANCES = [
+    (FaultKind.CUT_BEFORE, NoAnswerError, 0),
+    (FaultKind.CUT_AFTER, NoAnswerError, 1),
+    (FaultKind.TRUNCATED, NoAnswerError, 1),
+    (FaultKind.HTTP_500, BadStatusError, 0),
+    (FaultKind.UNSIGNED, UnverifiedAnswerError, 1),
+    (FaultKind.MISSIGNED, UnverifiedAnswerError, 1),
+    (FaultKind.GARBLED, GarbledAnswerError, 1),
+]
+
+
+@pytest.fixture
+async def over_sockets(world: World, account: Account) -> AsyncIterator[AntomClient]:
+    """Our client on a real connection to a real server on this machine."""
+    async with (
+        listening(world) as gateway,
+        AntomClient(replace(account, gateway=gateway)) as antom,
+    ):
+        yield antom
+
+
+@pytest.mark.parametrize(("kind", "error", "moved"), DISTURBANCES)
+async def test_a_disturbed_answer_leaves_the_money_as_its_fault_says(
+    world: World, antom: AntomClient, kind: FaultKind, error: type[AntomError], moved: int
+) -> None:
+    world.ledger.add_payment(a_payment())
+    world.faults.follow(a_script(Operation.REFUND, kind))
+
+    with pytest.raises(error):
+        await antom.refund(an_order())
+
+    assert len(world.view().movements) == moved
+    assert (await antom.refund(an_order())).result.result_code == "SUCCESS"
+    assert len(world.view().movements) == 1
+
+
+@pytest.mark.parametrize(("kind", "error", "moved"), DISTURBANCES)
+async def test_a_real_connection_shows_the_same_faults(
+    world: World,
+    over_sockets: AntomClient,
+    kind: FaultKind,
+    error: type[AntomError],
+    moved: int,
+) -> None:
+    world.ledger.add_payment(a_payment())
+    world.faults.follow(a_script(Operation.REFUND, kind))
+
+    with pytest.raises(error):
+        await over_sockets.refund(an_order())
+
+    assert len(world.view().movements) == moved
+    assert (await over_sockets.refund(an_order())).result.result_code == "SUCCESS"
+
+
+async def test_an_http_error_may_come_although_the_refund_was_executed(
+    world: World, antom: AntomClient
+) -> None:
+    world.ledger.add_payment(a_payment())
+    fault = Fault(kind=FaultKind.HTTP_500, executed=True)
+    world.faults.follow(a_script(Operation.REFUND, fault))
+
+    with pytest.raises(BadStatusError):
+        await antom.refund(an_order())
+
+    assert len(world.view().movements) == 1
+
+
+@pytest.mark.parametrize("executed", [True, False])
+async def test_any_code_may_be_answered_whether_it_is_true_or_not(
+    world: World,
+    antom: AntomClient,
+    executed: bool,  # noqa: FBT001 - parametrized
+) -> None:
+    world.ledger.add_payment(a_payment())
+    fault = Fault(kind=FaultKind.ANSWER_CODE, code="PROCESS_FAIL", status="U", executed=executed)
+    world.faults.follow(a_script(Operation.REFUND, fault))
+
+    answer = await antom.refund(an_order())
+
+    assert (answer.result.result_code, answer.result.result_status) == ("PROCESS_FAIL", "U")
+    assert len(world.view().movements) == int(executed)
+
+
+async def test_a_delayed_answer_waits_after_the_money_has_moved(
+    world: World, antom: AntomClient, timeline: Timeline
+) -> None:
+    timeline.hold()
+    world.ledger.add_payment(a_payment())
+    fault = Fault(delay=timedelta(milliseconds=250))
+    world.faults.follow(a_script(Operation.REFUND, fault))
+
+    asking = asyncio.create_task(antom.refund(an_order()))
+    await timeline.waited.wait()
+    moved = len(world.view().movements)
+    timeline.flow()
+
+    assert (await asking).result.result_code == "SUCCESS"
+    assert (timeline.waits, moved) == ([0.25], 1)
+
+
+async def test_a_stale_inquiry_says_processing_after_the_end(
+    world: World, antom: AntomClient
+) -> None:
+    world.ledger.add_payment(a_payment())
+    world.faults.follow(a_script(Operation.INQUIRY, FaultKind.STALE))
+    await antom.refund(an_order())
+
+    stale, fresh = await antom.inquire_refund("rf_1"), await antom.inquire_refund("rf_1")
+
+    assert (stale.refund_status, stale.refund_time) == ("PROCESSING", None)
+    assert fresh.refund_status == "SUCCESS"
+
+
+async def test_a_stale_inquiry_about_nothing_still_finds_nothing(
+    world: World, antom: AntomClient
+) -> None:
+    world.faults.follow(a_script(Operation.INQUIRY, FaultKind.STALE))
+
+    assert (await antom.inquire_refund("rf_1")).result.result_code == "REFUND_NOT_EXIST"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [(FaultKind.ABSENT, "F"), (FaultKind.ABSENT_NULL, "S")]
+)
+async def test_an_absent_inquiry_knows_no_refund_although_there_is_one(
+    world: World, antom: AntomClient, kind: FaultKind, status: str
+) -> None:
+    world.ledger.add_payment(a_payment())
+    world.faults.follow(a_script(Operation.INQUIRY, kind))
+    await antom.refund(an_order())
+
+    absent, present = await antom.inquire_refund("rf_1"), await antom.inquire_refund("rf_1")
+
+    assert (absent.result.result_status, absent.refund_status) == (status, None)
+    assert present.refund_status == "SUCCESS"
+
+
+async def test_payment_inquiries_have_faults_of_their_own(world: World, antom: AntomClient) -> None:
+    world.faults.follow(a_script(Operation.PAYMENT, FaultKind.UNSIGNED, subject="pay_1"))
+
+    with pytest.raises(UnverifiedAnswerError):
+        await antom.inquire_payment("pay_1")
+
+
+async def test_a_forgotten_id_moves_the_money_twice_and_the_ledger_shows_it(
+    world: World, antom: AntomClient
+) -> None:
+    world.ledger.add_payment(a_payment())
+    world.faults.follow(a_script(Operation.REFUND, FaultKind.NONE, FaultKind.FORGOTTEN))
+
+    await antom.refund(an_order())
+    await antom.refund(an_order())
+
+    assert [m.amount.minor for m in world.view().moved("rf_1")] == [1250, 1250]
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+async def test_an_overtaken_answer_comes_after_the_notification(
+    world: World,
+    antom: AntomClient,
+    merchant: Merchant,
+    is_heard: bool,  # noqa: FBT001 - parametrized
+) -> None:
+    world.ledger.add_payment(a_payment(is_async=True))
+    world.faults.follow(a_script(Operation.REFUND, FaultKind.OVERTAKEN))
+    if not is_heard:
+        world.faults.follow(a_script(Operation.NOTIFY, FaultKind.LOST))
+
+    answer = await antom.refund(an_order(notify_url=NOTIFY_URL))
+    first = len(merchant.requests)
+    await world.background.idle()
+
+    assert answer.result.result_code == "REFUND_IN_PROCESS"
+    assert (first, len(merchant.requests)) == (int(is_heard), 1)
+    assert len(world.view().movements) == 1
+
+
+async def test_an_overtaken_refund_without_a_url_just_ends_early(
+    world: World, antom: AntomClient
+) -> None:
+    world.ledger.add_payment(a_payment(is_async=True))
+    world.faults.follow(a_script(Operation.REFUND, FaultKind.OVERTAKEN))
+
+    await antom.refund(an_order())
+
+    assert (await antom.inquire_refund("rf_1")).refund_status == "SUCCESS"
+
+
+async def test_calls_and_payloads_are_counted_even_when_no_answer_leaves(
+    world: World, antom: AntomClient
+) -> None:
+    world.ledger.add_payment(a_payment())
+    world.faults.follow(a_script(Operation.REFUND, FaultKind.CUT_BEFORE))
+
+    with pytest.raises(NoAnswerError):
+        await antom.refund(an_order())
+    await antom.refund(an_order())
+    await antom.refund(an_order(reason="another text"))
+
+    view = world.view()
+    assert view.count("rf_1", CallKind.REFUND) == 3
+    assert len(view.payloads[0].digests) == 2
