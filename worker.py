@@ -29,6 +29,8 @@ log = logging.getLogger("worker")
 
 _RETRY_FIRST: Final = timedelta(seconds=1)
 _RETRY_MAX: Final = timedelta(seconds=30)
+# So long the refunds of a lost worker wait for it before another one takes them.
+_STICKY_LIMIT: Final = timedelta(seconds=5)
 # Beyond the time that running calls get, the process must go: something hangs.
 _STOP_GRACE: Final = timedelta(seconds=10)
 
@@ -63,6 +65,7 @@ def workers_of(
         task_queue=contract.REFUNDS_QUEUE,
         workflows=WORKFLOWS,
         max_cached_workflows=settings.cached_workflows_max,
+        sticky_queue_schedule_to_start_timeout=_STICKY_LIMIT,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=5),
         graceful_shutdown_timeout=grace,
     )

@@ -253,6 +253,9 @@ class RefundClient:
     async def _instruct(
         self, update: str, refund_request_id: str, instruction: Instruction, merchant: str
     ) -> str:
+        view = await self.describe(refund_request_id, merchant=merchant)
+        if not view.is_running:
+            raise InstructionRefusedError(f"{refund_request_id} has ended: it is {view.state}")
         with reaching_temporal(), _finding(refund_request_id):
             try:
                 reply: str = await self._handle(refund_request_id, merchant).execute_update(

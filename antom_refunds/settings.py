@@ -82,7 +82,9 @@ class MerchantSettings(BaseModel):
 
     client_id: Annotated[str, Field(min_length=1, max_length=128)]
     private_key_file: Path | None = None
-    antom_public_key_files: Annotated[list[Path], BeforeValidator(_listed), Field(min_length=1)]
+    antom_public_key_files: Annotated[
+        list[Path], NoDecode, BeforeValidator(_listed), Field(min_length=1)
+    ]
     key_version: str = "1"
     gateway: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")] = (
         "https://open-sea-global.alipay.com"

@@ -29,8 +29,8 @@ def new(directory: Path, *, name: str = "merchant") -> int:
     """
     private, public = write_pair(directory, name)
     console = Console()
-    console.print(f"private key  {private}   keep it; the setting PRIVATE_KEY_FILE names it")
-    console.print(f"public key   {public}    upload it at Antom (Developer > Key configuration)")
+    console.print(f"keep secret      {private}", soft_wrap=True, highlight=False)
+    console.print(f"upload at Antom  {public}", soft_wrap=True, highlight=False)
     return OK
 
 

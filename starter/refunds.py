@@ -21,7 +21,7 @@ from antom_refunds.domain.order import (
     RefundOrder,
     complaint,
 )
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import END_STATES, State
 from antom_refunds.process import OK
 from antom_refunds.settings import Settings
 from starter import show as showing
@@ -120,7 +120,7 @@ async def list_refunds(
     if json:
         showing.as_json(*found)
     else:
-        Console().print(showing.table(found) if found else "no such refunds")
+        showing.console_for_output().print(showing.table(found) if found else "no such refunds")
     return OK
 
 
@@ -220,27 +220,23 @@ async def _show_now(
     if json:
         showing.as_json(view)
         return
-    console = Console()
-    showing.view(console, view, link=link_to(view.workflow_id, Settings.read().ui_url))
+    facts = showing.facts_of_view(view, link=link_to(view.workflow_id, Settings.read().ui_url))
     if view.is_running:
-        await _show_dossier(console, refunds, refund_request_id, merchant)
-    elif view.state in {State.SUCCEEDED, State.FAILED, State.CLOSED}:
+        facts |= await _learnt(refunds, refund_request_id, merchant)
+    elif view.state in END_STATES:
         ended = await refunds.outcome(refund_request_id, merchant=merchant)
-        if ended is not None:
-            showing.outcome(console, ended)
+        facts |= showing.facts_of_outcome(ended) if ended else {}
+    showing.facts(showing.console_for_output(), facts)
 
 
-async def _show_dossier(
-    console: Console, refunds: RefundClient, refund_request_id: str, merchant: str
-) -> None:
+async def _learnt(refunds: RefundClient, refund_request_id: str, merchant: str) -> dict[str, str]:
     """Only a running worker knows the dossier; without one the records must do."""
     try:
         async with asyncio.timeout(_DOSSIER_LIMIT.total_seconds()):
             known = await refunds.dossier(refund_request_id, merchant=merchant)
     except (TimeoutError, TemporalUnavailableError):
-        console.print("  no worker answers, so this is all for now", style="yellow")
-    else:
-        showing.dossier(console, known)
+        return {"learnt": "no worker answers, so this is all for now"}
+    return showing.facts_of_dossier(known)
 
 
 def link_to(workflow_id: str, ui_url: str, namespace: str = "default") -> str:

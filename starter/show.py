@@ -6,11 +6,14 @@ from typing import Final
 
 from pydantic import BaseModel
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from antom_refunds.contract import Dossier, RefundOutcome
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import END_STATES, State
 from antom_refunds.views import RefundView
+
+_WIDE: Final = 200
 
 STYLES: Final = {
     State.REQUESTED: "cyan",
@@ -53,9 +56,10 @@ def table(views: Iterable[RefundView]) -> Table:
     return shown
 
 
-def view(console: Console, refund: RefundView, *, link: str) -> None:
+def facts_of_view(refund: RefundView, *, link: str) -> dict[str, str]:
     """One refund as the engine's records show it."""
-    facts = {
+    is_stopped = not refund.is_running and refund.state not in END_STATES
+    return {
         "refund": refund.refund_request_id,
         "state": coloured(refund.state),
         "amount": str(refund.amount),
@@ -65,47 +69,44 @@ def view(console: Console, refund: RefundView, *, link: str) -> None:
         "asked for": moment(refund.started_at),
         "ended": moment(refund.ended_at),
         "overdue from": moment(refund.due_at) if refund.is_running else "",
+        "stopped": "in Temporal, before Antom's last word: ask Antom" if is_stopped else "",
         "in the UI": link,
     }
-    _facts(console, facts)
-    if not refund.is_running and refund.state not in {State.SUCCEEDED, State.FAILED, State.CLOSED}:
-        console.print("[red]its workflow was stopped in Temporal before Antom's last word[/]")
 
 
-def outcome(console: Console, ended: RefundOutcome) -> None:
+def facts_of_outcome(ended: RefundOutcome) -> dict[str, str]:
     """How a refund ended."""
-    _facts(
-        console,
-        {
-            "Antom's refund id": ended.refund_id or "",
-            "last word": ended.message,
-            "advice": ended.advice,
-            "a person must look": ended.needs_human or "",
-        },
-    )
+    return {
+        "Antom's id": ended.refund_id or "",
+        "last word": escape(ended.message),
+        "advice": escape(ended.advice),
+        "look": escape(ended.needs_human or ""),
+    }
 
 
-def dossier(console: Console, known: Dossier) -> None:
+def facts_of_dossier(known: Dossier) -> dict[str, str]:
     """What has been learnt so far, and what comes next."""
-    for entry in known.entries:
-        evidence = entry.evidence
-        console.print(
-            f"  {moment(entry.at)}  {evidence.source}: {evidence.word}",
-            evidence.message,
-            markup=False,
-            soft_wrap=True,
-        )
-    _facts(
-        console,
-        {
-            "waits for": known.waits_for or "",
-            "a person must look": known.human_reason or "",
-        },
-    )
+    learnt = [
+        f"{moment(entry.at)}  {entry.evidence.source}: {escape(entry.evidence.message)}"
+        for entry in known.entries
+    ]
+    return {
+        "learnt": "\n".join(learnt),
+        "waits for": known.waits_for or "",
+        "look": escape(known.human_reason or ""),
+    }
 
 
-def _facts(console: Console, facts: dict[str, str]) -> None:
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        if value:
-            console.print(f"  {name:<{width}}  {value}", soft_wrap=True, highlight=False)
+def facts(console: Console, known: dict[str, str]) -> None:
+    """What is known, a line or more for each; empty facts are left out."""
+    width = max(map(len, known))
+    for name, value in known.items():
+        for number, line in enumerate(value.splitlines()):
+            label = "" if number else name
+            console.print(f"  {label:<{width}}  {line}", soft_wrap=True, highlight=False)
+
+
+def console_for_output() -> Console:
+    """Standard output; as wide as need be where no terminal gives the width."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)

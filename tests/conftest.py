@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
 from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import attributes
@@ -64,13 +65,19 @@ def antom_keys(tmp_path_factory: pytest.TempPathFactory) -> KeyFiles:
 
 
 @pytest.fixture(scope="session")
-async def dev_server() -> AsyncIterator[WorkflowEnvironment]:
+def runtime() -> Runtime:
+    """The session's one Temporal runtime, as quiet as that of our processes."""
+    return runtime_of(Settings())
+
+
+@pytest.fixture(scope="session")
+async def dev_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
     """One real Temporal for the whole session, as `make up` starts it."""
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(BIN / "temporal"),
         data_converter=pydantic_data_converter,
         search_attributes=list(attributes.KEYS),
-        runtime=runtime_of(Settings()),
+        runtime=runtime,
         dev_server_extra_args=SWIFT,
     )
     async with environment:
@@ -78,12 +85,12 @@ async def dev_server() -> AsyncIterator[WorkflowEnvironment]:
 
 
 @pytest.fixture
-async def skipping_server() -> AsyncIterator[WorkflowEnvironment]:
+async def skipping_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
     """A Temporal whose time flies while it waits; its own, since its clock runs ahead."""
     environment = await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=str(BIN / "temporal-test-server"),
         data_converter=pydantic_data_converter,
-        runtime=runtime_of(Settings()),
+        runtime=runtime,
     )
     async with environment:
         await register_attributes(environment.client)
@@ -95,8 +102,7 @@ async def idle_stage(
     dev_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> AsyncIterator[Stage]:
     """A stage without a worker."""
-    keys = {"merchant_keys": merchant_keys, "antom_keys": antom_keys}
-    async with stage_on(dev_server, policy=BRISK, **keys) as stage:
+    async with stage_on(dev_server, merchant_keys, antom_keys, policy=BRISK) as stage:
         yield stage
 
 
@@ -112,8 +118,10 @@ async def long_stage(
     skipping_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> AsyncIterator[Stage]:
     """A stage with the waits of real life, on a server that skips them."""
-    keys = {"merchant_keys": merchant_keys, "antom_keys": antom_keys}
-    async with stage_on(skipping_server, policy=Policy(), **keys) as stage, stage.working():
+    async with (
+        stage_on(skipping_server, merchant_keys, antom_keys, policy=Policy()) as stage,
+        stage.working(),
+    ):
         yield stage
 
 

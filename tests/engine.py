@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 from fastapi import FastAPI
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.testservice.v1 import LockTimeSkippingRequest, UnlockTimeSkippingRequest
 from temporalio.client import Client as Temporal
 from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -84,9 +85,29 @@ class Wire(httpx.AsyncBaseTransport):
         return await self._transport.handle_async_request(request)
 
 
+class Tally:
+    """What the webhook counted, in order."""
+
+    def __init__(self) -> None:
+        self.ends: list[str] = []
+        self._came = asyncio.Event()
+
+    def __call__(self, end: str) -> None:
+        self.ends.append(end)
+        self._came.set()
+
+    async def until(self, number: int) -> list[str]:
+        """All of them, once there are so many."""
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            while len(self.ends) < number:
+                self._came.clear()
+                await self._came.wait()
+        return self.ends
+
+
 @dataclass(kw_only=True)
 class Stage:
-    """Everything around refunds; `counted` is what the webhook counted."""
+    """Everything around refunds."""
 
     env: WorkflowEnvironment
     policy: Policy
@@ -95,7 +116,7 @@ class Stage:
     antom: AntomClient
     refunds: RefundClient
     webhook: FastAPI
-    counted: list[str]
+    tally: Tally
     started: list[str] = field(default_factory=list)
 
     @property
@@ -144,10 +165,23 @@ class Stage:
 
     async def end(self, order: RefundOrder) -> RefundOutcome:
         """The refund's outcome, however much time has to pass for it."""
-        async with self.env.time_skipping_unlocked():
+        async with self.flowing():
             outcome = await self.refunds.outcome(order.refund_request_id, wait=PATIENCE)
         assert outcome is not None, await self.refunds.dossier(order.refund_request_id)
         return outcome
+
+    @asynccontextmanager
+    async def flowing(self) -> AsyncIterator[None]:
+        """Time flies while inside, if the server can skip it, and stands still otherwise."""
+        if not self.env.supports_time_skipping:
+            yield
+            return
+        clock = self.temporal.test_service
+        await clock.unlock_time_skipping(UnlockTimeSkippingRequest())
+        try:
+            yield
+        finally:
+            await clock.lock_time_skipping(LockTimeSkippingRequest())
 
     async def view(self, order: RefundOrder) -> RefundView:
         return await self.refunds.describe(order.refund_request_id)
@@ -248,17 +282,13 @@ class Stage:
 
 @asynccontextmanager
 async def stage_on(
-    env: WorkflowEnvironment,
-    *,
-    merchant_keys: KeyFiles,
-    antom_keys: KeyFiles,
-    policy: Policy,
+    env: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles, *, policy: Policy
 ) -> AsyncIterator[Stage]:
     """A stage on this engine; its histories are replayed at the end."""
     refunds = RefundClient(env.client, policy=policy)
-    counted: list[str] = []
+    tally = Tally()
     webhook = create_webhook(
-        Handler(refunds=refunds, senders=senders(antom_keys), count=counted.append),
+        Handler(refunds=refunds, senders=senders(antom_keys), count=tally),
         path=WEBHOOK_PATH,
     )
     account = Account(
@@ -282,7 +312,7 @@ async def stage_on(
             antom=antom,
             refunds=refunds,
             webhook=webhook,
-            counted=counted,
+            tally=tally,
         )
         try:
             yield stage

@@ -41,7 +41,9 @@ class Stage:
     views: dict[str, RefundView] = field(default_factory=dict)
 
     def claim(self, scene: Scene, text: str, *, holds: bool) -> None:
-        self.claims.append(Claim(f"{scene.title}: {text}", holds))
+        claim = Claim(text, holds)
+        if claim not in self.claims:
+            self.claims.append(claim)
         self.board.remark(scene.order.refund_request_id, text if holds else f"NOT SEEN: {text}")
 
     async def look(self, scene: Scene) -> RefundView | None:
@@ -81,7 +83,7 @@ async def ask_twice(stage: Stage) -> None:
     else:
         is_refused = False
     is_same = not again.is_new and is_refused
-    stage.claim(scene, "same fields: same refund; another amount: refused", holds=is_same)
+    stage.claim(scene, "same fields are the same refund, others are refused", holds=is_same)
 
 
 async def forge(stage: Stage) -> None:
@@ -89,7 +91,7 @@ async def forge(stage: Stage) -> None:
     scene = _BY_KEY["forged"]
     await stage.until(scene, lambda view: view.state is State.PROCESSING)
     answered = await stage.antom.forge(_forgery(stage, scene, Seal.STRANGER, claims_success=False))
-    stage.claim(scene, "the webhook answered 401", holds=answered.status_code == 401)  # noqa: PLR2004
+    stage.claim(scene, "the forged one was refused with 401", holds=answered.status_code == 401)  # noqa: PLR2004
 
 
 async def repeat_late(stage: Stage) -> None:
@@ -98,7 +100,7 @@ async def repeat_late(stage: Stage) -> None:
     await stage.until(scene, lambda view: not view.is_running)
     answered = await stage.antom.forge(_forgery(stage, scene, Seal.ANTOM, claims_success=True))
     is_taken = answered.status_code == 200 and "SUCCESS" in answered.body  # noqa: PLR2004
-    stage.claim(scene, "the stale one was acknowledged", holds=is_taken)
+    stage.claim(scene, "the stale one was acknowledged, and changed nothing", holds=is_taken)
 
 
 def _forgery(stage: Stage, scene: Scene, seal: Seal, *, claims_success: bool) -> Forgery:
@@ -124,6 +126,7 @@ async def mend_key(stage: Stage) -> None:
 
 async def kill_worker(stage: Stage) -> None:
     """The worker is lost while Antom's answers to it are on their way."""
+    await stage.until(_BY_KEY["notified-1"], lambda view: not view.is_running)
     await ask(stage, CRASH)
     ids = [scene.order.refund_request_id for scene in CRASH]
     await _money_moved(stage, ids)
@@ -131,7 +134,7 @@ async def kill_worker(stage: Stage) -> None:
     await stage.stack.stop("worker")
     await stage.stack.start("worker")
     for scene in CRASH:
-        stage.claim(scene, "killed with SIGKILL after the money moved", holds=True)
+        stage.claim(scene, "worker killed with SIGKILL after the money moved", holds=True)
 
 
 async def _money_moved(stage: Stage, refund_request_ids: Iterable[str]) -> None:

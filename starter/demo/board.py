@@ -3,16 +3,18 @@
 import time
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 
 from antom_refunds.domain.refund import State
 from antom_refunds.views import RefundView
 from starter.demo.scenes import Scene
 from starter.show import coloured
+
+_COLUMNS: Final = ("scene", "amount", "way", "code", "remark")
 
 
 class Board:
@@ -68,10 +70,11 @@ class Board:
         passed = time.monotonic() - self._begun
         ended = sum(not view.is_running for view in self._views.values())
         table = Table(
-            "scene", "amount", "way", "code", "remark",
-            title=f"{ended} of {len(self._scenes)} refunds ended, {passed:.0f} s", box=None,
+            *(Column(name, no_wrap=True, overflow="ellipsis") for name in _COLUMNS),
+            title=f"{ended} of {len(self._scenes)} refunds ended, {passed:.0f} s",
+            box=None,
             title_justify="left",
-        )  # fmt: skip
+        )
         for refund_request_id, scene in self._scenes.items():
             view = self._views.get(refund_request_id)
             way = self._ways.get(refund_request_id, [])

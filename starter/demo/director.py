@@ -106,35 +106,31 @@ def _link(stack: Stack, query: str, name: str = "") -> str:
 
 def _report(stage: Stage, found: Audit, console: Console) -> None:
     console.rule("audit, read from Antom's ledger")
-    lines = [
+    for text, value, is_good in _lines(stage, found):
+        mark = "[green]ok[/]" if is_good else "[red]!![/]"
+        console.print(f"  {mark}  {text:<50} {value}", highlight=False, soft_wrap=True)
+    is_good = found.holds and all(claim.holds for claim in stage.claims)
+    console.print("[green]the audit holds[/]" if is_good else "[red]the audit does not hold[/]")
+
+
+def _lines(stage: Stage, found: Audit) -> list[tuple[str, str, bool]]:
+    return [
         ("refunds asked for", str(found.asked), True),
         ("refunds ended", str(found.ended), found.asked == found.ended),
         *((each.text, _counted(each.refunds), not each.refunds) for each in found.findings),
         *(
             (claim.text, "seen" if claim.holds else "NOT SEEN", claim.holds)
-            for claim in _once(stage)
+            for claim in stage.claims
         ),
+        ("history events of a refund answered at once", _events(stage, "once-1"), True),
+        ("history events of one ended by notification", _events(stage, "notified-1"), True),
     ]
-    for text, value, is_good in lines:
-        mark = "[green]ok[/]" if is_good else "[red]!![/]"
-        console.print(f"  {mark}  {text:<75} {value}", highlight=False, soft_wrap=True)
-    console.print(
-        f"      {'history events: at once, by notification, longest of all':<75} ", end=""
-    )
-    console.print(_events(stage), highlight=False)
-    is_good = found.holds and all(claim.holds for claim in stage.claims)
-    console.print("[green]the audit holds[/]" if is_good else "[red]the audit does not hold[/]")
-
-
-def _once(stage: Stage) -> list[acts.Claim]:
-    return list(dict.fromkeys(stage.claims))
 
 
 def _counted(refunds: tuple[str, ...]) -> str:
     return f"{len(refunds)}  {', '.join(refunds)}".rstrip()
 
 
-def _events(stage: Stage) -> str:
-    lengths = {name: view.history_length for name, view in stage.views.items()}
-    shown = [lengths.get("demo-once-1", 0), lengths.get("demo-notified-1", 0)]
-    return ", ".join(str(length) for length in [*shown, max(lengths.values(), default=0)])
+def _events(stage: Stage, key: str) -> str:
+    view = stage.views.get(f"demo-{key}")
+    return str(view.history_length) if view else "unknown"
