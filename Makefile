@@ -17,6 +17,10 @@ demo: $(READY) ## Watch real refunds run on a real Temporal server (KEEP=1 leave
 up: $(READY) ## Start the local stack: Temporal with its UI, simulator, webhook, worker
 	$(BIN)/antom-refunds up
 
+.PHONY: bench-cost
+bench-cost: $(READY) ## Count history events, billable actions and calls on each path
+	$(BIN)/python -m bench.cost
+
 ##@ Work on it
 
 .PHONY: setup
@@ -51,7 +55,7 @@ clean: ## Remove what the other targets made
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml requirements/dev.txt scripts/setup
 	PYTHON=$(PYTHON) scripts/setup

@@ -56,6 +56,8 @@ async def register_attributes(temporal: Client) -> tuple[str, ...]:
     """
     known = await _known_attributes(temporal) or frozenset()
     missing = {each.name: each.indexed_value_type for each in KEYS if each.name not in known}
+    if not missing:
+        return ()
     with reaching_temporal():
         try:
             await temporal.operator_service.add_search_attributes(

@@ -81,6 +81,8 @@ WATCH: Final = Schedule(
 # One attempt of one call at Antom, as the engine sees it: longer than all timeouts of the
 # HTTP client together, or the engine would give up a call that is still alive.
 CALL_TIMEOUT: Final = timedelta(seconds=30)
+# The engine takes a wait of nothing for none given, and then waits as it sees fit.
+WAIT_MIN: Final = timedelta(milliseconds=1)
 # Between attempts that broke for reasons nobody planned for.
 RETRY_FIRST: Final = timedelta(seconds=1)
 RETRY_MAX: Final = timedelta(minutes=1)
@@ -109,8 +111,8 @@ class Policy(BaseModel):
         return cls.model_validate({"pace": pace, **chosen})
 
     def wait(self, schedule: Schedule, elapsed: timedelta) -> timedelta:
-        """How long to wait from `elapsed`, both in real time; always more than zero."""
-        return max(schedule.wait(elapsed * self.pace) / self.pace, timedelta.resolution)
+        """How long to wait from `elapsed`, both in real time; always at least WAIT_MIN."""
+        return max(schedule.wait(elapsed * self.pace) / self.pace, WAIT_MIN)
 
     @property
     def patience(self) -> timedelta:
