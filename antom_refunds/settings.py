@@ -68,6 +68,7 @@ def _address(value: object) -> object:
 
 
 ListenAddress = Annotated[Address, NoDecode, BeforeValidator(_address)]
+MaybeAddress = Annotated[Address | None, NoDecode, BeforeValidator(_address)]
 Path_ = Annotated[str, StringConstraints(pattern=r"^/\S*$")]
 
 
@@ -125,8 +126,8 @@ class Settings(BaseSettings):
     webhook_listen: ListenAddress = Address(host="127.0.0.1", port=8080)
     webhook_path: Path_ = "/antom/refund-notify"
     webhook_public_path: Path_ | None = None
-    health_listen: ListenAddress | None = None
-    metrics_listen: ListenAddress | None = None
+    health_listen: MaybeAddress = None
+    metrics_listen: MaybeAddress = None
     log_format: LogFormat = LogFormat.AUTO
     log_level: Annotated[str, Field(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     ui_url: Annotated[str, Field(pattern=r"^https?://\S+$")] = "http://localhost:8233"

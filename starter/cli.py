@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 broken, 2 wrong usage or setting or order, 3 no such refun
 """
 
 import logging
+from importlib import metadata
 from typing import Final, NoReturn
 
 from cyclopts import App
@@ -14,14 +15,16 @@ from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.domain.order import InvalidOrderError
 from antom_refunds.process import FAILED, OK, USAGE, complain, leave
 from antom_refunds.settings import SettingsError
-from starter import keys, local, refunds
+from starter import keys, refunds
 
 log = logging.getLogger(__name__)
 
+# By name, since their servers take longer to import than a refund takes to show.
+_LOCAL: Final = ("demo", "up", "worker", "webhook", "simulator", "register_attributes")
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (InvalidOrderError, USAGE),
     (SettingsError, USAGE),
-    (keys.KeysExistError, USAGE),
+    (keys.KeysNotWrittenError, USAGE),
     (RefundNotFoundError, 3),
     (RefundClientError, 4),
     (TemporalUnavailableError, 5),
@@ -33,6 +36,7 @@ def build() -> App:
     app = App(
         name="antom-refunds",
         help="Refunds at Antom that reach their true end, exactly once.",
+        version=lambda: metadata.version("antom-refunds"),
         result_action="return_value",
     )
     for command in (
@@ -42,14 +46,10 @@ def build() -> App:
         refunds.check_now,
         refunds.resolve,
         refunds.call_off,
-        local.demo,
-        local.up,
-        local.worker,
-        local.webhook,
-        local.simulator,
-        local.register_attributes,
     ):
         app.command(command, name=_spoken(command.__name__))
+    for name in _LOCAL:
+        app.command(f"starter.local:{name}", name=_spoken(name))
     app.command(keys.app)
     return app
 

@@ -12,8 +12,8 @@ from antom_refunds.process import OK
 app = App(name="keys", help="Make RSA key pairs.")
 
 
-class KeysExistError(ValueError):
-    """A key file stands where a new one would go; keys are never overwritten."""
+class KeysNotWrittenError(ValueError):
+    """The files cannot be written here, or would replace others: keys are never overwritten."""
 
 
 @app.command
@@ -29,17 +29,19 @@ def new(directory: Path, *, name: str = "merchant") -> int:
     """
     private, public = write_pair(directory, name)
     console = Console()
-    console.print(f"keep secret      {private}", soft_wrap=True, highlight=False)
-    console.print(f"upload at Antom  {public}", soft_wrap=True, highlight=False)
+    for use, path in (("keep secret", private), ("upload at Antom", public)):
+        console.print(f"{use:<15}  {path}", soft_wrap=True, highlight=False, markup=False)
     return OK
 
 
 def write_pair(directory: Path, name: str) -> tuple[Path, Path]:
-    """A new pair's two files; raises KeysExistError rather than overwrite one."""
-    directory.mkdir(parents=True, exist_ok=True)
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    """A new pair's two files, or none; raises KeysNotWrittenError."""
     private = directory / f"{name}-private.pem"
     public = directory / f"{name}-public.pem"
+    for path in (private, public):
+        if path.exists():
+            raise KeysNotWrittenError(f"{path} exists; it is not overwritten")
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     _write(
         private,
         key.private_bytes(
@@ -61,7 +63,8 @@ def write_pair(directory: Path, name: str) -> tuple[Path, Path]:
 
 def _write(path: Path, content: bytes, *, mode: int) -> None:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=mode, exist_ok=False)
-    except FileExistsError as error:
-        raise KeysExistError(f"{path} exists; it is not overwritten") from error
-    path.write_bytes(content)
+        path.write_bytes(content)
+    except OSError as error:
+        raise KeysNotWrittenError(f"{path} cannot be written: {error.strerror}") from error

@@ -4,10 +4,11 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, TypeVar
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -17,7 +18,7 @@ from antom_refunds.connection import connect
 from antom_refunds.domain.order import complaint
 from antom_refunds.merchants import senders_of
 from antom_refunds.namespace import register_attributes as register
-from antom_refunds.process import FAILED, OK
+from antom_refunds.process import FAILED, OK, complain
 from antom_refunds.serving import serving
 from antom_refunds.settings import Settings, SettingsError
 from antom_refunds.simulator.config import SimulatorConfig
@@ -30,7 +31,16 @@ from starter.stack import local_stack
 
 _HOME: Final = Path(".demo")
 
-Pace = Annotated[float, Parameter(help="How many times faster than life; 1 is Antom's own time.")]
+_STOPPED: Final = 130
+
+Pace = Annotated[
+    float,
+    Parameter(
+        help="How many times faster than life; 1 is Antom's own time.",
+        validator=validators.Number(gt=0),
+    ),
+]
+Result = TypeVar("Result")
 
 
 async def demo(*, keep: bool = False, pace: Pace = 60) -> int:
@@ -41,11 +51,14 @@ async def demo(*, keep: bool = False, pace: Pace = 60) -> int:
     keep
         Leave everything running afterwards, until Ctrl-C.
     """
+    stop = _told_to_stop()
     async with local_stack(_HOME, pace=pace) as stack:
-        holds = await director.run(stack, Console())
-        if keep:
+        holds = await _unless(stop, director.run(stack, Console()))
+        if keep and holds is not None:
             Console().print(f"everything still runs; look at {stack.ui_url}; Ctrl-C stops it")
-            await _told_to_stop().wait()
+            await stop.wait()
+    if holds is None:
+        return _STOPPED
     return OK if holds else FAILED
 
 
@@ -54,13 +67,11 @@ async def up(*, pace: Pace = 1) -> int:
     stop = _told_to_stop()
     async with local_stack(_HOME, pace=pace) as stack:
         await rehearsal.open_shop(stack, Console())
-        stopping = asyncio.create_task(stop.wait())
-        broken = asyncio.create_task(stack.until_one_ends())
-        done, _ = await asyncio.wait([stopping, broken], return_when=asyncio.FIRST_COMPLETED)
-        if broken in done:
-            raise SettingsError(f"{broken.result()} ended by itself; see {stack.home / 'logs'}")
-        broken.cancel()
-    return OK
+        ended = await _unless(stop, stack.until_one_ends())
+    if ended is None:
+        return OK
+    complain(f"{ended} ended by itself; see {stack.home / 'logs'}")
+    return FAILED
 
 
 def worker() -> int:
@@ -72,10 +83,10 @@ async def webhook() -> int:
     """Run the notification handler that Antom calls."""
     settings = Settings.read()
     set_up_logging(settings)
-    stop = _told_to_stop()
     senders = senders_of(settings)
     if not senders:
         raise SettingsError("no merchant is configured: nobody's notifications could be verified")
+    stop = _told_to_stop()
     runtime = runtime_of(settings)
     handler = Handler(
         refunds=RefundClient(await connect(is_lazy=True, runtime=runtime)),
@@ -117,6 +128,19 @@ def _simulated(config: Path) -> SimulatorConfig:
         return SimulatorConfig.model_validate_json(config.read_bytes())
     except ValidationError as error:
         raise SettingsError(f"{config}: {complaint(error)}") from error
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """What the work gives; None if told to stop first, and then it is cancelled."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
 
 
 def _told_to_stop() -> asyncio.Event:

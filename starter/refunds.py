@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -29,11 +29,16 @@ from starter import show as showing
 ENDED_WITHOUT_SUCCESS: Final = 6
 NO_END_YET: Final = 7
 
-_STEP: Final = timedelta(seconds=1)
+_STEP_SECONDS: Final = 1.0
 _DOSSIER_LIMIT: Final = timedelta(seconds=3)
 
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON object a line.")]
-Wait = Annotated[float, Parameter(help="Seconds to wait for the end; 0 does not wait.")]
+Wait = Annotated[
+    float,
+    Parameter(
+        help="Seconds to wait for the end; 0 does not wait.", validator=validators.Number(gte=0)
+    ),
+]
 Merchant = Annotated[str, Parameter(help="The merchant's name in the settings.")]
 By = Annotated[str, Parameter(help="Who says so.")]
 Reason = Annotated[str, Parameter(help="Why.")]
@@ -102,7 +107,10 @@ async def list_refunds(
     merchant: str | None = None,
     payment_id: str | None = None,
     needs_human: Annotated[bool | None, Parameter(negative="--no-human")] = None,
-    limit: Annotated[int, Parameter(help="At most so many, newest first.")] = 100,
+    limit: Annotated[
+        int,
+        Parameter(help="At most so many, newest first.", validator=validators.Number(gte=1)),
+    ] = 100,
     json: Json = False,
 ) -> int:
     """List refunds, newest first."""
@@ -180,7 +188,8 @@ def _instruction(by: str, reason: str) -> Instruction:
 
 
 async def _client() -> RefundClient:
-    return RefundClient(await connect(), policy=Settings.read().policy)
+    policy = Settings.read().policy
+    return RefundClient(await connect(), policy=policy)
 
 
 async def _wait_and_show(
@@ -204,7 +213,7 @@ async def _awaited(
     deadline = time.monotonic() + wait
     with console.status(f"{refund_request_id}: waiting") as status:
         while (left := deadline - time.monotonic()) > 0:
-            step = min(_STEP, timedelta(seconds=left))
+            step = timedelta(seconds=min(_STEP_SECONDS, left))
             ended = await refunds.outcome(refund_request_id, merchant=merchant, wait=step)
             if ended is not None:
                 return ended

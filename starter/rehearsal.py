@@ -5,6 +5,7 @@ from typing import Final
 from rich.console import Console
 
 from antom_refunds.domain.money import Money
+from antom_refunds.settings import variable
 from antom_refunds.simulator.accounts import Ending, Payment
 from antom_refunds.simulator.remote import SimulatorRemote
 from starter.stack import Stack
@@ -43,7 +44,8 @@ def _explain(stack: Stack, console: Console) -> None:
     for payment_id, (what, *_) in _PAYMENTS.items():
         console.print(f"  {payment_id:<15} {what}", highlight=False)
     console.print("in another terminal, in this folder:", highlight=False)
-    console.print(f"  export TEMPORAL_ADDRESS={stack.temporal_address}", highlight=False)
+    for name in ("TEMPORAL_ADDRESS", variable("ui_url"), variable("pace")):
+        console.print(f"  export {name}={stack.environment[name]}", highlight=False)
     console.print(
         '  .venv/bin/antom-refunds start pay-bank "12.50 EUR" --id my-first-refund --wait 60',
         highlight=False,

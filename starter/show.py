@@ -45,12 +45,12 @@ def table(views: Iterable[RefundView]) -> Table:
     shown = Table("refund", "merchant", "payment", "amount", "state", "code", "human", box=None)
     for view in views:
         shown.add_row(
-            view.refund_request_id,
-            view.merchant,
-            view.payment_id,
+            escape(view.refund_request_id),
+            escape(view.merchant),
+            escape(view.payment_id),
             str(view.amount),
             coloured(view.state),
-            view.result_code,
+            escape(view.result_code),
             "[red]look[/]" if view.needs_human else "",
         )
     return shown
@@ -60,12 +60,12 @@ def facts_of_view(refund: RefundView, *, link: str) -> dict[str, str]:
     """One refund as the engine's records show it."""
     is_stopped = not refund.is_running and refund.state not in END_STATES
     return {
-        "refund": refund.refund_request_id,
+        "refund": escape(refund.refund_request_id),
         "state": coloured(refund.state),
         "amount": str(refund.amount),
-        "payment": refund.payment_id,
-        "merchant": refund.merchant,
-        "last code": refund.result_code,
+        "payment": escape(refund.payment_id),
+        "merchant": escape(refund.merchant),
+        "last code": escape(refund.result_code),
         "asked for": moment(refund.started_at),
         "ended": moment(refund.ended_at),
         "overdue from": moment(refund.due_at) if refund.is_running else "",
@@ -77,7 +77,7 @@ def facts_of_view(refund: RefundView, *, link: str) -> dict[str, str]:
 def facts_of_outcome(ended: RefundOutcome) -> dict[str, str]:
     """How a refund ended."""
     return {
-        "Antom's id": ended.refund_id or "",
+        "Antom's id": escape(ended.refund_id or ""),
         "last word": escape(ended.message),
         "advice": escape(ended.advice),
         "look": escape(ended.needs_human or ""),

@@ -12,11 +12,11 @@ import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -28,6 +28,7 @@ from starter.keys import write_pair
 
 HOST: Final = "127.0.0.1"
 _NOTIFY_PATH: Final = "/antom/refund-notify"
+_USUAL: Final = (7233, 8233, 8870, 8080, 9101)  # in the order of Ports
 _READY_LIMIT: Final = timedelta(seconds=30)
 _STOP_LIMIT: Final = timedelta(seconds=10)
 
@@ -78,6 +79,11 @@ class Stack:
         self._antom_public = home / "keys" / "antom-public.pem"
         self._processes: dict[str, Process] = {}
 
+    @classmethod
+    def fresh(cls, home: Path, ports: Ports, *, pace: float) -> Self:
+        """A stack in a folder made anew, with new keys; nothing of it runs yet."""
+        return cls(home, ports, pace, _prepared(home))
+
     @property
     def temporal_address(self) -> str:
         return f"{HOST}:{self.ports.temporal}"
@@ -125,36 +131,71 @@ class Stack:
         return {variable("merchants", merchant.name, name): value for name, value in told.items()}
 
     async def start(self, name: str) -> None:
-        """Start one process by its name and wait until it listens."""
-        command, port = {
-            "temporal": (self._temporal_command(), self.ports.temporal),
-            "simulator": (self._simulator_command(), self.ports.simulator),
-            "webhook": (_ours("-m", "starter", "webhook"), self.ports.webhook),
-            "worker": (_ours("-m", "worker"), self.ports.worker),
-        }[name]
+        """Start one process by its name and wait until it listens.
+
+        Raises SettingsError, in one sentence, if it does not.
+        """
+        command, port = self.part(name)
+        if _is_open(port):
+            raise SettingsError(f"{name} cannot start: somebody took port {port}; try again")
         log = self.home / "logs" / f"{name}.log"
-        with log.open("ab") as output:
-            self._processes[name] = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env={**_inherited(), **self.environment},
-                start_new_session=True,
-            )
-        await self._listens(name, port, log)
+        self._processes[name] = await self._spawned(name, command, log)
+        try:
+            async with asyncio.timeout(_READY_LIMIT.total_seconds()):
+                await self._listens(name, port, log)
+        except TimeoutError as error:
+            raise SettingsError(f"{name} does not listen on port {port} (see {log})") from error
+
+    def part(self, name: str) -> tuple[list[str], int]:
+        """The command of a process and the port by which it is known to be ready."""
+        match name:
+            case "temporal":
+                return self.temporal_command(), self.ports.temporal
+            case "simulator":
+                return self._simulator_command(), self.ports.simulator
+            case "webhook":
+                return _ours("-m", "starter", "webhook"), self.ports.webhook
+            case "worker":
+                return _ours("-m", "worker"), self.ports.worker
+            case _:
+                raise SettingsError(f"{name}: no such part of the stack")
+
+    def environment_of(self, name: str) -> dict[str, str]:  # noqa: ARG002 - for stacks that differ
+        """What this one of our processes is told."""
+        return self.environment
+
+    async def _spawned(self, name: str, command: list[str], log: Path) -> Process:
+        try:
+            with log.open("ab") as output:
+                return await asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env={**_inherited(), **self.environment_of(name)},
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise SettingsError(f"{name} cannot start: {error}") from error
 
     async def _listens(self, name: str, port: int, log: Path) -> None:
         process = self._processes[name]
-        async with asyncio.timeout(_READY_LIMIT.total_seconds()):
-            while not _is_open(port):
-                if process.returncode is not None:
-                    raise SettingsError(f"{name} did not start: {_last_line(log)} (see {log})")
-                await asyncio.sleep(0.05)
+        while not _is_open(port):
+            if process.returncode is not None:
+                raise SettingsError(f"{name} did not start: {_last_line(log)} (see {log})")
+            await asyncio.sleep(0.05)
 
     def kill(self, name: str) -> None:
         """SIGKILL: no goodbye, as when a machine is lost."""
         self._processes[name].kill()
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP: it neither answers nor goes, as when a machine hangs."""
+        self._processes[name].send_signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """SIGCONT: it goes on, and knows nothing of the time that passed."""
+        self._processes[name].send_signal(signal.SIGCONT)
 
     async def stop(self, name: str) -> None:
         """SIGTERM, then SIGKILL if it will not go."""
@@ -179,12 +220,15 @@ class Stack:
             asyncio.create_task(process.wait(), name=name)
             for name, process in self._processes.items()
         }
-        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
         return done.pop().get_name()
 
-    def _temporal_command(self) -> list[str]:
+    def temporal_command(self) -> list[str]:
+        """The real server, as quick as a development server can be."""
         attributes = [f"{key.name}={_type_name(key.indexed_value_type.name)}" for key in KEYS]
         command = [
             temporal_cli(), "server", "start-dev", "--ip", HOST, "--ui-ip", HOST,
@@ -198,7 +242,13 @@ class Stack:
         return command
 
     def _simulator_command(self) -> list[str]:
-        config = SimulatorConfig(
+        path = self.home / "simulator.json"
+        path.write_text(self.simulator_config().model_dump_json(indent=2))
+        return _ours("-m", "starter", "simulator", str(path))
+
+    def simulator_config(self) -> SimulatorConfig:
+        """Antom as it knows our merchants."""
+        return SimulatorConfig(
             antom_private_key_file=self._antom_private,
             port=self.ports.simulator,
             pace=self.pace,
@@ -212,15 +262,12 @@ class Stack:
                 for merchant in self.merchants.values()
             ),
         )
-        path = self.home / "simulator.json"
-        path.write_text(config.model_dump_json(indent=2))
-        return _ours("-m", "starter", "simulator", str(path))
 
 
 @asynccontextmanager
 async def local_stack(home: Path, *, pace: float) -> AsyncIterator[Stack]:
     """The whole stack while inside; raises SettingsError if a part does not start."""
-    stack = Stack(home, _ports(), pace, _prepared(home))
+    stack = Stack.fresh(home, _ports(), pace=pace)
     async with AsyncExitStack() as ending:
         ending.push_async_callback(stack.stop_all)
         for name in ("temporal", "simulator", "webhook", "worker"):
@@ -289,20 +336,23 @@ def _type_name(name: str) -> str:
 
 
 def _ports() -> Ports:
-    temporal, ui = _preferred(7233), _preferred(8233)
-    return Ports(temporal, ui, _preferred(8870), _preferred(8080), _preferred(9101))
+    """The usual ports, or any free ones; held until all are known, so that they differ."""
+    with ExitStack() as holding:
+        held = [holding.enter_context(_held(port)) for port in _USUAL]
+        return Ports(*(int(probe.getsockname()[1]) for probe in held))
 
 
-def _preferred(port: int) -> int:
-    """This port, or any free one if somebody has it."""
+def _held(port: int) -> socket.socket:
+    """A socket on this port, or on any free one if somebody has it."""
     for wanted in (port, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, wanted))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+        probe = socket.socket()
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except OSError:
+            probe.close()
+        else:
+            return probe
     raise SettingsError("there is no free port on this machine")
 
 

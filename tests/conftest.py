@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import settings
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
 from temporalio.testing import WorkflowEnvironment
@@ -17,7 +18,7 @@ from antom_refunds.namespace import register_attributes
 from antom_refunds.process import leave
 from antom_refunds.settings import Settings
 from antom_refunds.telemetry import runtime_of
-from tests.engine import BRISK, KeyFiles, Stage, stage_on
+from tests.engine import BRISK, KeyFiles, Stage, own_queues, stage_on
 
 BIN = Path(sys.executable).parent
 # A local server otherwise looks for work twenty times a second only.
@@ -27,6 +28,7 @@ SWIFT = [
         "history.transferProcessorMaxPollRPS=2000",
         "history.timerProcessorMaxPollRPS=2000",
         "history.visibilityProcessorMaxPollRPS=2000",
+        'history.timerProcessorMaxTimeShift="10ms"',
         "matching.numTaskqueueReadPartitions=1",
         "matching.numTaskqueueWritePartitions=1",
     )
@@ -85,6 +87,18 @@ async def dev_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
 
 
 @pytest.fixture
+async def bare_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
+    """A real Temporal that nobody prepared for refunds."""
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(BIN / "temporal"),
+        data_converter=pydantic_data_converter,
+        runtime=runtime,
+    )
+    async with environment:
+        yield environment
+
+
+@pytest.fixture
 async def skipping_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
     """A Temporal whose time flies while it waits; its own, since its clock runs ahead."""
     environment = await WorkflowEnvironment.start_time_skipping(
@@ -102,8 +116,9 @@ async def idle_stage(
     dev_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> AsyncIterator[Stage]:
     """A stage without a worker."""
-    async with stage_on(dev_server, merchant_keys, antom_keys, policy=BRISK) as stage:
-        yield stage
+    with own_queues():
+        async with stage_on(dev_server, merchant_keys, antom_keys, policy=BRISK) as stage:
+            yield stage
 
 
 @pytest.fixture
@@ -114,16 +129,34 @@ async def stage(idle_stage: Stage) -> AsyncIterator[Stage]:
 
 
 @pytest.fixture
+async def calm_stage(
+    dev_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> AsyncIterator[Stage]:
+    """A stage on a real server with the waits of real life: for seconds nothing stirs."""
+    with own_queues():
+        async with (
+            stage_on(dev_server, merchant_keys, antom_keys, policy=Policy()) as stage,
+            stage.working(),
+        ):
+            yield stage
+
+
+@pytest.fixture
 async def long_stage(
     skipping_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> AsyncIterator[Stage]:
     """A stage with the waits of real life, on a server that skips them."""
-    async with (
-        stage_on(skipping_server, merchant_keys, antom_keys, policy=Policy()) as stage,
-        stage.working(),
-    ):
-        yield stage
+    with own_queues():
+        async with (
+            stage_on(skipping_server, merchant_keys, antom_keys, policy=Policy()) as stage,
+            stage.working(),
+        ):
+            yield stage
 
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _SESSION = pytest.StashKey[pytest.Session]()
 

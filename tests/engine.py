@@ -1,19 +1,21 @@
 """A refund's whole surroundings: a real Temporal, a worker, the webhook, a simulated Antom."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import uuid4
 
 import httpx
+import pytest
 from fastapi import FastAPI
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, PendingActivityState
 from temporalio.api.testservice.v1 import LockTimeSkippingRequest, UnlockTimeSkippingRequest
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client as Temporal
 from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -62,10 +64,17 @@ _GUARDED: Final = SandboxRestrictions.default.with_import_notification_policy(
 
 
 class Wire(httpx.AsyncBaseTransport):
-    """The way to Antom, which can be down, or hold a call back until it is let go."""
+    """The way to Antom, which can be down, or hold a call back until it is let go.
 
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+    `moments` are those of all calls, by the engine's clock.
+    """
+
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport, now: Callable[[], Awaitable[datetime]]
+    ) -> None:
         self._transport = transport
+        self._now = now
+        self.moments: list[datetime] = []
         self._passage = asyncio.Event()
         self._passage.set()
         self.arrived = asyncio.Event()
@@ -80,6 +89,7 @@ class Wire(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.is_down:
             raise httpx.ConnectError("refused", request=request)
+        self.moments.append(await self._now())
         self.arrived.set()
         await self._passage.wait()
         return await self._transport.handle_async_request(request)
@@ -189,9 +199,30 @@ class Stage:
     async def until(self, order: RefundOrder, is_so: Callable[[RefundView], bool]) -> RefundView:
         """The refund once its search attributes say so; the engine has no event for that."""
         async with asyncio.timeout(PATIENCE.total_seconds()):
-            while not is_so(view := await self.view(order)):
+            while not is_so(view := await self.view(order)):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.005)
         return view
+
+    async def until_pending(self, order: RefundOrder, call: str, why: str) -> None:
+        """Returns when this call at Antom last failed so, as operators see it."""
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            while why not in (await self._pending(order)).get(call, ""):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    async def until_at_rest(self, order: RefundOrder) -> None:
+        """Returns when a call is waiting for its next moment, so that none is in the air."""
+        at_rest = PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            while [each.state for each in await self._calls(order)] != [at_rest]:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    async def _pending(self, order: RefundOrder) -> Mapping[str, str]:
+        calls = await self._calls(order)
+        return {each.activity_type.name: each.last_failure.message for each in calls}
+
+    async def _calls(self, order: RefundOrder) -> list[PendingActivityInfo]:
+        described = await self.handle(order).describe()
+        return list(described.raw_description.pending_activities)
 
     async def until_asked(self, order: RefundOrder, kind: CallKind, *, times: int) -> None:
         """Returns when Antom was asked so often about this refund."""
@@ -237,29 +268,35 @@ class Stage:
             return await http.post(path, content=body, headers=dict(headers))
 
     @asynccontextmanager
-    async def working(
-        self,
-        *,
-        clients: Mapping[str, AntomClient] | None = None,
-        cached_workflows_max: int = 1000,
-    ) -> AsyncIterator[None]:
+    async def working(self, *, cached_workflows_max: int = 1000) -> AsyncIterator[None]:
         """A worker of both queues while inside."""
-        served = {"default": self.antom} if clients is None else clients
-        calls = AntomActivities(served, self.policy)
-        refunds_worker = Worker(
+        async with (
+            self.deciding(cached_workflows_max=cached_workflows_max),
+            self.calling({"default": self.antom}),
+        ):
+            yield
+
+    def deciding(self, *, cached_workflows_max: int = 1000) -> Worker:
+        """A worker for the refunds, without the calls at Antom."""
+        return Worker(
             self.temporal,
             task_queue=contract.REFUNDS_QUEUE,
             workflows=WORKFLOWS,
             workflow_runner=SandboxedWorkflowRunner(restrictions=_GUARDED),
             max_cached_workflows=cached_workflows_max,
         )
-        calls_worker = Worker(
+
+    def calling(
+        self, clients: Mapping[str, AntomClient], *, grace: timedelta = timedelta(seconds=1)
+    ) -> Worker:
+        """A worker for the calls at Antom of these merchants."""
+        calls = AntomActivities(clients, self.policy)
+        return Worker(
             self.temporal,
             task_queue=contract.ANTOM_QUEUE,
             activities=[calls.request_refund, calls.await_result, calls.inquire],
+            graceful_shutdown_timeout=grace,
         )
-        async with refunds_worker, calls_worker:
-            yield
 
     async def replay(self) -> None:
         """Today's workflow must fit each history that was made; raises if one does not."""
@@ -299,11 +336,9 @@ async def stage_on(
     world = World(
         read_private_key(antom_keys[0]), pace=1000, transport=httpx.ASGITransport(webhook)
     )
-    wire = Wire(httpx.ASGITransport(create_app(world)))
+    wire = Wire(httpx.ASGITransport(create_app(world)), env.get_current_time)
     async with world, AntomClient(account, transport=wire) as antom:
-        world.register(
-            Client(client_id=CLIENT_ID, public_keys={"1": merchant_keys[1].read_text()})
-        )
+        world.register(known_by(merchant_keys[1]))
         stage = Stage(
             env=env,
             policy=policy,
@@ -321,6 +356,21 @@ async def stage_on(
             await stage.clear()
 
 
+@contextmanager
+def own_queues() -> Iterator[None]:
+    """Task queues that nobody else looks at: a server may hand a task to a worker just gone."""
+    own = uuid4().hex[:8]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contract, "REFUNDS_QUEUE", f"refunds-{own}")
+        patch.setattr(contract, "ANTOM_QUEUE", f"antom-calls-{own}")
+        yield
+
+
+def known_by(public_key: Path) -> Client:
+    """The merchant as Antom knows it, by this key."""
+    return Client(client_id=CLIENT_ID, public_keys={"1": public_key.read_text()})
+
+
 def senders(antom_keys: KeyFiles, *more: Path) -> Mapping[str, Sender]:
     """Whoever holds one of these keys may notify."""
     files = tuple(KeyFile(path, read_public_key) for path in (antom_keys[1], *more))
@@ -335,4 +385,3 @@ def _fault(said: Fault | FaultKind | str) -> Fault:
             return Fault(kind=said)
         case code:
             return Fault(kind=FaultKind.ANSWER_CODE, code=code)
-

@@ -70,7 +70,7 @@ class RefundWorkflow:
     @workflow.run
     async def run(self, order: RefundOrder) -> contract.RefundOutcome:  # noqa: ARG002
         """Until Antom's word is final, or a person's with proof."""
-        self._show_details()
+        self._show()
         while not self._refund.is_final:
             step = self._step_to_begin()
             if step is not None:
@@ -184,9 +184,6 @@ class RefundWorkflow:
         changed = [new for new in moved if new not in attributes.moving(self._shown)]
         if changed:
             workflow.upsert_search_attributes([key.value_set(value) for key, value in changed])
-        self._show_details()
-
-    def _show_details(self) -> None:
         self._shown = self._refund
         workflow.set_current_details(console.details(self._refund, due_at=self._due_at))
 

@@ -35,6 +35,7 @@ _SUBJECTS: Final = {
     CallKind.PAYMENT: ("paymentId", "paymentRequestId"),
 }
 _ID_MAX: Final = 64
+_IN_OTHER_WORDS: Final = {FaultKind.ANSWER_CODE, FaultKind.UNSIGNED, FaultKind.MISSIGNED}
 
 
 class Desk:
@@ -64,7 +65,7 @@ class Desk:
         body = await self._execute(call, fault) if fault.takes_effect else b""
         if fault.delay:
             await self._sleep(fault.delay.total_seconds())
-        if fault.kind is FaultKind.ANSWER_CODE and fault.code:
+        if fault.kind in _IN_OTHER_WORDS and fault.code:
             body = written(RefundAnswer(result=result(fault.code, fault.status)))
         return spoilt(body, fault)
 

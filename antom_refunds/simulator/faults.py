@@ -27,7 +27,7 @@ class FaultKind(StrEnum):
     CUT_AFTER = "cut_after"  # the connection dies, and the call was executed
     TRUNCATED = "truncated"  # the connection dies in the middle of the answer
     HTTP_500 = "http_500"
-    UNSIGNED = "unsigned"
+    UNSIGNED = "unsigned"  # the truth, or what `code` says: then a stranger's lie
     MISSIGNED = "missigned"  # signed with a key that is not Antom's
     GARBLED = "garbled"  # duly signed, but no JSON
     ANSWER_CODE = "answer_code"
@@ -75,7 +75,7 @@ class Fault(BaseModel):
 
     `delay` is real time before the answer, or the notification, leaves. `executed` says whether
     the call took effect in spite of HTTP_500 or ANSWER_CODE. `code` and `status` belong to
-    ANSWER_CODE, `times` to REPEATED.
+    ANSWER_CODE, and to UNSIGNED and MISSIGNED for a lie instead of the truth; `times` to REPEATED.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Final
 
 from antom_refunds.simulator.faults import FaultKind, Operation
@@ -71,7 +72,7 @@ class Notifier:
         reception = await self._post.deliver(
             sending.url, letter.body, client_id=sending.client_id, seal=letter.seal
         )
-        self._journal.sent(received(sending.model_copy(update={"at": self._now()}), reception))
+        self._journal.sent(received(_left(sending, letter, self._now()), reception))
         return letter.is_counted and reception.is_acknowledgement
 
 
@@ -84,6 +85,10 @@ def received(sending: Sending, reception: Reception) -> Sending:
             "is_acknowledged": reception.is_acknowledgement,
         }
     )
+
+
+def _left(sending: Sending, letter: Letter, at: datetime) -> Sending:
+    return sending.model_copy(update={"at": at, "digest": sha256(letter.body).hexdigest()})
 
 
 def _sending(refund: Refund, url: str, *, number: int, fault: str | None, at: datetime) -> Sending:

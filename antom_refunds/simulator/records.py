@@ -82,7 +82,8 @@ class Sending(_Entry):
     """One notification that left, or was lost, and what came back.
 
     `number` counts Antom's tries from 1, 0 for a forgery from the control door. `fault` names
-    what was wrong with it. Without an HTTP answer `status_code` is None and `error` says why.
+    what was wrong with it. `digest` is the SHA-256 of the body, empty if nothing left. Without
+    an HTTP answer `status_code` is None and `error` says why.
     """
 
     client_id: str
@@ -91,6 +92,7 @@ class Sending(_Entry):
     number: int
     at: AwareDatetime
     fault: str | None = None
+    digest: str = ""
     status_code: int | None = None
     error: str | None = None
     is_acknowledged: bool = False

@@ -2,9 +2,11 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
+from http import HTTPStatus
 from typing import Final
 
 from antom_refunds.client import RefundClient, RefundConflictError, RefundNotFoundError
@@ -21,12 +23,14 @@ _GLANCE: Final = timedelta(milliseconds=200)
 _BY_KEY: Final = {scene.key: scene for scene in ALL}
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Something that must have been seen, and whether it was."""
+class Claim(StrEnum):
+    """What must be seen besides the ends; a claim that no act could make was not seen."""
 
-    text: str
-    holds: bool
+    ASKED_TWICE = "same fields are the same refund, others are refused"
+    FORGED = "the forged one was refused with 401"
+    STALE = "the stale one was acknowledged, and changed nothing"
+    MENDED = "blocked until the key was mended"
+    KILLED = "worker killed with SIGKILL after the money moved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +41,17 @@ class Stage:
     refunds: RefundClient
     antom: SimulatorRemote
     board: Board
-    claims: list[Claim] = field(default_factory=list)
+    seen: dict[Claim, bool] = field(default_factory=dict)
     views: dict[str, RefundView] = field(default_factory=dict)
 
-    def claim(self, scene: Scene, text: str, *, holds: bool) -> None:
-        claim = Claim(text, holds)
-        if claim not in self.claims:
-            self.claims.append(claim)
-        self.board.remark(scene.order.refund_request_id, text if holds else f"NOT SEEN: {text}")
+    @property
+    def claims(self) -> Mapping[Claim, bool]:
+        """Every claim, and whether it was seen, for each refund it is about."""
+        return {claim: self.seen.get(claim, False) for claim in Claim}
+
+    def claim(self, scene: Scene, claim: Claim, *, holds: bool = True) -> None:
+        self.seen[claim] = self.seen.get(claim, True) and holds
+        self.board.remark(scene.order.refund_request_id, claim if holds else f"NOT SEEN: {claim}")
 
     async def look(self, scene: Scene) -> RefundView | None:
         """The refund as it stands; None before it was asked for."""
@@ -83,7 +90,7 @@ async def ask_twice(stage: Stage) -> None:
     else:
         is_refused = False
     is_same = not again.is_new and is_refused
-    stage.claim(scene, "same fields are the same refund, others are refused", holds=is_same)
+    stage.claim(scene, Claim.ASKED_TWICE, holds=is_same)
 
 
 async def forge(stage: Stage) -> None:
@@ -91,7 +98,7 @@ async def forge(stage: Stage) -> None:
     scene = _BY_KEY["forged"]
     await stage.until(scene, lambda view: view.state is State.PROCESSING)
     answered = await stage.antom.forge(_forgery(stage, scene, Seal.STRANGER, claims_success=False))
-    stage.claim(scene, "the forged one was refused with 401", holds=answered.status_code == 401)  # noqa: PLR2004
+    stage.claim(scene, Claim.FORGED, holds=answered.status_code == HTTPStatus.UNAUTHORIZED)
 
 
 async def repeat_late(stage: Stage) -> None:
@@ -99,8 +106,8 @@ async def repeat_late(stage: Stage) -> None:
     scene = _BY_KEY["thrice"]
     await stage.until(scene, lambda view: not view.is_running)
     answered = await stage.antom.forge(_forgery(stage, scene, Seal.ANTOM, claims_success=True))
-    is_taken = answered.status_code == 200 and "SUCCESS" in answered.body  # noqa: PLR2004
-    stage.claim(scene, "the stale one was acknowledged, and changed nothing", holds=is_taken)
+    is_taken = answered.status_code == HTTPStatus.OK and "SUCCESS" in answered.body
+    stage.claim(scene, Claim.STALE, holds=is_taken)
 
 
 def _forgery(stage: Stage, scene: Scene, seal: Seal, *, claims_success: bool) -> Forgery:
@@ -121,7 +128,7 @@ async def mend_key(stage: Stage) -> None:
     kiosk = stage.stack.merchants[KIOSK]
     shutil.copy(kiosk.private_key.with_name("kiosk-right.pem"), kiosk.private_key)
     for scene in scenes:
-        stage.claim(scene, "blocked until the key was mended", holds=True)
+        stage.claim(scene, Claim.MENDED)
 
 
 async def kill_worker(stage: Stage) -> None:
@@ -134,7 +141,7 @@ async def kill_worker(stage: Stage) -> None:
     await stage.stack.stop("worker")
     await stage.stack.start("worker")
     for scene in CRASH:
-        stage.claim(scene, "worker killed with SIGKILL after the money moved", holds=True)
+        stage.claim(scene, Claim.KILLED)
 
 
 async def _money_moved(stage: Stage, refund_request_ids: Iterable[str]) -> None:

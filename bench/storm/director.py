@@ -1,0 +1,122 @@
+"""Plays the schedule: callers ask, blows fall, and then everything may come to its end."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from bench.storm.blows import PAUSES, Blow, BlowKind
+from bench.storm.company import Company
+from bench.storm.schedule import Plan
+from bench.storm.stage import Theatre
+
+log = logging.getLogger(__name__)
+
+_GLANCE: Final = timedelta(seconds=0.5)
+# A server that was killed lately may keep a call waiting.
+_COUNT_LIMIT: Final = timedelta(seconds=5)
+_OPEN: Final = "WorkflowType = 'Refund' AND ExecutionStatus = 'Running'"
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """A blow that really fell, from when to when, in seconds after the storm's beginning."""
+
+    kind: BlowKind
+    targets: tuple[str, ...]
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Director:
+    """One storm under way. `say` tells whoever watches."""
+
+    theatre: Theatre
+    company: Company
+    plan: Plan
+    beginning: float
+    say: Callable[[str], None]
+    struck: list[Struck] = field(default_factory=list)
+    _held: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+
+    async def play(self) -> None:
+        """Until every refund has ended, or the plan's patience has."""
+        for name in self.company.names:
+            await self.company.start(name)
+        async with asyncio.TaskGroup() as group:
+            for blow in self.plan.blows:
+                group.create_task(self._deal(blow))
+            group.create_task(self._sit_through())
+        await self._until_ended()
+        await self.company.finish()
+
+    @property
+    def _now(self) -> float:
+        return time.time() - self.beginning
+
+    async def _sit_through(self) -> None:
+        await asyncio.sleep(max(0.0, self.plan.shape.asking - self._now))
+
+    async def _deal(self, blow: Blow) -> None:
+        await asyncio.sleep(max(0.0, blow.at - self._now))
+        self.say(f"{self._now:6.1f} s  {blow.kind}: {', '.join(blow.targets)}")
+        since = self._now
+        await asyncio.gather(*(self._strike(name, blow) for name in blow.targets))
+        self.struck.append(Struck(blow.kind, blow.targets, since, self._now))
+
+    async def _strike(self, name: str, blow: Blow) -> None:
+        """One blow after another for each process, however late the one before it ended."""
+        async with self._held[name]:
+            if blow.kind in PAUSES:
+                await self._pause(name, blow.lasts)
+            elif name in self.company.names:
+                await self.company.kill(name)
+                await asyncio.sleep(blow.lasts)
+                await self.company.start(name)
+            else:
+                await self._restart(name, blow.lasts)
+
+    async def _pause(self, name: str, lasts: float) -> None:
+        self.theatre.pause(name)
+        try:
+            await asyncio.sleep(lasts)
+        finally:
+            self.theatre.resume(name)
+
+    async def _restart(self, name: str, lasts: float) -> None:
+        self.theatre.kill(name)
+        await self.theatre.stop(name)
+        await asyncio.sleep(lasts)
+        await self.theatre.start(name)
+
+    async def _until_ended(self) -> None:
+        temporal = await self.theatre.temporal()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.plan.shape.draining):
+                while await _open_refunds(temporal) or not await self._all_accepted():
+                    await asyncio.sleep(_GLANCE.total_seconds())
+                self.say(f"{self._now:6.1f} s  every refund has ended")
+                return
+        self.say(f"{self._now:6.1f} s  the patience is over, and some refunds have no end")
+
+    async def _all_accepted(self) -> bool:
+        answered = {note.ask for note in self.company.notes()}
+        return len(answered) == len(self.plan.asks)
+
+
+async def _open_refunds(temporal: Client) -> int:
+    """How many are under way; more than none while Temporal cannot say."""
+    try:
+        counted = await temporal.count_workflows(_OPEN, rpc_timeout=_COUNT_LIMIT)
+    except RPCError:
+        return 1
+    return counted.count

@@ -1,0 +1,128 @@
+"""The whole schedule of a storm: a pure function of its shape and its seed."""
+
+from random import Random
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.simulator.accounts import Ending, Payment
+from antom_refunds.simulator.plans import Script, Weather
+from bench.storm.blows import Blow, drawn_blows
+from bench.storm.shape import Seconds, Shape
+from bench.storm.skies import limited, waves, weather
+
+CLIENT_ID: Final = "SANDBOX_5X00000000000000"
+# Weeks in minutes: doubt is worked off after 0.5 s, 3 s, 5.5 s, 20 s.
+PACE: Final = 240.0
+_PAID: Final = Money(currency="EUR", minor=10**8)
+_AMOUNT_MAX: Final = 50_000
+_CONCURRENT: Final = 0.25
+_CONFLICTING: Final = 0.03
+_CONFLICT_AFTER: Final = 0.5
+# At once; at a bank that pays, refuses or closes; over limits of the payment's own.
+_KINDS: Final = (
+    {"is_async": False},
+    {"is_async": False},
+    {"is_async": True, "ends": Ending.SUCCESS},
+    {"is_async": True, "ends": Ending.SUCCESS},
+    {"is_async": True, "ends": Ending.SUCCESS},
+    {"is_async": True, "ends": Ending.FAIL},
+    {"is_async": True, "ends": Ending.CLOSED},
+    {"is_async": False, "refuses_with": "RISK_REJECT"},
+)
+_SETTLES: Final = (0.2, 5.0)
+
+
+class Ask(BaseModel):
+    """One caller asks for one refund at this moment; it may not be the only one to do so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: Seconds
+    caller: int
+    order: RefundOrder
+
+
+class Plan(BaseModel):
+    """Everything that will happen in a storm, as far as anybody can decide it beforehand."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int
+    shape: Shape
+    payments: tuple[Payment, ...]
+    asks: tuple[Ask, ...]
+    blows: tuple[Blow, ...] = ()
+    waves: tuple[tuple[Seconds, Seconds], ...] = ()
+    scripts: tuple[Script, ...] = ()
+    weather: Weather = Weather()
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every refundRequestId that anybody will ever choose."""
+        return frozenset(ask.order.refund_request_id for ask in self.asks)
+
+
+def drawn(shape: Shape, seed: int) -> Plan:
+    """The same plan for the same shape and seed, on every machine."""
+    # Reproducible on purpose; nothing secret hangs on it.
+    dice = Random(f"storm/{shape.name}/{seed}")  # noqa: S311
+    payments = tuple(_payment(number, dice) for number in range(shape.payments))
+    asks = _asks(shape, payments, dice)
+    limits = waves(shape, dice)
+    first = {ask.order.refund_request_id: ask.at for ask in reversed(asks)}
+    return Plan(
+        seed=seed,
+        shape=shape,
+        payments=payments,
+        asks=asks,
+        blows=drawn_blows(shape, dice),
+        waves=limits,
+        scripts=limited(first.items(), limits, dice),
+        weather=weather(seed),
+    )
+
+
+def _payment(number: int, dice: Random) -> Payment:
+    plan = {
+        "payment_id": f"storm-pay-{number}",
+        "client_id": CLIENT_ID,
+        "amount": _PAID,
+        # The simulator divides its waits by the pace; these are meant as real seconds.
+        "settle_after": dice.uniform(*_SETTLES) * PACE,
+        **_KINDS[number % len(_KINDS)],
+    }
+    return Payment.model_validate(plan)
+
+
+def _asks(shape: Shape, payments: tuple[Payment, ...], dice: Random) -> tuple[Ask, ...]:
+    """At a steady rate; now and then by several callers at once, or once more with a flaw."""
+    asks: list[Ask] = []
+    for number in range(shape.refunds):
+        at = number / shape.per_second
+        order = _order(number, dice.choice(payments), dice)
+        callers = _callers(shape, dice)
+        asks += [Ask(at=at, caller=caller, order=order) for caller in callers]
+        if dice.random() < _CONFLICTING:
+            flawed = order.model_copy(update={"amount": _one_more(order.amount)})
+            asks.append(Ask(at=at + _CONFLICT_AFTER, caller=callers[0], order=flawed))
+    return tuple(sorted(asks, key=lambda ask: ask.at))
+
+
+def _order(number: int, payment: Payment, dice: Random) -> RefundOrder:
+    return RefundOrder(
+        refund_request_id=f"storm-{number}",
+        payment_id=payment.payment_id,
+        amount=Money(currency=_PAID.currency, minor=dice.randint(1, _AMOUNT_MAX)),
+    )
+
+
+def _callers(shape: Shape, dice: Random) -> list[int]:
+    several = dice.random() < _CONCURRENT
+    return dice.sample(range(shape.callers), k=dice.randint(2, shape.callers) if several else 1)
+
+
+def _one_more(amount: Money) -> Money:
+    return amount.model_copy(update={"minor": amount.minor + 1})

@@ -1,0 +1,98 @@
+"""Antom's bad days: what its answers and notifications meet, by chance and in waves."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from random import Random
+from typing import Final
+
+from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.plans import Chance, Script, Weather
+from bench.storm.shape import Shape
+
+# Real seconds that a worker waits for an answer, and how late the late answers are.
+ANSWER_TIMEOUT: Final = timedelta(seconds=2)
+_TOO_LATE: Final = timedelta(seconds=3)
+_LATE_NOTICE: Final = timedelta(seconds=4)
+_STRUCK_MAX: Final = 4
+_WAVE_LASTS: Final = (1.5, 4.0)
+_WAVE_GAP: Final = (6.0, 20.0)
+_LIMIT: Final = Fault(kind=FaultKind.ANSWER_CODE, code="REQUEST_TRAFFIC_EXCEED_LIMIT")
+
+_REFUND: Final = (
+    (Fault(kind=FaultKind.CUT_BEFORE), 0.04),
+    (Fault(kind=FaultKind.CUT_AFTER), 0.06),
+    (Fault(kind=FaultKind.TRUNCATED), 0.03),
+    (Fault(kind=FaultKind.HTTP_500), 0.03),
+    (Fault(kind=FaultKind.HTTP_500, executed=True), 0.03),
+    (Fault(kind=FaultKind.UNSIGNED), 0.02),
+    (Fault(kind=FaultKind.UNSIGNED, code="PROCESS_FAIL"), 0.02),
+    (Fault(kind=FaultKind.MISSIGNED), 0.02),
+    (Fault(kind=FaultKind.GARBLED), 0.02),
+    (Fault(delay=_TOO_LATE), 0.03),
+    (Fault(kind=FaultKind.ANSWER_CODE, code="UNKNOWN_EXCEPTION"), 0.02),
+    (Fault(kind=FaultKind.ANSWER_CODE, code="UNKNOWN_EXCEPTION", executed=True), 0.03),
+    (Fault(kind=FaultKind.ANSWER_CODE, code="ACCESS_DENIED"), 0.02),
+    (Fault(kind=FaultKind.OVERTAKEN), 0.05),
+)
+_INQUIRY: Final = (
+    (Fault(kind=FaultKind.STALE), 0.10),
+    (Fault(kind=FaultKind.ABSENT), 0.04),
+    (Fault(kind=FaultKind.ABSENT_NULL), 0.03),
+    (Fault(kind=FaultKind.CUT_AFTER), 0.05),
+    (Fault(kind=FaultKind.TRUNCATED), 0.03),
+    (Fault(kind=FaultKind.HTTP_500), 0.05),
+    (Fault(kind=FaultKind.UNSIGNED, code="ORDER_IS_CLOSED"), 0.03),
+    (Fault(kind=FaultKind.MISSIGNED), 0.03),
+    (Fault(delay=_TOO_LATE), 0.03),
+    (_LIMIT, 0.05),
+)
+_NOTIFY: Final = (
+    (Fault(kind=FaultKind.LOST), 0.15),
+    (Fault(kind=FaultKind.REPEATED, times=3), 0.15),
+    (Fault(kind=FaultKind.FORGED), 0.08),
+    (Fault(kind=FaultKind.DISAGREEING), 0.05),
+    (Fault(kind=FaultKind.WRONG_AMOUNT), 0.05),
+    (Fault(kind=FaultKind.REORDERED), 0.05),
+    (Fault(delay=_LATE_NOTICE), 0.15),
+)
+_ALL: Final = {
+    Operation.REFUND: _REFUND,
+    Operation.INQUIRY: _INQUIRY,
+    Operation.NOTIFY: _NOTIFY,
+}
+
+
+def weather(seed: int) -> Weather:
+    """Every fault that may strike any call; the fifth call about one thing goes well."""
+    chances = tuple(
+        Chance(operation=operation, fault=fault, probability=probability)
+        for operation, faults in _ALL.items()
+        for fault, probability in faults
+    )
+    return Weather(seed=seed, chances=chances, struck_max=_STRUCK_MAX)
+
+
+def waves(shape: Shape, dice: Random) -> tuple[tuple[float, float], ...]:
+    """When Antom limits traffic: beginnings and ends, one after another."""
+    found = []
+    at = dice.uniform(1.0, 4.0)
+    while at < shape.asking:
+        until = at + dice.uniform(*_WAVE_LASTS)
+        found.append((at, until))
+        at = until + dice.uniform(*_WAVE_GAP)
+    return tuple(found)
+
+
+def limited(
+    asked: Iterable[tuple[str, float]], waves: tuple[tuple[float, float], ...], dice: Random
+) -> tuple[Script, ...]:
+    """What a wave does to each refund that is asked for while it lasts."""
+    return tuple(
+        Script(
+            subject=refund_request_id,
+            operation=Operation.REFUND,
+            faults=(_LIMIT,) * dice.randint(1, 3),
+        )
+        for refund_request_id, at in asked
+        if any(start <= at < until for start, until in waves)
+    )

@@ -1,0 +1,118 @@
+"""Where the storm plays: the local stack with a database on disk, several workers, bad weather."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from random import SystemRandom
+from typing import Final
+
+from antom_refunds.settings import SettingsError, variable
+from antom_refunds.simulator.config import SimulatorConfig
+from antom_refunds.simulator.remote import SimulatorRemote
+from bench.storm.blows import worker_name
+from bench.storm.schedule import PACE, Plan
+from bench.storm.skies import ANSWER_TIMEOUT
+from starter.stack import HOST, Ports, Stack
+
+ROOT: Final = Path(__file__).parents[2]
+MUTATION: Final = "STORM_MUTATION"
+_SITE: Final = ROOT / "bench" / "storm" / "mutations" / "site"
+# Below the range from which connections take their own ports: a process that is down for a
+# moment must find its port free when it comes back.
+_PORTS: Final = range(15_000, 30_000)
+_PORT_TRIES: Final = 1000
+_CALLS_PER_SECOND: Final = 500
+
+
+class Theatre(Stack):
+    """The local stack as this plan wants it; `mutation` names what is broken in it on purpose."""
+
+    plan: Plan
+    worker_ports: dict[str, int]
+    mutation: str = ""
+
+    @property
+    def database(self) -> Path:
+        """Temporal's; it outlives every SIGKILL."""
+        return self.home / "temporal.db"
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        return tuple(self.worker_ports)
+
+    def part(self, name: str) -> tuple[list[str], int]:
+        port = self.worker_ports.get(name)
+        return super().part(name) if port is None else ([sys.executable, "-m", "worker"], port)
+
+    def environment_of(self, name: str) -> dict[str, str]:
+        told = self.environment | {
+            variable("merchants", "default", "answer_timeout"): str(ANSWER_TIMEOUT.total_seconds()),
+            variable("antom_calls_per_second"): str(_CALLS_PER_SECOND),
+        }
+        if name in self.worker_ports:
+            told[variable("health_listen")] = f"{HOST}:{self.worker_ports[name]}"
+        if self.mutation and (name in self.worker_ports or name == "webhook"):
+            told |= {MUTATION: self.mutation, "PYTHONPATH": f"{_SITE}{os.pathsep}{ROOT}"}
+        return told
+
+    def temporal_command(self) -> list[str]:
+        return [*super().temporal_command(), "--db-filename", str(self.database)]
+
+    def simulator_config(self) -> SimulatorConfig:
+        usual = super().simulator_config()
+        return usual.model_copy(update={"weather": self.plan.weather})
+
+
+@asynccontextmanager
+async def playing(plan: Plan, home: Path, *, mutation: str = "") -> AsyncIterator[Theatre]:
+    """All processes while inside, with the plan's payments and scripts at Antom.
+
+    Raises SettingsError if one does not start.
+    """
+    workers = [worker_name(number) for number in range(plan.shape.workers)]
+    ports = _free_ports(5 + len(workers))
+    theatre = Theatre.fresh(home, Ports(*ports[:5]), pace=PACE)
+    theatre.plan = plan
+    theatre.mutation = mutation
+    theatre.worker_ports = dict(zip(workers, ports[5:], strict=True))
+    async with AsyncExitStack() as ending:
+        ending.push_async_callback(theatre.stop_all)
+        await asyncio.gather(theatre.start("temporal"), theatre.start("simulator"))
+        await asyncio.gather(*(theatre.start(name) for name in ("webhook", *workers)))
+        await _set_up(theatre)
+        yield theatre
+
+
+async def _set_up(theatre: Theatre) -> None:
+    async with SimulatorRemote(theatre.simulator_url) as antom:
+        await antom.wait_until_ready()
+        await antom.add_payments(*theatre.plan.payments)
+        if theatre.plan.scripts:
+            await antom.script(*theatre.plan.scripts)
+
+
+def _free_ports(wanted: int) -> list[int]:
+    """Any that nobody listens on; not the seed's business."""
+    dice = SystemRandom()
+    found: set[int] = set()
+    for _ in range(_PORT_TRIES):
+        port = dice.choice(_PORTS)
+        if port not in found and _is_free(port):
+            found.add(port)
+        if len(found) == wanted:
+            return sorted(found)
+    raise SettingsError("there are not enough free ports on this machine")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True

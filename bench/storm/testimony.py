@@ -1,0 +1,89 @@
+"""What is known after a storm: the evidence that the invariants are judged by."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from hashlib import sha256
+from typing import TypeVar
+
+from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.simulator.faults import FaultKind
+from antom_refunds.simulator.records import LedgerView, Movement, Refund, RefundStatus, Sending
+from antom_refunds.simulator.told import notice, written
+
+Entry = TypeVar("Entry", Movement, Sending)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """One refund as Temporal recorded it.
+
+    `outcome` is None unless the workflow completed. `notices` are the delivery ids of the
+    notifications in it. `lost_tasks` and `lost_calls` are tasks of the workflow and calls at Antom
+    that the engine gave up because their worker did not report in time.
+    """
+
+    refund_request_id: str
+    started_at: datetime
+    closed_at: datetime | None = None
+    outcome: RefundOutcome | None = None
+    events: int = 0
+    notices: tuple[str, ...] = ()
+    lost_tasks: int = 0
+    lost_calls: int = 0
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """Everything that the judge may look at.
+
+    `chosen` are the ids that callers ever chose, `accepted` what start() took, in its callers'
+    words, `told` the ends that callers read. `flagged` are refunds about whose notification the
+    webhook called a person. `interruptions` is how often processes were struck.
+    """
+
+    chosen: frozenset[str]
+    accepted: tuple[RefundOrder, ...]
+    told: tuple[tuple[str, str], ...]
+    histories: Mapping[str, History]
+    ledger: LedgerView
+    flagged: frozenset[str] = field(default_factory=frozenset)
+    interruptions: int = 0
+
+    @cached_property
+    def refunds(self) -> Mapping[str, Refund]:
+        """Antom's books, by refundRequestId."""
+        return {refund.refund_request_id: refund for refund in self.ledger.refunds}
+
+    @cached_property
+    def moved(self) -> Mapping[str, list[Movement]]:
+        """Money that went back, by refundRequestId."""
+        return _by_id(self.ledger.movements)
+
+    @cached_property
+    def sent(self) -> Mapping[str, list[Sending]]:
+        """Notifications that left, by refundRequestId."""
+        return _by_id(self.ledger.notifications)
+
+    def is_true(self, sending: Sending) -> bool:
+        """Whether this notification said what Antom's books say."""
+        refund = self.refunds.get(sending.refund_request_id)
+        if refund is None:
+            return False
+        truth = written(notice(refund, succeeded=refund.status is RefundStatus.SUCCESS))
+        return sending.digest == sha256(truth).hexdigest()
+
+    def has_two_words(self, refund_request_id: str) -> bool:
+        """Whether Antom itself signed both ends of this refund: then either is its word."""
+        sent = self.sent.get(refund_request_id, ())
+        return any(sending.fault == FaultKind.REORDERED for sending in sent)
+
+
+def _by_id(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:
+    found: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        found[entry.refund_request_id].append(entry)
+    return found

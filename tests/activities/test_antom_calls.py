@@ -1,0 +1,289 @@
+"""The calls at Antom one by one: when they call, what they return, when they ask for later."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.testing import ActivityEnvironment
+
+from activities.antom import AntomActivities
+from antom_refunds import contract
+from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.keys import KeyRing
+from antom_refunds.antom.signing import read_private_key
+from antom_refunds.contract import Question
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.policy import Policy
+from antom_refunds.domain.refund import Refund, State
+from antom_refunds.simulator.accounts import Payment
+from antom_refunds.simulator.app import create_app
+from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.plans import Script
+from antom_refunds.simulator.world import World
+from tests.engine import AMOUNT, CLIENT_ID, KeyFiles, Wire, known_by
+
+ORDER = RefundOrder(refund_request_id="rf_1", payment_id="pay_1", amount=AMOUNT)
+BEGINNING = datetime(2026, 9, 11, 8, 0, tzinfo=UTC)
+
+
+def attempt(
+    *, at: timedelta = timedelta(), number: int = 1, scheduled: timedelta = timedelta()
+) -> ActivityEnvironment:
+    """An attempt that starts `at` after the call was scheduled, itself scheduled at some time."""
+    environment = ActivityEnvironment()
+    environment.info = replace(
+        ActivityEnvironment.default_info(),
+        attempt=number,
+        scheduled_time=BEGINNING,
+        current_attempt_scheduled_time=BEGINNING + scheduled,
+        started_time=BEGINNING + at,
+    )
+    return environment
+
+
+def asked(state: State = State.REQUESTED, **changes: object) -> Question:
+    refund = Refund(order=ORDER, state=state).model_copy(update=changes)
+    return Question(refund=refund, due_at=BEGINNING + timedelta(days=10))
+
+
+@pytest.fixture
+async def world(antom_keys: KeyFiles, merchant_keys: KeyFiles) -> AsyncIterator[World]:
+    async with World(read_private_key(antom_keys[0])) as world:
+        world.register(known_by(merchant_keys[1]))
+        world.ledger.add_payment(
+            Payment(payment_id=ORDER.payment_id, client_id=CLIENT_ID, amount=AMOUNT)
+        )
+        yield world
+
+
+async def _now() -> datetime:
+    return BEGINNING
+
+
+@pytest.fixture
+def wire(world: World) -> Wire:
+    return Wire(httpx.ASGITransport(create_app(world)), _now)
+
+
+@pytest.fixture
+async def calls(
+    wire: Wire, merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> AsyncIterator[AntomActivities]:
+    keys = KeyRing(merchant_keys[0], [antom_keys[1]])
+    account = Account(client_id=CLIENT_ID, keys=keys, gateway="http://antom.test")
+    async with AntomClient(account, transport=wire) as antom:
+        yield AntomActivities({"default": antom}, Policy())
+
+
+def script(world: World, operation: Operation, fault: Fault) -> None:
+    subject = ORDER.refund_request_id
+    world.faults.follow(Script(subject=subject, operation=operation, faults=(fault,)))
+
+
+def answering(code: str) -> Fault:
+    return Fault(kind=FaultKind.ANSWER_CODE, code=code)
+
+
+async def test_a_new_refund_is_asked_for_at_once(calls: AntomActivities, world: World) -> None:
+    evidence = await attempt().run(calls.request_refund, asked())
+
+    assert (evidence.source, evidence.word) == (Source.ANSWER, Word.SUCCEEDED)
+    assert evidence.refund_id
+    assert len(world.ledger.movements) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "wait"),
+    [(State.IN_DOUBT, timedelta(minutes=2)), (State.BLOCKED, timedelta(minutes=1))],
+)
+async def test_the_first_moment_of_a_repetition_only_names_the_second(
+    calls: AntomActivities, wire: Wire, state: State, wait: timedelta
+) -> None:
+    with pytest.raises(ApplicationError) as later:
+        await attempt().run(calls.request_refund, asked(state))
+
+    assert later.value.next_retry_delay == wait
+    assert later.value.type == contract.NO_NEWS
+    assert later.value.category is ApplicationErrorCategory.BENIGN
+    assert "same id" in later.value.message
+    assert wire.moments == []
+
+
+async def test_watching_begins_with_a_wait(calls: AntomActivities, wire: Wire) -> None:
+    with pytest.raises(ApplicationError) as later:
+        await attempt().run(calls.await_result, asked(State.PROCESSING))
+
+    assert later.value.next_retry_delay == timedelta(seconds=5)
+    assert later.value.message.endswith("next in 5 s")
+    assert wire.moments == []
+
+
+async def test_a_later_attempt_calls(calls: AntomActivities, world: World) -> None:
+    later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
+
+    evidence = await later.run(calls.request_refund, asked(State.IN_DOUBT))
+
+    assert evidence.word is Word.SUCCEEDED
+
+
+@pytest.mark.parametrize("call", ["request_refund", "await_result"])
+async def test_a_reset_by_an_operator_calls_at_once(
+    calls: AntomActivities, wire: Wire, call: str
+) -> None:
+    reset = attempt(at=timedelta(minutes=1), number=1, scheduled=timedelta(minutes=1))
+    state = State.IN_DOUBT if call == "request_refund" else State.PROCESSING
+
+    await reset.run(getattr(calls, call), asked(state))
+
+    assert wire.moments
+
+
+async def test_the_wait_is_counted_from_the_beginning_and_not_from_the_attempt(
+    calls: AntomActivities, world: World
+) -> None:
+    script(world, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
+    late = attempt(at=timedelta(minutes=13), number=40, scheduled=timedelta(minutes=13))
+
+    with pytest.raises(ApplicationError) as later:
+        await late.run(calls.request_refund, asked(State.IN_DOUBT))
+
+    assert later.value.next_retry_delay == timedelta(minutes=9)
+    assert "HTTP 500" in later.value.message
+
+
+async def test_what_was_never_sent_is_tried_again_soon(calls: AntomActivities, wire: Wire) -> None:
+    wire.is_down = True
+
+    with pytest.raises(ApplicationError) as later:
+        await attempt().run(calls.request_refund, asked())
+
+    assert later.value.type == contract.NOT_SENT
+    assert later.value.next_retry_delay == timedelta(seconds=1)
+
+
+async def test_no_answer_is_doubt(calls: AntomActivities, world: World) -> None:
+    script(world, Operation.REFUND, Fault(kind=FaultKind.CUT_AFTER))
+
+    evidence = await attempt().run(calls.request_refund, asked())
+
+    assert (evidence.word, evidence.code) == (Word.DOUBT, "no_answer")
+
+
+async def test_a_refusal_at_the_gate_is_no_doubt(calls: AntomActivities, world: World) -> None:
+    script(world, Operation.REFUND, answering("ACCESS_DENIED"))
+
+    evidence = await attempt().run(calls.request_refund, asked())
+
+    assert (evidence.word, evidence.code) == (Word.BLOCKED, "ACCESS_DENIED")
+    assert evidence.needs_human
+
+
+async def test_a_stopping_worker_reports_doubt_about_the_call_in_the_air(
+    calls: AntomActivities, wire: Wire
+) -> None:
+    environment = attempt()
+    wire.hold()
+    call = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
+    await wire.arrived.wait()
+
+    environment.cancel()
+    evidence: Evidence = await call
+
+    assert evidence.word is Word.DOUBT
+    assert "stopped" in evidence.message
+
+
+async def test_a_merchant_that_is_not_configured_blocks(wire: Wire) -> None:
+    evidence = await attempt().run(AntomActivities({}, Policy()).request_refund, asked())
+
+    assert (evidence.word, evidence.code) == (Word.BLOCKED, "merchant_not_configured")
+    assert evidence.needs_human
+    assert "'default'" in evidence.message
+
+
+async def test_a_merchant_that_is_not_configured_can_be_inquired_about_later() -> None:
+    with pytest.raises(ApplicationError, match="not configured") as later:
+        await attempt().run(AntomActivities({}, Policy()).inquire, asked())
+
+    assert later.value.type == contract.NO_NEWS
+
+
+async def test_a_repeated_block_is_no_news(calls: AntomActivities, world: World) -> None:
+    script(world, Operation.REFUND, answering("ACCESS_DENIED"))
+    known = await attempt().run(calls.request_refund, asked())
+    script(world, Operation.REFUND, answering("ACCESS_DENIED"))
+    minute = timedelta(minutes=1)
+
+    with pytest.raises(ApplicationError) as later:
+        await attempt(at=minute, number=2, scheduled=minute).run(
+            calls.request_refund, asked(State.BLOCKED, basis=known, gate=known)
+        )
+
+    assert later.value.next_retry_delay == timedelta(minutes=4)
+
+
+@pytest.mark.parametrize("call", ["request_refund", "await_result"])
+@pytest.mark.parametrize("state", [State.REQUESTED, State.IN_DOUBT, State.PROCESSING])
+async def test_a_refund_that_is_overdue_says_so_once(
+    calls: AntomActivities, wire: Wire, call: str, state: State
+) -> None:
+    overdue = attempt(at=timedelta(days=10), number=9, scheduled=timedelta(days=10))
+
+    evidence = await overdue.run(getattr(calls, call), asked(state))
+    assert (evidence.source, evidence.word) == (Source.CLOCK, Word.OVERDUE)
+    assert wire.moments == []
+
+    await overdue.run(getattr(calls, call), asked(state, is_overdue=True))
+    assert wire.moments
+
+
+async def test_an_unknown_refund_is_asked_for_again_while_watching(
+    calls: AntomActivities, world: World
+) -> None:
+    late = attempt(at=timedelta(minutes=1), number=2, scheduled=timedelta(minutes=1))
+
+    evidence = await late.run(calls.await_result, asked(State.PROCESSING))
+
+    assert (evidence.source, evidence.word) == (Source.ANSWER, Word.SUCCEEDED)
+    assert world.view().count(ORDER.refund_request_id, CallKind.INQUIRY) == 1
+
+
+async def test_an_inquiry_now_needs_no_first_moment(calls: AntomActivities) -> None:
+    evidence = await attempt().run(calls.inquire, asked(State.IN_DOUBT))
+
+    assert (evidence.source, evidence.word) == (Source.INQUIRY, Word.ABSENT)
+
+
+async def test_an_inquiry_that_fails_is_tried_again(calls: AntomActivities, world: World) -> None:
+    script(world, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+
+    with pytest.raises(ApplicationError, match="HTTP 500") as later:
+        await attempt().run(calls.inquire, asked(State.IN_DOUBT))
+
+    assert later.value.next_retry_delay == timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("after", "spoken"),
+    [
+        (timedelta(), "5 s"),
+        (timedelta(minutes=4), "5 min"),
+        (timedelta(hours=2), "1 h"),
+        (timedelta(days=2, hours=1, minutes=30), "4 h 30 min"),
+    ],
+)
+async def test_the_next_moment_is_told_as_people_say_it(
+    calls: AntomActivities, world: World, after: timedelta, spoken: str
+) -> None:
+    script(world, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+
+    with pytest.raises(ApplicationError) as later:
+        await attempt(at=after).run(calls.inquire, asked(State.IN_DOUBT))
+
+    assert later.value.message.endswith(f"; next in {spoken}")

@@ -1,0 +1,77 @@
+"""The way to Temporal: what counts as away, what a namespace must have."""
+
+import pytest
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import WorkflowEnvironment
+
+from antom_refunds import attributes
+from antom_refunds.connection import TemporalUnavailableError, connect, reaching_temporal
+from antom_refunds.namespace import register_attributes, require_attributes
+from antom_refunds.settings import SettingsError
+from antom_refunds.views import query_for
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+    ],
+)
+def test_a_silent_temporal_is_away(status: RPCStatusCode) -> None:
+    with (
+        pytest.raises(TemporalUnavailableError, match="does not answer: hush"),
+        reaching_temporal(),
+    ):
+        raise RPCError("hush", status, b"")
+
+
+def test_other_errors_are_not_hidden() -> None:
+    with pytest.raises(RPCError), reaching_temporal():
+        raise RPCError("no", RPCStatusCode.INVALID_ARGUMENT, b"")
+    with pytest.raises(RuntimeError, match="a defect"), reaching_temporal():
+        raise RuntimeError("a defect")
+
+
+async def test_a_lazy_client_finds_out_with_its_first_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    lazy = await connect(is_lazy=True)
+
+    with pytest.raises(TemporalUnavailableError), reaching_temporal():
+        await lazy.get_workflow_handle("any").describe()
+
+
+async def test_a_prepared_namespace_is_accepted(dev_server: WorkflowEnvironment) -> None:
+    await require_attributes(dev_server.client)
+
+    assert await register_attributes(dev_server.client) == ()
+
+
+async def test_a_namespace_that_cannot_be_asked_is_accepted(
+    skipping_server: WorkflowEnvironment,
+) -> None:
+    await require_attributes(skipping_server.client)
+
+
+async def test_a_bare_namespace_is_refused_until_it_is_prepared(
+    bare_server: WorkflowEnvironment,
+) -> None:
+    with pytest.raises(SettingsError, match=r"RefundState.*register-attributes"):
+        await require_attributes(bare_server.client)
+
+    added = await register_attributes(bare_server.client)
+
+    assert set(added) == {key.name for key in attributes.KEYS}
+    await require_attributes(bare_server.client)
+
+
+def test_a_filter_cannot_be_broken_out_of() -> None:
+    query = query_for(merchant="o'neill\\", needs_human=True)
+
+    assert query == (
+        "WorkflowType = 'Refund' AND RefundMerchant = 'o\\'neill\\\\' AND RefundNeedsHuman = true"
+    )

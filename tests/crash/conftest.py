@@ -1,0 +1,163 @@
+"""Workers that can be lost at any step, and a Temporal that notices their loss soon."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
+from temporalio.testing import WorkflowEnvironment
+
+from antom_refunds import attributes
+from antom_refunds.simulator.server import listening
+from tests.conftest import BIN, SWIFT
+from tests.crash.nursery import Birth
+from tests.engine import BRISK, CLIENT_ID, KeyFiles, Stage, stage_on
+
+ROOT = Path(__file__).parents[2]
+# So long Temporal waits for a decision from a worker that may be dead; ten seconds by default.
+_DECISION_LIMIT = ["--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="1s"']
+Step = tuple[str, int]
+_MERCHANT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
+
+
+@dataclass
+class MortalWorker:
+    """A worker process: what it did so far, and whether it is dead."""
+
+    pid: int
+    steps: list[Step] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    dead: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, what: str) -> None:
+        self.steps.append((what, 1 + sum(step == what for step, _ in self.steps)))
+        self.came.set()
+
+    async def until(self, step: Step) -> None:
+        """Returns when the worker took this step."""
+        while step not in self.steps:
+            self.came.clear()
+            await self.came.wait()
+
+    async def kill(self) -> None:
+        """End it if it still lives; returns when it is dead."""
+        if not self.dead.is_set():
+            os.kill(self.pid, signal.SIGKILL)
+        await self.dead.wait()
+
+
+class Nursery:
+    """Where workers come from; every one of them reports to it, down to its death."""
+
+    def __init__(self, process: asyncio.subprocess.Process, home: Path) -> None:
+        self._process = process
+        self._home = home
+        self._address = ("", 0)
+        self._expected: dict[str, asyncio.Future[MortalWorker]] = {}
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        server = await asyncio.start_server(self._hear, "127.0.0.1", 0)
+        async with server:
+            self._address = server.sockets[0].getsockname()
+            yield
+
+    async def bear(
+        self,
+        environment: Mapping[str, str],
+        queues: str,
+        *,
+        is_patient: bool = False,
+        dies_at: Step | None = None,
+    ) -> MortalWorker:
+        """A new worker on these queues, born when this returns; a patient one never inquires."""
+        birth = Birth(
+            ticket=uuid4().hex,
+            report_to=self._address,
+            log=str(self._home / f"{queues}.log"),
+            environment=dict(environment),
+            refunds_queue=f"refunds-{queues}",
+            antom_queue=f"antom-calls-{queues}",
+            is_patient=is_patient,
+            dies_at=dies_at,
+        )
+        born = self._expected[birth.ticket] = asyncio.get_running_loop().create_future()
+        assert self._process.stdin
+        self._process.stdin.write(birth.model_dump_json().encode() + b"\n")
+        await self._process.stdin.drain()
+        return await born
+
+    async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ticket, pid = (await reader.readline()).decode().split()
+        worker = MortalWorker(int(pid))
+        self._expected.pop(ticket).set_result(worker)
+        while line := await reader.readline():
+            worker.note(line.decode().strip())
+        worker.dead.set()
+        writer.close()
+
+
+@pytest.fixture(scope="session")
+async def strict_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
+    """A real Temporal with little patience for workers that went silent."""
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(BIN / "temporal"),
+        data_converter=pydantic_data_converter,
+        search_attributes=list(attributes.KEYS),
+        runtime=runtime,
+        dev_server_extra_args=[*SWIFT, *_DECISION_LIMIT],
+    )
+    async with environment:
+        yield environment
+
+
+@pytest.fixture
+async def stage(
+    strict_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> AsyncIterator[Stage]:
+    """A stage for workers in other processes."""
+    async with stage_on(strict_server, merchant_keys, antom_keys, policy=BRISK) as stage:
+        yield stage
+
+
+@pytest.fixture
+async def environment(
+    stage: Stage, merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> AsyncIterator[dict[str, str]]:
+    """The settings of a worker; Antom listens at a real address while they are in use."""
+    async with listening(stage.world) as gateway:
+        yield {
+            f"{_MERCHANT}CLIENT_ID": CLIENT_ID,
+            f"{_MERCHANT}PRIVATE_KEY_FILE": str(merchant_keys[0]),
+            f"{_MERCHANT}ANTOM_PUBLIC_KEY_FILES": str(antom_keys[1]),
+            f"{_MERCHANT}GATEWAY": gateway,
+            "ANTOM_REFUNDS_PACE": "1000",
+            "TEMPORAL_ADDRESS": stage.temporal.service_client.config.target_host,
+        }
+
+
+@pytest.fixture(scope="session")
+async def nursery(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nursery]:
+    ours = ("ANTOM_REFUNDS_", "TEMPORAL_", "COVERAGE_")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.crash.nursery",
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith(ours)},
+        stdin=asyncio.subprocess.PIPE,
+    )
+    nursery = Nursery(process, tmp_path_factory.mktemp("workers"))
+    async with nursery.open():
+        yield nursery
+    assert process.stdin
+    process.stdin.close()
+    assert await process.wait() == 0

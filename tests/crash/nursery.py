@@ -1,0 +1,133 @@
+"""The process that workers are forked from: real ones, each killed where it is told to die.
+
+Importing a worker takes seconds and a fork takes none, so that hundreds of them can be lost.
+Orders come line by line on standard input; each child reports its steps to the address it is
+given, and dies by SIGKILL in the middle of the one that is to be its last.
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+from temporalio.bridge.worker import Worker as Bridge
+from temporalio.worker._worker import load_default_build_id
+
+import worker
+from antom_refunds import contract
+from antom_refunds.domain import policy
+from antom_refunds.settings import Settings
+
+# What a lost worker is waited for, made short: an attempt, its next try, a refund it had cached.
+_CALL_TIMEOUT: Final = timedelta(seconds=1)
+_RETRY_FIRST: Final = timedelta(milliseconds=10)
+_STICKY_LIMIT: Final = timedelta(milliseconds=200)
+# Asks as quickly as all of them, and then waits for a notification alone.
+_NEVER: Final = policy.Schedule(first=(), stretches=(policy.Stretch(every=timedelta(days=1000)),))
+_PATIENT: Final = policy.Policy(watch=_NEVER, pace=1000)
+
+
+class Birth(BaseModel):
+    """A worker to be. It dies in the step of this name and number, counted from 1; None: in none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ticket: str
+    report_to: tuple[str, int]
+    log: str
+    environment: dict[str, str]
+    refunds_queue: str
+    antom_queue: str
+    is_patient: bool
+    dies_at: tuple[str, int] | None
+
+
+class Tripwire:
+    """Counts and reports the steps of this process, and ends it with one of them."""
+
+    def __init__(self, birth: Birth) -> None:
+        self._line = socket.create_connection(birth.report_to)
+        self._line.sendall(f"{birth.ticket} {os.getpid()}\n".encode())
+        self._steps: Counter[str] = Counter()
+        self._dies_at = birth.dies_at
+
+    def step(self, what: str) -> None:
+        self._steps[what] += 1
+        self._line.sendall(f"{what}\n".encode())
+        if (what, self._steps[what]) == self._dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _watch(wire: Tripwire) -> None:
+    """A step is each word to Temporal, before and after it, and each call taken over from it.
+
+    A refund's task that decides nothing is no step: so the engine empties its cache.
+    """
+    decide, take, tell = (
+        Bridge.complete_workflow_activation,
+        Bridge.poll_activity_task,
+        Bridge.complete_activity_task,
+    )
+
+    async def decided(self: Bridge, completion: Any) -> None:
+        if not completion.successful.commands:
+            return await decide(self, completion)
+        return await _around(wire, "decision", decide, self, completion)
+
+    async def taken(self: Bridge) -> Any:
+        task = await take(self)
+        if task.HasField("start"):
+            wire.step("call taken")
+        return task
+
+    async def told(self: Bridge, completion: Any) -> None:
+        await _around(wire, "evidence", tell, self, completion)
+
+    Bridge.complete_workflow_activation = decided  # type: ignore[method-assign]
+    Bridge.poll_activity_task = taken  # type: ignore[method-assign]
+    Bridge.complete_activity_task = told  # type: ignore[method-assign]
+
+
+async def _around(
+    wire: Tripwire, what: str, act: Callable[..., Awaitable[None]], *arguments: Any
+) -> None:
+    wire.step(f"{what} made")
+    await act(*arguments)
+    wire.step(f"{what} told")
+
+
+def _live(birth: Birth) -> None:
+    log = os.open(birth.log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.environ.update(birth.environment)
+    contract.REFUNDS_QUEUE = birth.refunds_queue  # type: ignore[misc]
+    contract.ANTOM_QUEUE = birth.antom_queue  # type: ignore[misc]
+    policy.CALL_TIMEOUT = _CALL_TIMEOUT  # type: ignore[misc]
+    policy.RETRY_FIRST = _RETRY_FIRST  # type: ignore[misc]
+    worker._STICKY_LIMIT = _STICKY_LIMIT  # type: ignore[misc]
+    if birth.is_patient:
+        Settings.policy = property(lambda _: _PATIENT)  # type: ignore[assignment, method-assign]
+    _watch(Tripwire(birth))
+    worker.main()
+
+
+def main() -> None:
+    load_default_build_id(memoize=True)  # it hashes every module: once for all children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended
+    for line in sys.stdin:
+        birth = Birth.model_validate_json(line)
+        if os.fork() == 0:
+            try:
+                _live(birth)
+            finally:
+                os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

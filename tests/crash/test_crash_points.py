@@ -1,0 +1,156 @@
+"""A worker is lost at every single step of a refund; money moves once and the end is the right one.
+
+A first refund is driven by a worker that lives, and its steps are counted. Then one refund after
+another is driven by a worker that dies by SIGKILL in the middle of step 1, 2, 3 ..., and by a
+fresh process with nothing in its memory after that.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+
+from antom_refunds import contract
+from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import State
+from antom_refunds.simulator.faults import FaultKind, Operation
+from tests.crash.conftest import MortalWorker, Nursery, Step
+from tests.engine import NOTIFY_URL, Stage
+
+# Each refund has two processes of its own at most; more would only wait for the processor.
+_AT_ONCE: Final = 8
+_ALWAYS: Final = 100
+
+
+async def _nothing(stage: Stage, order: RefundOrder) -> None:
+    """The refund needs nobody else."""
+
+
+async def _notified(stage: Stage, order: RefundOrder) -> None:
+    """The bank is done, and Antom says so, while nobody is asking."""
+    await stage.until_pending(order, contract.ACTIVITY_AWAIT_RESULT, "next in")
+    stage.settle(order)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way to an end, the same whoever gets lost on it."""
+
+    ends: State = State.SUCCEEDED
+    is_patient: bool = False
+    payment: Mapping[str, Any] = field(default_factory=dict)
+    order: Mapping[str, Any] = field(default_factory=dict)
+    faults: Mapping[Operation, tuple[FaultKind | str, ...]] = field(default_factory=dict)
+    meanwhile: Callable[[Stage, RefundOrder], Awaitable[None]] = _nothing
+
+
+WAYS: Final = {
+    "at once": Way(),
+    "notified": Way(
+        is_patient=True,
+        payment={"is_async": True},
+        order={"notify_url": NOTIFY_URL},
+        faults={Operation.INQUIRY: (FaultKind.STALE,) * _ALWAYS},
+        meanwhile=_notified,
+    ),
+    "polled": Way(
+        payment={"is_async": True, "settle_after": timedelta()},
+        faults={Operation.INQUIRY: (FaultKind.STALE,) * 2},
+    ),
+    "doubt": Way(faults={Operation.REFUND: (FaultKind.CUT_AFTER,)}),
+    "blocked": Way(faults={Operation.REFUND: ("ACCESS_DENIED",)}),
+    "closed": Way(
+        ends=State.CLOSED, faults={Operation.REFUND: ("ORDER_IS_CLOSED",) * _ALWAYS}
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Theatre:
+    """Where all of it happens."""
+
+    stage: Stage
+    nursery: Nursery
+    environment: Mapping[str, str]
+    starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def start(self, way: Way, queues: str) -> RefundOrder:
+        order = self.stage.order(**way.order)
+        self.stage.pay(order, **way.payment)
+        for operation, faults in way.faults.items():
+            self.stage.script(order, operation, *faults)
+        async with self.starting:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(contract, "REFUNDS_QUEUE", f"refunds-{queues}")
+                return await self.stage.start(order)
+
+    async def bear(self, way: Way, queues: str, *, dies_at: Step | None = None) -> MortalWorker:
+        return await self.nursery.bear(
+            self.environment, queues, is_patient=way.is_patient, dies_at=dies_at
+        )
+
+
+async def _steps(theatre: Theatre, way: Way) -> list[Step]:
+    """What a worker that lives does until the refund has its end."""
+    queues = uuid4().hex[:8]
+    worker = await theatre.bear(way, queues)
+    try:
+        order = await theatre.start(way, queues)
+        await way.meanwhile(theatre.stage, order)
+        _judge(theatre.stage, way, order, await theatre.stage.end(order))
+        decisions = sum(what == "decision made" for what, _ in worker.steps)
+        await worker.until(("decision told", decisions))
+        return list(worker.steps)
+    finally:
+        await worker.kill()
+
+
+async def _lose_at(theatre: Theatre, way: Way, step: Step) -> int:
+    """Lose a worker in the middle of this step; how many events there were then."""
+    queues = uuid4().hex[:8]
+    import time; t0=time.time()
+    order = await theatre.start(way, queues)
+    worker = await theatre.bear(way, queues, dies_at=step)
+    meanwhile = asyncio.create_task(way.meanwhile(theatre.stage, order))
+    await worker.dead.wait()
+    t1=time.time()
+    events = await theatre.stage.events(order)
+    successor = await theatre.bear(way, queues)
+    try:
+        await meanwhile
+        t2=time.time()
+        _judge(theatre.stage, way, order, await theatre.stage.end(order))
+    finally:
+        await successor.kill()
+    print(step, events, round(t1-t0,2), round(t2-t1,2), round(time.time()-t2,2))
+    assert worker.steps[-1] == step
+    return events
+
+
+def _judge(stage: Stage, way: Way, order: RefundOrder, outcome: RefundOutcome) -> None:
+    assert outcome.state is way.ends
+    assert not outcome.is_contradicted
+    assert stage.moved(order) == (1 if way.ends is State.SUCCEEDED else 0)
+    assert stage.payloads(order) == 1
+
+
+@pytest.mark.parametrize("name", WAYS)
+async def test_a_worker_may_be_lost_at_every_step(
+    stage: Stage, nursery: Nursery, environment: dict[str, str], name: str
+) -> None:
+    theatre, way = Theatre(stage, nursery, environment), WAYS[name]
+    steps = await _steps(theatre, way)
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def lose_at(step: Step) -> int:
+        async with gate:
+            return await _lose_at(theatre, way, step)
+
+    lengths = await asyncio.gather(*(lose_at(step) for step in steps))
+
+    print(name, list(zip(steps,lengths)))

@@ -1,0 +1,115 @@
+"""One running stack for all tests of the command line, and the long demo beside them."""
+
+import os
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from antom_refunds.client import RefundClient
+from antom_refunds.domain.policy import Policy
+from antom_refunds.simulator.remote import SimulatorRemote
+from starter.stack import Stack, local_stack
+from tests.starter.shop import COMMAND, Cli, Processes, Shop, read_until
+
+NOBODY = "127.0.0.1:1"
+
+
+@pytest.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """The real stack, hundreds of times faster than life, on ports that nobody prefers."""
+    home = tmp_path_factory.mktemp("stack") / "home"
+    async with AsyncExitStack() as ending:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("starter.stack._USUAL", (0, 0, 0, 0, 0))
+            running = await ending.enter_async_context(local_stack(home, pace=300))
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def shop(stack: Stack) -> AsyncIterator[Shop]:
+    refunds = RefundClient(await stack.temporal(), policy=Policy.at_pace(stack.pace))
+    async with SimulatorRemote(stack.simulator_url) as antom:
+        await antom.wait_until_ready()
+        yield Shop(stack, refunds, antom)
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment that says nothing of us, and names a Temporal that is not there."""
+    for name in os.environ:
+        if name.startswith(("ANTOM_REFUNDS_", "TEMPORAL_")) or name == "FORCE_COLOR":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TEMPORAL_ADDRESS", NOBODY)
+    return monkeypatch
+
+
+@pytest.fixture
+def lone_cli(shell: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """The command line while Temporal is away."""
+    return Cli(capsys)
+
+
+@pytest.fixture
+def cli(shell: pytest.MonkeyPatch, stack: Stack, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """The command line on the running stack."""
+    for name, value in stack.environment.items():
+        shell.setenv(name, value)
+    return Cli(capsys)
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What lets a hundred processes compile the same modules once."""
+    folder = tmp_path_factory.mktemp("compiled")
+    return {"PYTHONPYCACHEPREFIX": str(folder), "PYTHONDONTWRITEBYTECODE": ""}
+
+
+@pytest.fixture
+def lone_processes(tmp_path: Path, compiled: dict[str, str]) -> Iterator[Processes]:
+    """Real processes in a folder of their own; nothing of them is left afterwards."""
+    processes = Processes(tmp_path, {**compiled, "TEMPORAL_ADDRESS": NOBODY})
+    yield processes
+    processes.clear()
+
+
+@pytest.fixture
+def processes(tmp_path: Path, compiled: dict[str, str], stack: Stack) -> Iterator[Processes]:
+    """Real processes told of the running stack."""
+    processes = Processes(tmp_path, {**compiled, **stack.environment})
+    yield processes
+    processes.clear()
+
+
+@pytest.fixture(scope="session")
+def demo_processes(
+    tmp_path_factory: pytest.TempPathFactory, compiled: dict[str, str]
+) -> Iterator[Processes]:
+    processes = Processes(tmp_path_factory.mktemp("demo"), compiled)
+    yield processes
+    processes.clear()
+
+
+@pytest.fixture(scope="session")
+async def demo(demo_processes: Processes) -> Process:
+    """The whole demo, as `make demo` runs it."""
+    return await demo_processes.start(COMMAND, "demo")
+
+
+def _is_wanted(request: pytest.FixtureRequest) -> bool:
+    return any("demo" in getattr(item, "fixturenames", ()) for item in request.session.items)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _demo_meanwhile(request: pytest.FixtureRequest) -> Process | None:
+    """Most of the demo is waiting, so it runs beside the other tests if it is wanted at all."""
+    return request.getfixturevalue("demo") if _is_wanted(request) else None
+
+
+@pytest.fixture(scope="session")
+async def usual_ports(_demo_meanwhile: Process | None) -> None:
+    """Returns when the demo has found its ports, so that nobody takes them at the same time."""
+    if _demo_meanwhile is not None and _demo_meanwhile.returncode is None:
+        await read_until(_demo_meanwhile, "Temporal UI")

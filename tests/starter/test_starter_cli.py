@@ -1,0 +1,461 @@
+"""The commands about refunds, on a real stack."""
+
+import asyncio
+import signal
+import sys
+from datetime import timedelta
+
+import pytest
+
+from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import State
+from antom_refunds.simulator.accounts import Ending
+from antom_refunds.views import RefundView
+from starter import refunds
+from starter.refunds import link_to
+from tests.engine import Stage
+from tests.starter.shop import BY, COMMAND, Cli, Processes, Said, Shop, ended, read_until
+
+SHOWS = 50
+SHOWS_AT_ONCE = 4
+
+
+def start(order: RefundOrder, *more: str) -> tuple[str, ...]:
+    amount = str(order.amount)
+    return "start", order.payment_id, amount, "--id", order.refund_request_id, *more
+
+
+async def test_a_refund_is_started_and_runs_to_its_end(cli: Cli, shop: Shop) -> None:
+    order = await shop.order()
+
+    said = await cli(*start(order))
+
+    assert said == Said(0, f"refund {order.refund_request_id} started\n", "")
+    await shop.until(order, lambda view: view.state is State.SUCCEEDED)
+
+
+async def test_the_same_again_is_the_same_refund(cli: Cli, shop: Shop) -> None:
+    order = await shop.order()
+    await cli(*start(order))
+    first = await shop.view(order)
+
+    said = await cli(*start(order))
+
+    assert said.code == 0
+    assert "was started before, with the same fields" in said.out
+    assert (await shop.view(order)).run_id == first.run_id
+
+
+@pytest.mark.parametrize(
+    ("option", "field"),
+    [
+        (("--reason", "another"), "reason"),
+        (("--notify-url", "https://shop.test/other"), "notify_url"),
+        (("--capture-id", "other"), "capture_id"),
+        (("--reference-refund-id", "other"), "reference_refund_id"),
+    ],
+)
+async def test_another_field_under_the_same_id_is_refused_and_named(
+    cli: Cli, shop: Shop, option: tuple[str, str], field: str
+) -> None:
+    order = await shop.order()
+    await cli(*start(order))
+
+    said = await cli(*start(order, *option))
+
+    assert said.code == 4
+    assert f"already stands for a refund with another {field}:" in said.complaint
+
+
+async def test_another_amount_under_the_same_id_is_refused_and_named(cli: Cli, shop: Shop) -> None:
+    order = await shop.order()
+    await cli(*start(order))
+    dearer = order.model_copy(update={"amount": Money(currency="EUR", minor=1251)})
+
+    said = await cli(*start(dearer))
+
+    assert said.code == 4
+    assert "another amount:" in said.complaint
+
+
+async def test_every_option_is_a_field_of_the_order(cli: Cli, shop: Shop) -> None:
+    order = (await shop.order()).model_copy(
+        update={
+            "reason": "damaged",
+            "notify_url": "http://127.0.0.1:9/elsewhere",
+            "capture_id": "cap_1",
+            "reference_refund_id": "ref_1",
+        }
+    )
+    options = (
+        *("--reason", "damaged", "--notify-url", "http://127.0.0.1:9/elsewhere"),
+        *("--capture-id", "cap_1", "--reference-refund-id", "ref_1", "--merchant", "default"),
+    )
+
+    assert (await cli(*start(order, *options))).code == 0
+
+    assert not (await shop.refunds.start(order)).is_new
+
+
+async def test_minor_units_are_the_same_amount(cli: Cli, shop: Shop) -> None:
+    order = await shop.order()
+    await cli(*start(order))
+
+    said = await cli("start", order.payment_id, "1250 minor EUR", "--id", order.refund_request_id)
+
+    assert said.code == 0
+
+
+async def test_waiting_for_success_exits_0_and_shows_the_end(cli: Cli, shop: Shop) -> None:
+    order = await shop.order()
+
+    said = await cli(*start(order, "--wait", "60"))
+
+    assert said.code == 0
+    assert "succeeded" in said.out
+    assert "SUCCESS" in said.out
+    assert "Antom's id" in said.out
+
+
+async def test_waiting_for_a_failure_exits_6_with_advice(cli: Cli, shop: Shop) -> None:
+    order = await shop.order(refuses_with="REFUND_WINDOW_EXCEED")
+
+    said = await cli(*start(order, "--wait", "60"))
+
+    assert said.code == 6
+    assert "REFUND_WINDOW_EXCEED" in said.out
+    assert "advice" in said.out
+
+
+async def test_waiting_for_a_closure_exits_6(cli: Cli, shop: Shop) -> None:
+    order = await shop.order(is_async=True, settle_after=timedelta(), ends=Ending.CLOSED)
+
+    said = await cli(*start(order, "--wait", "60"))
+
+    assert said.code == 6
+    assert "closed" in said.out
+
+
+async def test_waiting_longer_than_the_time_given_exits_7(cli: Cli, shop: Shop) -> None:
+    order = await shop.pending()
+
+    said = await cli("show", order.refund_request_id, "--wait", "0.2")
+
+    assert said.code == 7
+    assert "processing" in said.out
+
+
+async def test_waiting_may_have_no_limit(cli: Cli, shop: Shop) -> None:
+    order = await shop.ended()
+
+    assert (await cli("show", order.refund_request_id, "--wait", "inf")).code == 0
+
+
+async def test_a_running_refund_is_shown_with_all_that_is_known(cli: Cli, shop: Shop) -> None:
+    order = await shop.pending()
+
+    said = await cli("show", order.refund_request_id)
+
+    assert (said.code, said.err) == (0, "")
+    labels = {line.split("  ")[1] for line in said.out.splitlines() if line[2] != " "}
+    assert labels >= {"refund", "state", "amount", "payment", "merchant", "last code"}
+    assert labels >= {"asked for", "overdue from", "in the UI", "learnt", "waits for"}
+    assert "answer: " in said.out
+    assert link_to(f"refund/default/{order.refund_request_id}", shop.stack.ui_url) in said.out
+
+
+async def test_an_ended_refund_is_shown_with_antoms_last_word(cli: Cli, shop: Shop) -> None:
+    order = await shop.ended()
+
+    said = await cli("show", order.refund_request_id)
+
+    assert said.code == 0
+    assert "last word" in said.out
+    assert "overdue from" not in said.out
+
+
+async def test_a_refund_that_a_person_must_look_at_says_why(cli: Cli, shop: Shop) -> None:
+    order = await shop.blocked()
+
+    said = await cli("show", order.refund_request_id, "--merchant", "kiosk")
+
+    assert said.code == 0
+    assert "look " in said.out
+    assert "blocked" in said.out
+
+
+async def test_a_refund_is_shown_while_no_worker_runs(
+    lone_cli: Cli, shell: pytest.MonkeyPatch, idle_stage: Stage
+) -> None:
+    shell.setenv("TEMPORAL_ADDRESS", idle_stage.temporal.service_client.config.target_host)
+    order = await idle_stage.start(idle_stage.order())
+
+    said = await lone_cli("show", order.refund_request_id)
+
+    assert said.code == 0
+    assert "requested" in said.out
+    assert "no worker answers, so this is all for now" in said.out
+
+
+async def test_a_refund_that_was_stopped_in_temporal_is_no_end(cli: Cli, shop: Shop) -> None:
+    order = await shop.pending()
+    temporal = await shop.stack.temporal()
+    await temporal.get_workflow_handle(f"refund/default/{order.refund_request_id}").terminate()
+
+    shown = await cli("show", order.refund_request_id)
+    waited = await cli("show", order.refund_request_id, "--wait", "60")
+
+    assert shown.code == 0
+    assert "stopped in Temporal, before" not in shown.out
+    assert "in Temporal, before Antom's last word: ask Antom" in shown.out
+    assert waited.code == 4
+    assert "ask Antom what became of it" in waited.complaint
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ("show", "nobody"),
+        ("show", "nobody", "--wait", "5"),
+        ("check-now", "nobody", *BY),
+        ("call-off", "nobody", *BY),
+        ("resolve", "nobody", "failed", *BY, "--proof", "T-1"),
+    ],
+)
+async def test_an_unknown_refund_exits_3(cli: Cli, tokens: tuple[str, ...]) -> None:
+    said = await cli(*tokens)
+
+    assert said.code == 3
+    assert said.complaint == "there is no refund nobody here"
+
+
+async def test_a_refund_belongs_to_its_merchant(cli: Cli, shop: Shop) -> None:
+    order = await shop.ended()
+
+    assert (await cli("show", order.refund_request_id, "--merchant", "kiosk")).code == 3
+
+
+async def test_json_of_a_start_is_the_refund_as_it_stands(cli: Cli, shop: Shop) -> None:
+    order = await shop.order()
+
+    said = await cli(*start(order, "--json"))
+
+    view = RefundView.model_validate_json(said.out)
+    assert (said.code, view.refund_request_id) == (0, order.refund_request_id)
+    assert (view.payment_id, view.amount) == (order.payment_id, order.amount)
+
+
+async def test_json_of_a_wait_is_the_outcome(cli: Cli, shop: Shop) -> None:
+    order = await shop.order()
+
+    said = await cli(*start(order, "--json", "--wait", "60"))
+
+    assert said.err == ""
+    expected = await shop.refunds.outcome(order.refund_request_id)
+    assert RefundOutcome.model_validate_json(said.out) == expected
+
+
+async def test_json_of_a_wait_without_an_end_is_the_refund_as_it_stands(
+    cli: Cli, shop: Shop
+) -> None:
+    order = await shop.pending()
+
+    said = await cli("show", order.refund_request_id, "--json", "--wait", "0.2")
+
+    assert said.code == 7
+    assert RefundView.model_validate_json(said.out).state is State.PROCESSING
+
+
+async def test_json_of_show_is_the_view_that_the_client_gives(cli: Cli, shop: Shop) -> None:
+    order = await shop.ended()
+
+    said = await cli("show", order.refund_request_id, "--json")
+
+    assert said.out.count("\n") == 1
+    assert RefundView.model_validate_json(said.out) == await shop.view(order)
+
+
+async def test_the_list_is_filtered_by_state_and_payment(cli: Cli, shop: Shop) -> None:
+    order = await shop.pending()
+    await shop.until_listed(order, State.PROCESSING)
+    payment = ("--payment-id", order.payment_id)
+
+    found = await cli("list", "--state", "processing", *payment)
+    other = await cli("list", "--state", "in-doubt", *payment)
+
+    assert (found.code, other.code) == (0, 0)
+    header, line = found.out.splitlines()
+    assert header.split() == [
+        *("refund", "merchant", "payment", "amount", "state", "code", "human")
+    ]
+    assert line.split() == [
+        *(order.refund_request_id, "default", order.payment_id),
+        *("12.50", "EUR", "processing", "REFUND_IN_PROCESS"),
+    ]
+    assert other.out == "no such refunds\n"
+
+
+async def test_the_list_is_filtered_by_merchant_and_need(cli: Cli, shop: Shop) -> None:
+    order = await shop.blocked()
+    await shop.until_listed(order, State.BLOCKED)
+    payment = ("--payment-id", order.payment_id, "--json")
+
+    assert (await cli("list", "--merchant", "kiosk", *payment)).out
+    assert not (await cli("list", "--merchant", "default", *payment)).out
+    assert (await cli("list", "--needs-human", *payment)).out
+    assert not (await cli("list", "--no-human", *payment)).out
+    assert "look" in (await cli("list", "--payment-id", order.payment_id)).out
+
+
+async def test_the_list_is_limited_and_its_json_is_one_refund_a_line(cli: Cli, shop: Shop) -> None:
+    orders = [await shop.ended() for _ in range(2)]
+    for order in orders:
+        await shop.until_listed(order, State.SUCCEEDED)
+
+    several = (await cli("list", "--json", "--state", "succeeded")).out.splitlines()
+    one = (await cli("list", "--json", "--state", "succeeded", "--limit", "1")).out.splitlines()
+
+    views = [RefundView.model_validate_json(line) for line in several]
+    assert {order.refund_request_id for order in orders} <= {v.refund_request_id for v in views}
+    assert {view.state for view in views} == {State.SUCCEEDED}
+    assert len(one) == 1
+
+
+async def test_what_a_caller_wrote_is_shown_as_it_was_written(cli: Cli, shop: Shop) -> None:
+    order = (await shop.order()).model_copy(update={"payment_id": "pay[/red][bold]"})
+
+    shown = await cli(*start(order, "--wait", "60"))
+    await shop.until_listed(order, State.FAILED)
+    listed = await cli("list", "--payment-id", order.payment_id)
+
+    assert (shown.code, listed.code) == (6, 0)
+    assert "pay[/red][bold]" in shown.out
+    assert "pay[/red][bold]" in listed.out
+
+
+async def test_check_now_is_obeyed_while_a_refund_runs(cli: Cli, shop: Shop) -> None:
+    order = await shop.pending()
+
+    said = await cli("check-now", order.refund_request_id, *BY)
+
+    assert (said.code, said.err) == (0, "")
+    assert "Antom is being asked now" in said.out
+
+
+async def test_resolve_ends_a_refund_by_hand(cli: Cli, shop: Shop) -> None:
+    order = await shop.pending()
+
+    said = await cli("resolve", order.refund_request_id, "failed", *BY, "--proof", "T-1 [x]")
+    shown = await cli("show", order.refund_request_id, "--wait", "60")
+
+    assert (said.code, said.out) == (0, "the refund is failed\n")
+    assert shown.code == 6
+    assert "ada: the buyer called (proof: T-1 [x])" in shown.out
+
+
+async def test_a_refund_is_called_off_while_nothing_was_sent(
+    lone_cli: Cli, shell: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    shell.setenv("TEMPORAL_ADDRESS", stage.temporal.service_client.config.target_host)
+    stage.wire.is_down = True
+    order = await stage.start(stage.order())
+
+    said = await lone_cli("call-off", order.refund_request_id, *BY)
+    stage.wire.is_down = False
+
+    assert said.code == 0
+    assert "called off" in said.out
+    assert (await stage.end(order)).state is State.CLOSED
+
+
+async def test_a_refund_that_antom_was_asked_for_is_not_called_off(cli: Cli, shop: Shop) -> None:
+    order = await shop.pending()
+
+    said = await cli("call-off", order.refund_request_id, *BY)
+
+    assert said.code == 4
+    assert "too late: the refund is processing" in said.complaint
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ("check-now", *BY),
+        ("call-off", *BY),
+        ("resolve", "failed", *BY, "--proof", "T-1"),
+    ],
+)
+async def test_an_ended_refund_takes_no_instruction(
+    cli: Cli, shop: Shop, tokens: tuple[str, ...]
+) -> None:
+    order = await shop.ended()
+    command, *rest = tokens
+
+    said = await cli(command, order.refund_request_id, *rest)
+
+    assert said.code == 4
+    assert said.complaint == f"{order.refund_request_id} has ended: it is succeeded"
+
+
+async def test_fifty_shows_in_fifty_processes_exit_0(processes: Processes, shop: Shop) -> None:
+    order = await shop.pending()
+    turn = asyncio.Semaphore(SHOWS_AT_ONCE)
+
+    async def show() -> int | None:
+        async with turn:
+            said = await processes.run("show", order.refund_request_id)
+            return said.code if "processing" in said.out else None
+
+    codes = await asyncio.gather(*(show() for _ in range(SHOWS)))
+
+    assert codes == [0] * SHOWS
+
+
+async def test_processes_exit_with_the_codes_that_are_promised(
+    processes: Processes, shop: Shop
+) -> None:
+    order, failing = await shop.pending(), await shop.order(refuses_with="REFUND_WINDOW_EXCEED")
+    show = ("show", order.refund_request_id)
+
+    said = await asyncio.gather(
+        processes.run("start", "pay", "0 EUR", "--id", "x"),
+        processes.run("show", "nobody"),
+        processes.run("call-off", order.refund_request_id, *BY),
+        processes.run(*show, TEMPORAL_ADDRESS="127.0.0.1:1"),
+        processes.run(*start(failing, "--wait", "60")),
+        processes.run(*show, "--wait", "0.2"),
+    )
+
+    assert [each.code for each in said] == [2, 3, 4, 5, 6, 7]
+    assert not any("Traceback" in each.err for each in said)
+
+
+async def test_an_interrupted_wait_exits_130(processes: Processes, shop: Shop) -> None:
+    order = await shop.pending()
+    waiting = await processes.start(COMMAND, *start(order, "--wait", "600"))
+    await read_until(waiting, "was started before")
+
+    waiting.send_signal(signal.SIGINT)
+    said = await ended(waiting)
+
+    assert (said.code, said.err) == (130, "")
+
+
+async def test_the_module_is_the_same_command_line(processes: Processes) -> None:
+    said = await ended(await processes.start(sys.executable, "-m", "starter", "show", "nobody"))
+
+    assert (said.code, said.complaint) == (3, "there is no refund nobody here")
+
+
+async def test_what_nobody_foresaw_exits_1_and_is_logged(
+    lone_cli: Cli, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def show() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(refunds, "show", show)
+
+    assert (await lone_cli("show")).code == 1
+    assert [record.message for record in caplog.records] == ["cli.broken"]

@@ -1,0 +1,233 @@
+"""Each setting is read from the environment, and each flaw is told in one line."""
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from antom_refunds.merchants import clients_of, senders_of
+from antom_refunds.settings import (
+    Address,
+    LogFormat,
+    MerchantSettings,
+    Settings,
+    SettingsError,
+    variable,
+)
+
+EXAMPLE = Path(__file__).parents[1] / ".env.example"
+MERCHANT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
+KeyFiles = tuple[Path, Path]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the person who runs these tests has set."""
+    for name in os.environ:
+        if name.upper().startswith("ANTOM_REFUNDS_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def one_merchant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{MERCHANT}CLIENT_ID", "5X01")
+    monkeypatch.setenv(f"{MERCHANT}ANTOM_PUBLIC_KEY_FILES", "/keys/a.pem")
+
+
+def test_without_an_environment_the_defaults_hold() -> None:
+    settings = Settings.read()
+
+    assert settings.merchants == {}
+    assert settings.health_listen is None
+    assert settings.policy.pace == 1
+    assert settings.policy.overdue_after == timedelta(days=10)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("antom_calls_per_second", "7.5", 7.5),
+        ("concurrent_calls_max", "3", 3),
+        ("cached_workflows_max", "0", 0),
+        ("shutdown_seconds", "5", 5.0),
+        ("pace", "1000", 1000.0),
+        ("overdue_days", "2.5", 2.5),
+        ("webhook_listen", "0.0.0.0:80", Address(host="0.0.0.0", port=80)),  # noqa: S104
+        ("webhook_path", "/antom", "/antom"),
+        ("webhook_public_path", "/shop/antom", "/shop/antom"),
+        ("health_listen", "::1:8081", Address(host="::1", port=8081)),
+        ("metrics_listen", "127.0.0.1:9100", Address(host="127.0.0.1", port=9100)),
+        ("log_format", "json", LogFormat.JSON),
+        ("log_level", "DEBUG", "DEBUG"),
+        ("ui_url", "https://temporal.example.com", "https://temporal.example.com"),
+    ],
+)
+def test_each_setting_is_read(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object
+) -> None:
+    monkeypatch.setenv(variable(name), text)
+
+    assert getattr(Settings.read(), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("client_id", "5X02", "5X02"),
+        ("private_key_file", "/keys/own.pem", Path("/keys/own.pem")),
+        ("antom_public_key_files", "/a.pem, /b.pem", [Path("/a.pem"), Path("/b.pem")]),
+        ("key_version", "2", "2"),
+        ("gateway", "https://open-de-global.alipay.com", "https://open-de-global.alipay.com"),
+        ("sandbox", "true", True),
+        ("connect_timeout", "2", 2.0),
+        ("answer_timeout", "10", 10.0),
+    ],
+)
+def test_each_setting_of_a_merchant_is_read(
+    monkeypatch: pytest.MonkeyPatch, one_merchant: None, name: str, text: str, value: object
+) -> None:
+    monkeypatch.setenv(variable("merchants", "default", name), text)
+
+    assert getattr(Settings.read().merchants["default"], name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("PACE", "0", "ANTOM_REFUNDS_PACE"),
+        ("PACE", "fast", "ANTOM_REFUNDS_PACE"),
+        ("CONCURRENT_CALLS_MAX", "-1", "ANTOM_REFUNDS_CONCURRENT_CALLS_MAX"),
+        ("HEALTH_LISTEN", "8080", "ANTOM_REFUNDS_HEALTH_LISTEN: must be written like"),
+        ("HEALTH_LISTEN", "127.0.0.1:99999", "ANTOM_REFUNDS_HEALTH_LISTEN"),
+        ("WEBHOOK_PATH", "antom", "ANTOM_REFUNDS_WEBHOOK_PATH"),
+        ("UI_URL", "temporal", "ANTOM_REFUNDS_UI_URL"),
+        ("LOG_FORMAT", "xml", "ANTOM_REFUNDS_LOG_FORMAT"),
+        ("NO_SUCH", "1", "ANTOM_REFUNDS_NO_SUCH: no such setting; see .env.example"),
+        ("MERCHANTS__DEFAULT__GATEWAY", "antom", f"{MERCHANT}GATEWAY"),
+        ("MERCHANTS__DEFAULT__COLOUR", "red", f"{MERCHANT}COLOUR"),
+        ("MERCHANTS__DEFAULT__ANSWER_TIMEOUT", "20", "must not exceed 25 seconds"),
+        ("MERCHANTS__SHOP__CLIENT_ID", "5X03", "ANTOM_REFUNDS_MERCHANTS__SHOP__ANTOM_PUBLIC_KEY"),
+    ],
+)
+def test_a_flaw_is_told_in_one_line_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, one_merchant: None, name: str, text: str, said: str
+) -> None:
+    monkeypatch.setenv(f"ANTOM_REFUNDS_{name}", text)
+
+    with pytest.raises(SettingsError) as error:
+        Settings.read()
+
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_two_merchants_cannot_share_a_client_id(
+    monkeypatch: pytest.MonkeyPatch, one_merchant: None
+) -> None:
+    monkeypatch.setenv("ANTOM_REFUNDS_MERCHANTS__SHOP__CLIENT_ID", "5X01")
+    monkeypatch.setenv("ANTOM_REFUNDS_MERCHANTS__SHOP__ANTOM_PUBLIC_KEY_FILES", "/keys/a.pem")
+
+    with pytest.raises(SettingsError, match="same CLIENT_ID"):
+        Settings.read()
+
+
+@pytest.mark.parametrize(
+    ("client_id", "sandbox", "is_sandbox"),
+    [
+        ("SANDBOX_5X01", None, True),
+        ("5X01", None, False),
+        ("5X01", True, True),
+        ("SANDBOX_5X01", False, False),
+    ],
+)
+def test_the_sandbox_follows_the_client_id_unless_set(
+    client_id: str, *, sandbox: bool | None, is_sandbox: bool
+) -> None:
+    merchant = MerchantSettings(
+        client_id=client_id, antom_public_key_files=[Path("a.pem")], sandbox=sandbox
+    )
+
+    assert merchant.is_sandbox is is_sandbox
+
+
+def test_overdue_days_are_the_policys() -> None:
+    assert Settings(overdue_days=3, pace=24).policy.patience == timedelta(hours=3)
+
+
+def test_an_address_is_shown_as_it_is_written() -> None:
+    assert str(Address(host="127.0.0.1", port=80)) == "127.0.0.1:80"
+
+
+async def test_each_merchant_has_a_client_and_a_sender(
+    merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> None:
+    settings = Settings(merchants={"shop": _merchant(merchant_keys[0], antom_keys[1])})
+
+    clients, senders = clients_of(settings), senders_of(settings)
+
+    assert set(clients) == {"shop"}
+    assert senders["5X01"].merchant == "shop"
+    await clients["shop"].aclose()
+
+
+def test_a_sender_needs_no_private_key(antom_keys: KeyFiles) -> None:
+    settings = Settings(merchants={"default": _merchant(None, antom_keys[1])})
+
+    assert set(senders_of(settings)) == {"5X01"}
+    with pytest.raises(SettingsError, match=f"{MERCHANT}PRIVATE_KEY_FILE is required"):
+        clients_of(settings)
+
+
+def test_an_unusable_key_names_file_and_setting(
+    antom_keys: KeyFiles, merchant_keys: KeyFiles, tmp_path: Path
+) -> None:
+    missing = tmp_path / "missing.pem"
+
+    with pytest.raises(SettingsError, match=rf"{MERCHANT}ANTOM_PUBLIC_KEY_FILES: .*missing\.pem"):
+        senders_of(Settings(merchants={"default": _merchant(None, missing)}))
+    with pytest.raises(SettingsError, match=rf"{MERCHANT}PRIVATE_KEY_FILE: .*missing\.pem"):
+        clients_of(Settings(merchants={"default": _merchant(missing, antom_keys[1])}))
+
+
+def test_the_example_lists_exactly_the_settings_with_their_defaults() -> None:
+    lines = EXAMPLE.read_text().splitlines()
+    listed = dict(
+        match.groups() for line in lines if (match := re.fullmatch(r"# ?([A-Z0-9_]+)=(.*)", line))
+    )
+
+    ours = {name: value for name, value in listed.items() if name.startswith("ANTOM_REFUNDS_")}
+    assert ours == _defaults()
+
+
+def test_the_example_sets_nothing_and_explains_everything() -> None:
+    blocks = EXAMPLE.read_text().strip().split("\n\n")
+
+    for block in blocks:
+        *sentences, last = block.splitlines()
+        assert all(line.startswith("# ") for line in block.splitlines())
+        if "=" in last:
+            assert sentences
+            assert sentences[-1].endswith(".")
+
+
+def _defaults() -> dict[str, str]:
+    plain = {
+        variable(name): "" if field.default is None else str(field.default)
+        for name, field in Settings.model_fields.items()
+        if name != "merchants"
+    }
+    merchant = {
+        variable("merchants", "default", name): (
+            "" if field.is_required() or field.default is None else str(field.default)
+        )
+        for name, field in MerchantSettings.model_fields.items()
+    }
+    return {**merchant, **plain}
+
+
+def _merchant(private: Path | None, public: Path) -> MerchantSettings:
+    return MerchantSettings(
+        client_id="5X01", private_key_file=private, antom_public_key_files=[public]
+    )

@@ -1,0 +1,450 @@
+"""The notification handler: Antom hears "success" only when its word is safe."""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from temporalio.runtime import (
+    BUFFERED_METRIC_KIND_COUNTER,
+    MetricBuffer,
+    Runtime,
+    TelemetryConfig,
+)
+
+from antom_refunds import webhook
+from antom_refunds.antom.signing import Signed, read_private_key, sign
+from antom_refunds.client import RefundClient
+from antom_refunds.connection import connect
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import State
+from antom_refunds.webhook import BODY_BYTES_MAX, Handler, counting, create_app
+from tests.engine import CLIENT_ID, WEBHOOK_PATH, KeyFiles, Stage, Tally, senders
+
+ACKNOWLEDGED = b'{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"success"}}'
+TIME = "1789531200000"
+
+
+def told(order: RefundOrder, **changes: Any) -> bytes:
+    """The body of a notification that this refund succeeded."""
+    fields = {
+        "notifyType": "REFUND_RESULT",
+        "result": {"resultCode": "SUCCESS", "resultStatus": "S", "resultMessage": "success"},
+        "refundStatus": "SUCCESS",
+        "refundRequestId": order.refund_request_id,
+        "refundId": "2026091119401080010018",
+        "refundAmount": {"currency": "EUR", "value": str(order.amount.minor)},
+        "refundTime": "2026-09-11T10:04:09+08:00",
+        **changes,
+    }
+    return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
+
+
+def headers(
+    body: bytes,
+    key: Path,
+    *,
+    path: str = WEBHOOK_PATH,
+    client_id: str = CLIENT_ID,
+    **changes: str | None,
+) -> dict[str, str]:
+    """The headers under which the owner of this key sends this body."""
+    signed = Signed(path=path, client_id=client_id, time=TIME, body=body)
+    fields = {
+        "client-id": client_id,
+        "request-time": TIME,
+        "signature": sign(signed, read_private_key(key), key_version="1"),
+        **{name.replace("_", "-"): value for name, value in changes.items()},
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+@pytest.fixture
+async def waiting(idle_stage: Stage) -> RefundOrder:
+    """A refund that has begun, and that no worker can move meanwhile."""
+    return await idle_stage.start(idle_stage.order())
+
+
+async def test_a_true_notification_is_stored_and_acknowledged_in_antoms_words(
+    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder
+) -> None:
+    body = told(waiting)
+
+    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert (answer.status_code, answer.content) == (200, ACKNOWLEDGED)
+    assert answer.headers["content-type"] == "application/json"
+    assert idle_stage.tally.ends == ["delivered"]
+    assert await idle_stage.signals(waiting) == 1
+
+
+async def test_equal_bytes_are_stored_once_and_acknowledged_each_time(
+    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder
+) -> None:
+    body = told(waiting)
+
+    for _ in range(3):
+        answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        assert answer.content == ACKNOWLEDGED
+
+    assert await idle_stage.signals(waiting) == 1
+
+
+@pytest.mark.parametrize(
+    ("flaw", "reason"),
+    [
+        ({"client_id": "5X99999999999999"}, "unknown_client"),
+        ({"client_id": ""}, "unknown_client"),
+        ({"signature": None}, "missing_signature"),
+        ({"signature": "rubbish"}, "malformed_signature"),
+        ({"signature": "algorithm=RSA256, keyVersion=1"}, "malformed_signature"),
+        ({"signature": "algorithm=RSA256, signature=%%%"}, "malformed_signature"),
+        ({"signature": "algorithm=none, signature=YWJj"}, "malformed_signature"),
+        ({"signature": "algorithm=RSA256, keyVersion=1, signature=YWJj"}, "wrong_signature"),
+        ({"request_time": "1"}, "wrong_signature"),
+        ({"request_time": None}, "wrong_signature"),
+        ({"path": "/elsewhere"}, "wrong_signature"),
+    ],
+)
+async def test_what_is_not_proven_to_be_antoms_is_refused_and_never_heard(
+    idle_stage: Stage,
+    antom_keys: KeyFiles,
+    waiting: RefundOrder,
+    flaw: Mapping[str, Any],
+    reason: str,
+) -> None:
+    body = told(waiting)
+    forged = headers(body, antom_keys[0], **flaw)
+
+    answer = await idle_stage.post(body, forged, WEBHOOK_PATH)
+
+    assert answer.status_code == 401
+    assert idle_stage.tally.ends == [reason]
+    assert await idle_stage.signals(waiting) == 0
+
+
+async def test_a_body_that_was_changed_on_its_way_is_refused(
+    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder
+) -> None:
+    body = told(waiting)
+    changed = body.replace(b"1250", b"1251")
+
+    answer = await idle_stage.post(changed, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert answer.status_code == 401
+    assert await idle_stage.signals(waiting) == 0
+
+
+async def test_the_merchants_own_key_is_not_antoms(
+    idle_stage: Stage, merchant_keys: KeyFiles, waiting: RefundOrder
+) -> None:
+    body = told(waiting)
+
+    answer = await idle_stage.post(body, headers(body, merchant_keys[0]), WEBHOOK_PATH)
+
+    assert answer.status_code == 401
+    assert idle_stage.tally.ends == ["wrong_signature"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"refundRequestId": "rf_1"}',
+        b'{"notifyType": "PAYMENT_RESULT"}',
+        b"\xff\xfe",
+    ],
+)
+async def test_a_signed_body_that_is_no_notification_is_refused(
+    idle_stage: Stage, antom_keys: KeyFiles, body: bytes
+) -> None:
+    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert answer.status_code == 400
+    assert idle_stage.tally.ends == ["malformed_body"]
+
+
+@pytest.mark.parametrize("field", ["result", "refundStatus", "refundRequestId", "refundAmount"])
+async def test_a_notification_without_a_field_that_decides_is_refused(
+    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder, field: str
+) -> None:
+    body = told(waiting, **{field: None})
+
+    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert answer.status_code == 400
+    assert await idle_stage.signals(waiting) == 0
+
+
+async def test_fields_that_antom_adds_later_do_no_harm(
+    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder
+) -> None:
+    body = told(waiting, somethingNew={"deep": [1, 2]})
+
+    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert answer.content == ACKNOWLEDGED
+
+
+async def test_a_body_is_read_no_further_than_its_limit(
+    idle_stage: Stage, antom_keys: KeyFiles
+) -> None:
+    for size, status in ((BODY_BYTES_MAX, 400), (BODY_BYTES_MAX + 1, 413)):
+        body = b" " * size
+        answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        assert answer.status_code == status
+
+    assert idle_stage.tally.ends == ["malformed_body", "too_large"]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+async def test_another_method_is_refused_and_counted(idle_stage: Stage, method: str) -> None:
+    answer = await _asked(idle_stage, method, WEBHOOK_PATH)
+
+    assert answer.status_code == 405
+    assert idle_stage.tally.ends == ["wrong_method"]
+
+
+async def test_another_path_is_not_found(idle_stage: Stage) -> None:
+    assert (await _asked(idle_stage, "POST", "/elsewhere")).status_code == 404
+    assert idle_stage.tally.ends == []
+
+
+async def test_the_door_says_that_it_is_well(idle_stage: Stage) -> None:
+    answer = await _asked(idle_stage, "GET", "/health")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_antom_is_told_to_come_again_while_temporal_is_away(
+    antom_keys: KeyFiles, idle_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    tally = Tally()
+    away = RefundClient(await connect(is_lazy=True))
+    handler = Handler(refunds=away, senders=senders(antom_keys), count=tally)
+    body = told(idle_stage.order())
+
+    app = create_app(handler, path=WEBHOOK_PATH)
+    answer = await _posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert answer.status_code == 503
+    assert tally.ends == ["temporal_away"]
+
+
+async def test_the_query_is_part_of_what_is_signed(
+    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder
+) -> None:
+    body, path = told(waiting), f"{WEBHOOK_PATH}?shop=7&x=%2F"
+
+    bare = await idle_stage.post(body, headers(body, antom_keys[0]), path)
+    whole = await idle_stage.post(body, headers(body, antom_keys[0], path=path), path)
+
+    assert (bare.status_code, whole.status_code) == (401, 200)
+
+
+async def test_behind_a_proxy_the_public_path_is_what_is_signed(
+    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder
+) -> None:
+    handler = Handler(
+        refunds=idle_stage.refunds,
+        senders=senders(antom_keys),
+        count=Tally(),
+        public_path="/shop/antom?v=1",
+    )
+    app, body = create_app(handler, path=WEBHOOK_PATH), told(waiting)
+
+    public = headers(body, antom_keys[0], path="/shop/antom?v=1")
+
+    assert (await _posted(app, body, public, WEBHOOK_PATH)).status_code == 200
+    inner = headers(body, antom_keys[0])
+    assert (await _posted(app, body, inner, WEBHOOK_PATH)).status_code == 401
+
+
+async def test_several_keys_of_antom_are_valid_at_once(
+    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder, tmp_path: Path
+) -> None:
+    new = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private, public = tmp_path / "new_private.pem", tmp_path / "new_public.pem"
+    private.write_bytes(
+        new.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    public.write_bytes(
+        new.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    both = senders(antom_keys, public)
+    handler = Handler(refunds=idle_stage.refunds, senders=both, count=Tally())
+    app, body = create_app(handler, path=WEBHOOK_PATH), told(waiting)
+
+    for key in (antom_keys[0], private):
+        answer = await _posted(app, body, headers(body, key), WEBHOOK_PATH)
+        assert answer.status_code == 200
+
+
+async def test_an_unknown_refund_is_acknowledged_and_its_words_are_kept_in_the_log(
+    idle_stage: Stage, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = told(idle_stage.order())
+
+    with caplog.at_level(logging.INFO, webhook.__name__):
+        answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert answer.content == ACKNOWLEDGED
+    assert idle_stage.tally.ends == ["unknown"]
+    (record,) = _records(caplog)
+    assert (record.levelno, record.message) == (logging.WARNING, "notice.unknown")
+    assert record.__dict__["notice"] == body.decode()
+
+
+async def test_a_contradiction_is_acknowledged_counted_and_logged_as_an_error(
+    stage: Stage, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    order = await stage.start(stage.paid())
+    assert (await stage.end(order)).state is State.SUCCEEDED
+    failure = {"resultCode": "PROCESS_FAIL", "resultStatus": "F"}
+    body = told(order, result=failure, refundStatus="FAIL")
+
+    with caplog.at_level(logging.INFO, webhook.__name__):
+        answer = await stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert answer.content == ACKNOWLEDGED
+    assert stage.tally.ends == ["contradicts"]
+    (record,) = _records(caplog)
+    assert (record.levelno, record.message) == (logging.ERROR, "notice.contradicts")
+    assert record.__dict__["notice"] == body.decode()
+
+
+async def test_a_delivered_notification_leaves_no_payload_in_the_log(
+    idle_stage: Stage,
+    antom_keys: KeyFiles,
+    waiting: RefundOrder,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    body = told(waiting)
+
+    with caplog.at_level(logging.DEBUG, webhook.__name__):
+        await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    (record,) = _records(caplog)
+    assert record.message == "notice.delivered"
+    assert "notice" not in record.__dict__
+
+
+def test_each_end_is_counted_on_the_metrics_page() -> None:
+    buffer = MetricBuffer(100)
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=buffer))
+    count = counting(runtime.metric_meter)
+
+    for end in ("delivered", "delivered", "wrong_signature"):
+        count(end)
+
+    updates = [
+        update
+        for update in buffer.retrieve_updates()
+        if update.metric.name == "refund_notices"
+        and update.metric.kind == BUFFERED_METRIC_KIND_COUNTER
+    ]
+    assert [update.attributes["end"] for update in updates] == [
+        "delivered",
+        "delivered",
+        "wrong_signature",
+    ]
+    assert sum(update.value for update in updates) == 3
+
+
+_HEADER = st.text(st.characters(min_codepoint=33, max_codepoint=255), max_size=40)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.binary(max_size=300),
+    client_id=st.one_of(st.just(CLIENT_ID), _HEADER),
+    signature=st.one_of(_HEADER, _HEADER.map("algorithm=RSA256, signature={}".format)),
+    query=st.text("?&=%+/~abc019", max_size=20),
+)
+async def test_rubbish_is_refused_and_never_breaks_anything(
+    idle_stage: Stage,
+    waiting: RefundOrder,
+    body: bytes,
+    client_id: str,
+    signature: str,
+    query: str,
+) -> None:
+    raw = {
+        "client-id": client_id.encode("latin-1"),
+        "request-time": b"1",
+        "signature": signature.encode("latin-1"),
+    }
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(idle_stage.webhook), base_url="http://127.0.0.1"
+    ) as http:
+        url = httpx.URL("http://127.0.0.1" + WEBHOOK_PATH, query=query.encode())
+        answer = await http.post(url, content=body, headers=list(raw.items()))  # type: ignore[arg-type]
+
+    assert 400 <= answer.status_code < 500
+    assert await idle_stage.signals(waiting) == 0
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    changes=st.fixed_dictionaries(
+        {},
+        optional={
+            "refundRequestId": st.text(max_size=70),
+            "refundStatus": st.one_of(st.text(max_size=70), st.none(), st.integers()),
+            "refundId": st.one_of(st.text(max_size=70), st.none(), st.integers()),
+            "refundTime": st.one_of(st.text(max_size=30), st.none(), st.integers()),
+            "refundAmount": st.one_of(
+                st.none(),
+                st.fixed_dictionaries({"currency": st.text(max_size=4), "value": st.text()}),
+                st.fixed_dictionaries({"currency": st.just("EUR"), "value": st.integers()}),
+            ),
+            "result": st.one_of(
+                st.none(),
+                st.fixed_dictionaries(
+                    {"resultStatus": st.sampled_from("SFUX"), "resultCode": st.text(max_size=70)}
+                ),
+            ),
+        },
+    )
+)
+async def test_nothing_that_antom_may_sign_breaks_the_door(
+    idle_stage: Stage, antom_keys: KeyFiles, changes: dict[str, Any]
+) -> None:
+    body = told(idle_stage.order(), **changes)
+
+    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert answer.status_code in {200, 400}
+
+
+def _records(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.name == webhook.__name__]
+
+
+async def _asked(stage: Stage, method: str, path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(stage.webhook)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        return await http.request(method, path)
+
+
+async def _posted(app: Any, body: bytes, headers: Mapping[str, str], path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        return await http.post(path, content=body, headers=dict(headers))

@@ -1,0 +1,181 @@
+"""The worker process: it serves, it is told how it is, and it stops without losing a call."""
+
+import asyncio
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
+from temporalio.testing import WorkflowEnvironment
+
+from antom_refunds import attributes
+from antom_refunds.domain.refund import State
+from antom_refunds.simulator.faults import Fault, Operation
+from antom_refunds.simulator.heard import CallKind
+from tests.conftest import BIN
+from tests.engine import Stage
+from tests.worker.conftest import fetched, free_port, started
+
+DEFAULT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
+
+
+async def test_a_worker_serves_refunds_tells_how_it_is_and_stops_when_told(
+    stage: Stage, serving: dict[str, str]
+) -> None:
+    health, metrics = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    serving["ANTOM_REFUNDS_HEALTH_LISTEN"] = health
+    serving["ANTOM_REFUNDS_METRICS_LISTEN"] = metrics
+
+    async with started(serving) as worker:
+        running = await worker.until_logged("worker.running")
+        order = await stage.start(stage.paid())
+        outcome = await stage.end(order)
+        live, ready = (
+            await fetched(f"http://{health}/live"),
+            await fetched(f"http://{health}/ready"),
+        )
+        page = await fetched(f"http://{metrics}/metrics")
+        code = await worker.stop()
+
+    assert running["queues"] == ["refunds", "antom-calls"]
+    assert outcome.state is State.SUCCEEDED
+    assert stage.moved(order) == 1
+    assert (live.status_code, ready.status_code) == (200, 200)
+    assert 'call="request_refund"' in page.text
+    assert "refund_antom_calls{" in page.text
+    assert code == 0
+    assert any("worker.stopped" in line for line in worker.lines)
+
+
+async def test_a_call_in_the_air_is_kept_when_the_worker_is_told_to_stop(
+    stage: Stage, serving: dict[str, str]
+) -> None:
+    order = stage.paid()
+    stage.script(order, Operation.REFUND, Fault(delay=timedelta(seconds=1)))
+
+    async with started(serving) as first:
+        await first.until_logged("worker.running")
+        await stage.start(order)
+        await stage.until_asked(order, CallKind.REFUND, times=1)
+        code = await first.stop()
+    async with started(serving) as second:
+        await second.until_logged("worker.running")
+        outcome = await stage.end(order)
+        await second.stop()
+
+    assert code == 0
+    assert outcome.state is State.SUCCEEDED
+    assert stage.asked(order, CallKind.REFUND) == 1
+    assert stage.moved(order) == 1
+
+
+async def test_a_worker_that_was_killed_loses_nothing(
+    stage: Stage, serving: dict[str, str]
+) -> None:
+    order = stage.paid(is_async=True)
+
+    async with started(serving) as first:
+        await first.until_logged("worker.running")
+        await stage.start(order)
+        await stage.until_asked(order, CallKind.INQUIRY, times=6)
+        await stage.until_at_rest(order)
+        assert await first.stop(signal.SIGKILL) == -signal.SIGKILL
+    stage.settle(order)
+    async with started(serving) as second:
+        await second.until_logged("worker.running")
+        outcome = await stage.end(order)
+        assert await second.stop(signal.SIGINT) == 0
+
+    assert outcome.state is State.SUCCEEDED
+    assert stage.asked(order, CallKind.REFUND) == 1
+    assert stage.moved(order) == 1
+
+
+async def test_each_flaw_of_the_settings_is_named_in_one_line(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    elliptic = tmp_path / "elliptic.pem"
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    elliptic.write_bytes(
+        public.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    bare = {name: value for name, value in environment.items() if not name.startswith(DEFAULT)}
+    private, theirs = f"{DEFAULT}PRIVATE_KEY_FILE", f"{DEFAULT}ANTOM_PUBLIC_KEY_FILES"
+    keyless = {name: value for name, value in environment.items() if name != private}
+    missing = str(tmp_path / "missing.pem")
+
+    await asyncio.gather(
+        _is_refused(bare, "no merchant is configured"),
+        _is_refused(keyless, f"{private} is required"),
+        _is_refused({**environment, private: missing}, private, "missing.pem cannot be read"),
+        _is_refused({**environment, theirs: str(elliptic)}, theirs, "elliptic.pem", "not RSA"),
+        _is_refused({**environment, "ANTOM_REFUNDS_PAECE": "7"}, "PAECE: no such setting"),
+        _is_refused({**environment, "ANTOM_REFUNDS_LOG_LEVEL": "LOUD"}, "ANTOM_REFUNDS_LOG_LEVEL"),
+    )
+
+
+async def test_an_address_that_is_taken_is_named_in_one_line(
+    stage: Stage, serving: dict[str, str], gateway: str
+) -> None:
+    taken = gateway.removeprefix("http://")
+    serving["ANTOM_REFUNDS_HEALTH_LISTEN"] = taken
+
+    await _is_refused(serving, f"cannot listen on {taken}")
+
+
+async def test_missing_search_attributes_are_named_in_one_line(
+    environment: dict[str, str], bare_server: WorkflowEnvironment
+) -> None:
+    environment["TEMPORAL_ADDRESS"] = bare_server.client.service_client.config.target_host
+
+    await _is_refused(environment, "RefundState", "antom-refunds register-attributes")
+
+
+async def test_a_worker_waits_for_temporal_and_knows_when_it_goes_away(
+    environment: dict[str, str], runtime: Runtime
+) -> None:
+    port, health = free_port(), f"127.0.0.1:{free_port()}"
+    environment["TEMPORAL_ADDRESS"] = f"127.0.0.1:{port}"
+    environment["ANTOM_REFUNDS_HEALTH_LISTEN"] = health
+    environment["ANTOM_REFUNDS_SHUTDOWN_SECONDS"] = "1"
+
+    async with started(environment) as worker:
+        away = await worker.until_logged("temporal.away")
+        assert f"127.0.0.1:{port}" in away["reason"]
+
+        async with await WorkflowEnvironment.start_local(
+            port=port,
+            dev_server_existing_path=str(BIN / "temporal"),
+            data_converter=pydantic_data_converter,
+            search_attributes=list(attributes.KEYS),
+            runtime=runtime,
+        ):
+            await worker.until_logged("worker.running")
+            assert (await fetched(f"http://{health}/ready")).status_code == 200
+
+        assert (await fetched(f"http://{health}/ready")).status_code == 503
+        assert (await fetched(f"http://{health}/live")).status_code == 200
+
+
+async def test_a_worker_that_waits_for_temporal_stops_when_told(
+    environment: dict[str, str],
+) -> None:
+    async with started(environment) as worker:
+        await worker.until_logged("temporal.away")
+
+        assert await worker.stop() == 0
+
+
+async def _is_refused(environment: dict[str, str], *said: str) -> None:
+    async with started(environment) as worker:
+        code = await worker.end()
+
+    assert code == 2, worker.lines
+    (line,) = worker.lines
+    for part in ("antom-refunds: ", *said):
+        assert part in line

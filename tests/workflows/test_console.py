@@ -1,0 +1,111 @@
+"""What operators read: complete, plain, and not to be broken by text from outside."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.fold import take
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import Refund, State, Step
+from workflows import console
+
+ORDER = RefundOrder(
+    refund_request_id="rf_1", payment_id="pay_1", amount=Money(currency="EUR", minor=1250)
+)
+DUE_AT = datetime(2026, 9, 21, 8, 30, tzinfo=UTC)
+
+
+def learnt(*words: Word, source: Source = Source.ANSWER, message: str = "said") -> Refund:
+    refund = Refund(order=ORDER)
+    for word in words:
+        said = Evidence(
+            source=source,
+            word=word,
+            code="CODE",
+            message=message,
+            refund_request_id=ORDER.refund_request_id,
+            payment_id=ORDER.payment_id,
+            amount=ORDER.amount,
+        )
+        refund = take(refund, said)
+    return refund
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_is_explained(state: State) -> None:
+    text = console.details(Refund(order=ORDER, state=state), due_at=DUE_AT)
+
+    assert text.startswith(f"### {state}: ")
+    assert "12.50 EUR" in text
+
+
+@pytest.mark.parametrize("step", Step)
+def test_every_step_has_a_label_that_fits(step: Step) -> None:
+    assert 0 < len(console.summary(step, Refund(order=ORDER)).encode()) <= 200
+
+
+def test_asking_again_says_that_the_id_is_the_same() -> None:
+    assert "same id" not in console.summary(Step.ASK, Refund(order=ORDER))
+    assert "same id" in console.summary(Step.ASK, learnt(Word.DOUBT))
+
+
+def test_watching_says_when_a_refund_is_overdue() -> None:
+    refund = learnt(Word.PROCESSING)
+
+    assert "overdue" not in console.summary(Step.WATCH, refund)
+    assert "overdue" in console.summary(Step.WATCH, take(refund, OVERDUE))
+
+
+def test_an_inquiry_for_a_closure_says_so() -> None:
+    assert console.summary(Step.INQUIRE, learnt(Word.CLOSING)) == "confirm the closure"
+    assert console.summary(Step.INQUIRE, learnt(Word.DOUBT)) == "inquire now"
+
+
+def test_a_waiting_refund_says_for_what_until_when_and_what_one_may_do() -> None:
+    text = console.details(learnt(Word.PROCESSING), due_at=DUE_AT)
+
+    assert "| waits for | a notification, or the next inquiry |" in text
+    assert "| overdue from | 2026-09-21 08:30 UTC |" in text
+    assert "| you may | `check_now`" in text
+
+
+def test_an_ended_refund_waits_for_nothing() -> None:
+    text = console.details(learnt(Word.SUCCEEDED), due_at=DUE_AT)
+
+    assert "waits for" not in text
+    assert "overdue from" not in text
+    assert "you may" not in text
+
+
+def test_a_person_who_must_look_is_called_on_top() -> None:
+    refund = take(learnt(Word.PROCESSING), OVERDUE)
+
+    assert console.details(refund, due_at=None).splitlines()[1].startswith("> **A person must")
+    assert "A person must" not in console.details(learnt(Word.PROCESSING), due_at=None)
+
+
+def test_a_contradiction_is_shown() -> None:
+    text = console.details(learnt(Word.SUCCEEDED, Word.FAILED), due_at=None)
+
+    assert "| contradicted by | said |" in text
+
+
+@given(st.text())
+def test_text_from_outside_can_neither_break_the_table_nor_smuggle_markup(text: str) -> None:
+    shown = console.details(learnt(Word.DOUBT, message=text), due_at=DUE_AT)
+    plain = console.details(learnt(Word.DOUBT, message="said"), due_at=DUE_AT)
+
+    lines = shown.split("\n")
+    assert len(lines) == len(plain.split("\n"))
+    assert len(lines) == len(shown.splitlines())
+    row = next(line for line in lines if line.startswith("| last word"))
+    assert row.replace("\\|", "").count("|") == 3
+    assert "<" not in shown
+    assert "[" not in shown.replace("\\[", "")
+
+
+OVERDUE = Evidence(source=Source.CLOCK, word=Word.OVERDUE, code="overdue")

@@ -1,0 +1,96 @@
+"""Minutes, days and months, on a server that skips what lies between."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+from antom_refunds.client import RefundClient
+from antom_refunds.domain.policy import Policy
+from antom_refunds.domain.refund import State
+from antom_refunds.simulator.faults import FaultKind, Operation
+from antom_refunds.simulator.heard import CallKind
+from tests.engine import Stage
+
+_YEAR = timedelta(days=365)
+
+
+def _minutes_between_calls(stage: Stage) -> list[int]:
+    gaps = (later - earlier for earlier, later in pairwise(stage.wire.moments))
+    return [round(gap / timedelta(minutes=1)) for gap in gaps]
+
+
+async def test_doubt_asks_again_after_2_and_10_and_10_minutes_and_then_hourly(
+    long_stage: Stage,
+) -> None:
+    order = long_stage.paid()
+    long_stage.script(order, Operation.REFUND, *[FaultKind.CUT_AFTER] * 6)
+
+    outcome = await long_stage.end(await long_stage.start(order))
+
+    assert outcome.state is State.SUCCEEDED
+    assert _minutes_between_calls(long_stage) == [2, 10, 10, 60, 60, 60]
+    assert long_stage.payloads(order) == 1
+    assert long_stage.moved(order) == 1
+    assert await long_stage.events(order) <= 20
+
+
+async def test_a_blocked_refund_is_tried_every_quarter_of_an_hour(long_stage: Stage) -> None:
+    order = long_stage.paid()
+    long_stage.script(order, Operation.REFUND, *["ACCESS_DENIED"] * 5)
+
+    outcome = await long_stage.end(await long_stage.start(order))
+
+    assert outcome.state is State.SUCCEEDED
+    assert _minutes_between_calls(long_stage) == [1, 4, 10, 15, 15]
+
+
+async def test_two_hundred_inquiries_cost_no_more_history_than_one(long_stage: Stage) -> None:
+    order = long_stage.paid(is_async=True)
+    long_stage.refunds = RefundClient(long_stage.temporal, policy=Policy(overdue_after=_YEAR))
+    await long_stage.start(order)
+    async with long_stage.flowing():
+        await long_stage.until_asked(order, CallKind.INQUIRY, times=200)
+
+    long_stage.settle(order)
+    outcome = await long_stage.end(order)
+
+    assert outcome.state is State.SUCCEEDED
+    assert outcome.needs_human is None
+    assert long_stage.asked(order, CallKind.REFUND) == 1
+    assert await long_stage.events(order) <= 20
+
+
+async def test_an_overdue_refund_calls_a_person_once_and_is_watched_on(long_stage: Stage) -> None:
+    order = long_stage.paid(is_async=True)
+    await long_stage.start(order)
+    async with long_stage.flowing():
+        view = await long_stage.until(order, lambda view: view.needs_human)
+    assert view.state is State.PROCESSING
+    assert view.due_at
+    assert view.due_at <= await long_stage.env.get_current_time()
+    before = await long_stage.events(order)
+    asked = long_stage.asked(order, CallKind.INQUIRY)
+
+    async with long_stage.flowing():
+        await long_stage.until_asked(order, CallKind.INQUIRY, times=asked + 200)
+
+    assert await long_stage.events(order) == before
+    long_stage.settle(order)
+    outcome = await long_stage.end(order)
+    assert outcome.state is State.SUCCEEDED
+    assert outcome.needs_human is None
+    assert not (await long_stage.view(order)).needs_human
+
+
+async def test_a_refund_that_was_never_answered_becomes_overdue_too(long_stage: Stage) -> None:
+    order = long_stage.paid()
+    long_stage.script(order, Operation.REFUND, *[FaultKind.CUT_AFTER] * 400)
+    await long_stage.start(order)
+
+    async with long_stage.flowing():
+        view = await long_stage.until(order, lambda view: view.needs_human)
+
+    assert view.state is State.IN_DOUBT
+    assert view.is_running
+    dossier = await long_stage.refunds.dossier(order.refund_request_id)
+    assert dossier.human_reason
+    assert "overdue" in dossier.human_reason
