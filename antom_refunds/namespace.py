@@ -23,13 +23,21 @@ _NOT_TO_BE_ASKED: Final = frozenset(
 
 
 async def _known_attributes(temporal: Client) -> frozenset[str] | None:
-    """The names that the namespace has; None where it does not say."""
+    """The names that the namespace has; None where it does not say.
+
+    Raises SettingsError if there is no such namespace.
+    """
     with reaching_temporal():
         try:
             known = await temporal.operator_service.list_search_attributes(
                 ListSearchAttributesRequest(namespace=temporal.namespace)
             )
         except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise SettingsError(
+                    f"Temporal has no namespace {temporal.namespace!r}: "
+                    "create it or set TEMPORAL_NAMESPACE"
+                ) from error
             if error.status not in _NOT_TO_BE_ASKED:
                 raise
             # A missing attribute then shows when the first refund is started.
@@ -39,7 +47,7 @@ async def _known_attributes(temporal: Client) -> frozenset[str] | None:
 
 
 async def require_attributes(temporal: Client) -> None:
-    """Raises SettingsError naming the search attributes that the namespace lacks."""
+    """Raises SettingsError naming what the namespace lacks, or that there is none."""
     known = await _known_attributes(temporal)
     missing = [] if known is None else [each.name for each in KEYS if each.name not in known]
     if missing:
@@ -52,7 +60,7 @@ async def require_attributes(temporal: Client) -> None:
 async def register_attributes(temporal: Client) -> tuple[str, ...]:
     """Adds the search attributes that the namespace lacks; their names. May be repeated.
 
-    Raises SettingsError where the namespace does not permit it.
+    Raises SettingsError where there is no such namespace or it does not permit it.
     """
     known = await _known_attributes(temporal) or frozenset()
     missing = {each.name: each.indexed_value_type for each in KEYS if each.name not in known}

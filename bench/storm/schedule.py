@@ -14,8 +14,8 @@ from bench.storm.shape import Seconds, Shape
 from bench.storm.skies import limited, waves, weather
 
 CLIENT_ID: Final = "SANDBOX_5X00000000000000"
-# Weeks in minutes: doubt is worked off after 0.5 s, 3 s, 5.5 s, 20 s.
-PACE: Final = 240.0
+# Weeks in minutes: doubt is worked off after 0.25 s, 1.5 s, 3 s, 10 s.
+PACE: Final = 480.0
 _PAID: Final = Money(currency="EUR", minor=10**8)
 _AMOUNT_MAX: Final = 50_000
 _CONCURRENT: Final = 0.25

@@ -37,7 +37,7 @@ class Shape(BaseModel):
 # A minute has no room for a pause beyond the 30 s that the engine grants a call, so the short
 # storm pauses beyond the 10 s of a workflow task only; the others pause beyond both.
 SHORT: Final = Shape(
-    name="short", asking=14, striking=9, pause=11, gap=(0.6, 1.0), draining=110, per_second=5
+    name="short", asking=12, striking=7, pause=11, gap=(0.5, 0.8), draining=110, per_second=5
 )
 USUAL: Final = Shape(name="usual", asking=115, striking=105, pause=36, gap=(2, 6), draining=180)
 LONG: Final = Shape(

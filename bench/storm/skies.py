@@ -91,7 +91,7 @@ def limited(
         Script(
             subject=refund_request_id,
             operation=Operation.REFUND,
-            faults=(_LIMIT,) * dice.randint(1, 3),
+            faults=(_LIMIT,) * dice.randint(1, 2),
         )
         for refund_request_id, at in asked
         if any(start <= at < until for start, until in waves)

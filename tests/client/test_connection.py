@@ -1,6 +1,7 @@
 """The way to Temporal: what counts as away, what a namespace must have."""
 
 import pytest
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
@@ -67,6 +68,15 @@ async def test_a_bare_namespace_is_refused_until_it_is_prepared(
 
     assert set(added) == {key.name for key in attributes.KEYS}
     await require_attributes(bare_server.client)
+
+
+async def test_a_namespace_that_does_not_exist_is_named(dev_server: WorkflowEnvironment) -> None:
+    address = dev_server.client.service_client.config.target_host
+    lost = await Client.connect(address, namespace="nowhere")
+
+    for call in (require_attributes, register_attributes):
+        with pytest.raises(SettingsError, match=r"no namespace 'nowhere'.*TEMPORAL"):
+            await call(lost)
 
 
 def test_a_filter_cannot_be_broken_out_of() -> None:

@@ -218,6 +218,14 @@ async def test_an_instruction_that_comes_too_late_says_so(stage: Stage) -> None:
         await stage.refunds.call_off(order.refund_request_id, ANNA)
 
 
+async def test_an_ended_refund_takes_no_instructions_and_says_so(stage: Stage) -> None:
+    order = await stage.start(stage.paid())
+    await stage.end(order)
+
+    with pytest.raises(InstructionRefusedError, match="has ended: it is succeeded"):
+        await stage.refunds.check_now(order.refund_request_id, ANNA)
+
+
 async def test_a_notification_is_durable_once_it_is_delivered(idle_stage: Stage) -> None:
     order = await idle_stage.start(idle_stage.order())
 

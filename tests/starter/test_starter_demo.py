@@ -364,7 +364,8 @@ async def test_the_demo_plays_every_scene_and_its_audit_holds(
 ) -> None:
     said = await ended(demo)
 
-    assert (said.code, said.err) == (0, "")
+    assert said.code == 0, said.out + said.err
+    assert said.err == ""
     assert [scene.title for scene in ALL if scene.title not in said.out] == []
     assert [claim for claim in Claim if f"ok  {claim}" not in said.out] == []
     assert "NOT SEEN" not in said.out

@@ -374,28 +374,28 @@ _HEADER = st.text(st.characters(min_codepoint=33, max_codepoint=255), max_size=4
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.binary(max_size=300),
-    client_id=st.one_of(st.just(CLIENT_ID), _HEADER),
-    signature=st.one_of(_HEADER, _HEADER.map("algorithm=RSA256, signature={}".format)),
+    sent=st.fixed_dictionaries(
+        {
+            "client-id": st.one_of(st.just(CLIENT_ID), _HEADER),
+            "request-time": _HEADER,
+            "signature": st.one_of(_HEADER, _HEADER.map("algorithm=RSA256, signature={}".format)),
+        }
+    ),
     query=st.text("?&=%+/~abc019", max_size=20),
 )
 async def test_rubbish_is_refused_and_never_breaks_anything(
     idle_stage: Stage,
     waiting: RefundOrder,
     body: bytes,
-    client_id: str,
-    signature: str,
+    sent: dict[str, str],
     query: str,
 ) -> None:
-    raw = {
-        "client-id": client_id.encode("latin-1"),
-        "request-time": b"1",
-        "signature": signature.encode("latin-1"),
-    }
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(idle_stage.webhook), base_url="http://127.0.0.1"
     ) as http:
         url = httpx.URL("http://127.0.0.1" + WEBHOOK_PATH, query=query.encode())
-        answer = await http.post(url, content=body, headers=list(raw.items()))  # type: ignore[arg-type]
+        answer = await http.post(url, content=body, headers=raw)
 
     assert 400 <= answer.status_code < 500
     assert await idle_stage.signals(waiting) == 0

@@ -136,6 +136,12 @@ async def test_missing_search_attributes_are_named_in_one_line(
     await _is_refused(environment, "RefundState", "antom-refunds register-attributes")
 
 
+async def test_an_unknown_namespace_is_named_in_one_line(serving: dict[str, str]) -> None:
+    serving["TEMPORAL_NAMESPACE"] = "nowhere"
+
+    await _is_refused(serving, "nowhere")
+
+
 async def test_a_worker_waits_for_temporal_and_knows_when_it_goes_away(
     environment: dict[str, str], runtime: Runtime
 ) -> None:
@@ -160,6 +166,7 @@ async def test_a_worker_waits_for_temporal_and_knows_when_it_goes_away(
 
         assert (await fetched(f"http://{health}/ready")).status_code == 503
         assert (await fetched(f"http://{health}/live")).status_code == 200
+        assert await worker.stop() == 0
 
 
 async def test_a_worker_that_waits_for_temporal_stops_when_told(

@@ -1,0 +1,48 @@
+"""`python -m bench.storm.mutations [NAME ...]`: each way to break the product must be caught."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from antom_refunds.process import FAILED, OK, USAGE, complain, leave
+from antom_refunds.settings import SettingsError
+from bench.storm.mutations.scenes import SCENES, plan_of
+from bench.storm.storm import weathered
+from bench.storm.verdict import Verdict
+
+_FOLDER: Final = Path(".storm") / "mutation"
+
+
+def main(names: list[str]) -> int:
+    """First unbroken, where nothing may be found; then broken, where it must be."""
+    if unknown := [name for name in names if name not in SCENES]:
+        complain(f"{', '.join(unknown)}: no such mutation; there are {', '.join(SCENES)}")
+        return USAGE
+    console = Console(width=120)
+    caught = [_is_caught(name, console) for name in names or SCENES]
+    console.print(f"{sum(caught)} of {len(caught)} mutations caught, each by its invariant")
+    return OK if all(caught) else FAILED
+
+
+def _is_caught(name: str, console: Console) -> bool:
+    scene = SCENES[name]
+    try:
+        verdict = asyncio.run(weathered(plan_of(scene), _FOLDER, mutation=name)).verdict
+    except SettingsError as error:
+        complain(error)
+        return False
+    is_caught = bool(verdict.found[scene.finds])
+    mark = "[green]caught[/]" if is_caught else "[red]MISSED[/]"
+    console.print(f"{mark}  {name:<18} by: {_found(verdict)}  ({verdict.lasted:.0f} s)")
+    return is_caught
+
+
+def _found(verdict: Verdict) -> str:
+    return "; ".join(f"{each} ({len(ids)})" for each, ids in verdict.found.items() if ids)
+
+
+if __name__ == "__main__":
+    leave(main(sys.argv[1:]))

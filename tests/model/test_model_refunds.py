@@ -1,0 +1,546 @@
+"""Refunds against an abstract ledger: whatever Antom does, in whatever order we hear of it.
+
+Real calls with real signatures go to the simulator. What comes back stays in the air and is heard
+later: in any order, more than once, or not before the end. Beside it runs a model that knows only
+what was done and what was said; nothing of the product is asked what that means.
+
+One fault is left out, an Antom that forgets an id. It breaks the promise that ours rests on: the
+next call would move the money again, and no caller could know.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+import httpx
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from antom_refunds import contract
+from antom_refunds.antom import reading
+from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.errors import AntomError, OutcomeUnknownError, RefusedError
+from antom_refunds.antom.keys import KeyRing
+from antom_refunds.antom.signing import (
+    Signed,
+    WrongSignatureError,
+    read_private_key,
+    read_public_key,
+    verify,
+)
+from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotice
+from antom_refunds.contract import Instruction
+from antom_refunds.domain.evidence import Evidence, Word
+from antom_refunds.domain.fold import take
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import Refund, State, Step
+from antom_refunds.simulator.accounts import Client, Ending, Payment
+from antom_refunds.simulator.app import create_app
+from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.notifier import Notifier
+from antom_refunds.simulator.plans import Script
+from antom_refunds.simulator.world import World
+from tests.engine import AMOUNT, CLIENT_ID, NOTIFY_URL, WEBHOOK_PATH, KeyFiles
+
+BALANCE: Final = 1_000_000
+ORDERS_MAX: Final = 4
+# Honest rounds after which every refund must have its end.
+ROUNDS_MAX: Final = 5
+
+Result = TypeVar("Result")
+
+
+class Kind(StrEnum):
+    """How Antom takes a refund."""
+
+    AT_ONCE = "at once"
+    PENDING = "pending"
+    REFUSED = "refused"
+
+
+class Books(StrEnum):
+    """What really became of a refund."""
+
+    ABSENT = "absent"
+    PROCESSING = "processing"
+    SUCCESS = "success"
+    FAIL = "fail"
+    CLOSED = "closed"
+
+
+class Said(StrEnum):
+    """What one message means, by the documentation."""
+
+    NOTHING = "nothing"
+    REFUSED = "refused at the gate"
+    DOUBT = "doubt"
+    CLOSING = "closed, to be confirmed"
+    ODD = "disagrees with itself or with the order"
+    PROCESSING = "processing"
+    SUCCESS = "success"
+    FAIL = "fail"
+    CLOSED = "closed"
+
+
+ENDS: Final = {
+    Said.SUCCESS: State.SUCCEEDED,
+    Said.FAIL: State.FAILED,
+    Said.CLOSED: State.CLOSED,
+}
+LADDER: Final = (State.REQUESTED, State.BLOCKED, State.IN_DOUBT, State.PROCESSING)
+RUNGS: Final = {
+    Said.NOTHING: State.REQUESTED,
+    Said.REFUSED: State.BLOCKED,
+    Said.DOUBT: State.IN_DOUBT,
+    Said.CLOSING: State.IN_DOUBT,
+    Said.ODD: State.IN_DOUBT,
+    Said.PROCESSING: State.PROCESSING,
+}
+BEGINNINGS: Final = {
+    Kind.AT_ONCE: Books.SUCCESS,
+    Kind.PENDING: Books.PROCESSING,
+    Kind.REFUSED: Books.FAIL,
+}
+SETTLED: Final = {
+    Ending.SUCCESS: Books.SUCCESS,
+    Ending.FAIL: Books.FAIL,
+    Ending.CLOSED: Books.CLOSED,
+}
+TRUTHS: Final = {
+    Books.ABSENT: State.CLOSED,  # called off
+    Books.SUCCESS: State.SUCCEEDED,
+    Books.FAIL: State.FAILED,
+    Books.CLOSED: State.CLOSED,
+}
+UNUSABLE: Final = frozenset(
+    {
+        FaultKind.CUT_BEFORE,
+        FaultKind.CUT_AFTER,
+        FaultKind.TRUNCATED,
+        FaultKind.HTTP_500,
+        FaultKind.UNSIGNED,
+        FaultKind.MISSIGNED,
+        FaultKind.GARBLED,
+    }
+)
+# A code as the bare answer to the refund call, and to the inquiry.
+ANSWERS: Final = {
+    "UNKNOWN_EXCEPTION": (Said.DOUBT, Said.NOTHING),
+    "REQUEST_TRAFFIC_EXCEED_LIMIT": (Said.DOUBT, Said.NOTHING),
+    "REFUND_IN_PROCESS": (Said.PROCESSING, Said.NOTHING),
+    "ORDER_IS_CLOSED": (Said.CLOSING, Said.CLOSED),
+    "ACCESS_DENIED": (Said.REFUSED, Said.NOTHING),
+    "PROCESS_FAIL": (Said.FAIL, Said.NOTHING),
+    "BRAND_NEW_CODE": (Said.FAIL, Said.NOTHING),
+    "REPEAT_REQ_INCONSISTENT": (Said.ODD, Said.NOTHING),
+    "SUCCESS": (Said.ODD, None),  # without the ids and the amount that come with it
+    "REFUND_NOT_EXIST": (Said.FAIL, None),
+}
+
+CODED: Final = st.builds(
+    Fault,
+    kind=st.just(FaultKind.ANSWER_CODE),
+    code=st.sampled_from(sorted(ANSWERS)),
+    executed=st.booleans(),
+)
+SPOILT: Final = st.builds(
+    Fault, kind=st.sampled_from(sorted(UNUSABLE)), executed=st.booleans()
+) | st.builds(Fault)
+ASK_FAULTS: Final = SPOILT | CODED | st.just(Fault(kind=FaultKind.OVERTAKEN))
+INQUIRY_FAULTS: Final = (
+    SPOILT
+    | CODED
+    | st.builds(
+        Fault,
+        kind=st.sampled_from([FaultKind.STALE, FaultKind.ABSENT, FaultKind.ABSENT_NULL]),
+    )
+)
+NOTICE_FAULTS: Final = st.sampled_from(
+    [
+        FaultKind.NONE,
+        FaultKind.LOST,
+        FaultKind.REPEATED,
+        FaultKind.FORGED,
+        FaultKind.DISAGREEING,
+        FaultKind.WRONG_AMOUNT,
+        FaultKind.REORDERED,
+    ]
+)
+
+
+@dataclass(eq=False)
+class Case:
+    """One refund: as the product sees it, as it really is, and what is still in the air."""
+
+    order: RefundOrder
+    kind: Kind
+    ends: Ending
+    refund: Refund
+    books: Books = Books.ABSENT
+    is_asked: bool = False
+    was_lied_to: bool = False
+    air: list[tuple[Evidence, Said]] = field(default_factory=list)
+    heard: list[Said] = field(default_factory=list)
+
+    @property
+    def end(self) -> Said | None:
+        """The first last word that was heard."""
+        return next((said for said in self.heard if said in ENDS), None)
+
+    @property
+    def state(self) -> State:
+        """What the refund must be, for all that was heard."""
+        if self.end is not None:
+            return ENDS[self.end]
+        return max((RUNGS[said] for said in self.heard), key=LADDER.index, default=LADDER[0])
+
+    @property
+    def is_contradicted(self) -> bool:
+        if self.end is None:
+            return False
+        later = self.heard[self.heard.index(self.end) :]
+        return any(said is Said.ODD or (said in ENDS and said is not self.end) for said in later)
+
+
+class RefundMachine(RuleBasedStateMachine):
+    """Antom, the way to it and back, and up to four refunds at a time."""
+
+    cases = Bundle("cases")
+
+    def __init__(self, merchant_keys: KeyFiles, antom_keys: KeyFiles) -> None:
+        super().__init__()
+        self._runner = asyncio.Runner()
+        self._antoms_key = read_public_key(antom_keys[1])
+        self._mail: list[Evidence] = []
+        self._forgeries = 0
+        self._known: list[Case] = []
+        self._world = World(
+            read_private_key(antom_keys[0]),
+            sleep=_for_ever,
+            transport=httpx.MockTransport(self._receive),
+        )
+        self._world.register(
+            Client(
+                client_id=CLIENT_ID,
+                public_keys={"1": merchant_keys[1].read_text()},
+                balance={AMOUNT.currency: BALANCE},
+                notify_url=NOTIFY_URL,
+            )
+        )
+        self._notifier = Notifier(
+            self._world.post,
+            self._world.journal,
+            self._world.faults,
+            pace=1,
+            now=lambda: datetime.now(UTC),
+            sleep=_for_ever,
+        )
+        account = Account(
+            client_id=CLIENT_ID,
+            keys=KeyRing(merchant_keys[0], [antom_keys[1]]),
+            gateway="http://antom.test",
+        )
+        transport = httpx.ASGITransport(create_app(self._world))
+        self._antom = AntomClient(account, transport=transport)
+
+    # --- what may happen
+
+    @rule(target=cases, kind=st.sampled_from(Kind), ends=st.sampled_from(Ending))
+    def order(self, kind: Kind, ends: Ending) -> Case:
+        if len(self._known) == ORDERS_MAX:
+            return self._known[-1]
+        number = len(self._known)
+        order = RefundOrder(
+            refund_request_id=f"rf-{number}", payment_id=f"pay-{number}", amount=AMOUNT
+        )
+        payment = {"payment_id": order.payment_id, "client_id": CLIENT_ID, "amount": AMOUNT}
+        refuses = "RISK_REJECT" if kind is Kind.REFUSED else None
+        self._world.ledger.add_payment(
+            Payment.model_validate(
+                {**payment, "is_async": kind is Kind.PENDING, "ends": ends, "refuses_with": refuses}
+            )
+        )
+        case = Case(order=order, kind=kind, ends=ends, refund=Refund(order=order))
+        self._known.append(case)
+        return case
+
+    @rule(case=cases, fault=ASK_FAULTS)
+    def ask(self, case: Case, fault: Fault) -> None:
+        if case.refund.is_called_off:
+            return
+        self._script(case, Operation.REFUND, fault)
+        evidence = self._run(self._asked(case.order))
+        is_first = fault.takes_effect and case.books is Books.ABSENT
+        case.is_asked = True
+        if is_first:
+            case.books = BEGINNINGS[case.kind]
+        said = _answer_says(case, fault)
+        if is_first and fault.kind is FaultKind.OVERTAKEN and case.kind is Kind.PENDING:
+            case.books = SETTLED[case.ends]
+            self._arrive(case, [_truth(case)])
+        self._say(case, evidence, said)
+
+    @rule(case=cases, fault=INQUIRY_FAULTS)
+    def inquire(self, case: Case, fault: Fault) -> None:
+        self._script(case, Operation.INQUIRY, fault)
+        closing = case.refund.closing if case.refund.may_close else None
+        evidence = self._run(self._inquired(case.order, closing))
+        self._say(case, evidence, _inquiry_says(case, fault, is_closing=closing is not None))
+
+    @rule(case=cases, ending=st.sampled_from(Ending))
+    def settle(self, case: Case, ending: Ending) -> None:
+        if case.books is not Books.PROCESSING:
+            return
+        refund = self._world.ledger.books.refund(CLIENT_ID, case.order.refund_request_id)
+        assert refund
+        self._world.ledger.settle(refund, ending)
+        case.books = SETTLED[ending]
+
+    @rule(case=cases, kind=NOTICE_FAULTS)
+    def notify(self, case: Case, kind: FaultKind) -> None:
+        if case.books in {Books.ABSENT, Books.PROCESSING}:
+            return
+        refund = self._world.ledger.books.refund(CLIENT_ID, case.order.refund_request_id)
+        assert refund
+        self._script(case, Operation.NOTIFY, Fault(kind=kind))
+        forgeries = self._forgeries
+        self._run(self._notifier.attempt(refund, NOTIFY_URL, number=1))
+        assert self._forgeries - forgeries == (kind is FaultKind.FORGED)
+        self._arrive(case, _notice_says(case, kind))
+
+    @rule(case=cases, choice=st.integers(min_value=0), is_repeated=st.booleans())
+    def hear(self, case: Case, choice: int, *, is_repeated: bool) -> None:
+        if not case.air:
+            return
+        evidence, said = case.air[choice % len(case.air)]
+        if not is_repeated:
+            case.air.remove((evidence, said))
+        self._hear(case, evidence, said)
+
+    @rule(case=cases)
+    def call_off(self, case: Case) -> None:
+        if case.is_asked or case.refund.state is not State.REQUESTED:
+            return
+        person = Instruction(by="anna", reason="the buyer changed her mind")
+        case.refund = take(case.refund, contract.instructed(Word.CALL_OFF, person))
+
+    @rule(case=cases)
+    def check(self, case: Case) -> None:
+        person = Instruction(by="anna", reason="the buyer asks")
+        case.refund = take(case.refund, contract.instructed(Word.CHECK, person))
+
+    # --- what must hold, whatever happened
+
+    @invariant()
+    def money_moves_at_most_once_and_only_where_the_refund_succeeded(self) -> None:
+        for case in self._known:
+            moved = self._world.view().moved(case.order.refund_request_id)
+            assert len(moved) == (case.books is Books.SUCCESS)
+            assert all(each.amount == case.order.amount for each in moved)
+
+    @invariant()
+    def the_balance_is_what_the_ledger_says(self) -> None:
+        held = sum(case.books in {Books.PROCESSING, Books.SUCCESS} for case in self._known)
+        left = self._world.ledger.purses.left(CLIENT_ID, AMOUNT.currency)
+        assert left == BALANCE - held * AMOUNT.minor
+
+    @invariant()
+    def every_ask_about_a_refund_bears_the_same_bytes(self) -> None:
+        assert all(len(each.digests) == 1 for each in self._world.view().payloads)
+
+    @invariant()
+    def the_state_is_what_was_heard_and_nothing_else(self) -> None:
+        for case in self._known:
+            assert case.refund.state is case.state
+            assert (case.refund.next_step is None) is (case.end is not None)
+
+    @invariant()
+    def failed_needs_antoms_last_word(self) -> None:
+        for case in self._known:
+            assert case.refund.state is not State.FAILED or Said.FAIL in case.heard
+
+    @invariant()
+    def a_contradiction_is_flagged_if_and_only_if_there_was_one(self) -> None:
+        for case in self._known:
+            assert bool(case.refund.contradictions) is case.is_contradicted
+            assert case.refund.human_reason or not case.is_contradicted
+
+    @invariant()
+    def an_end_is_true_unless_antom_lied(self) -> None:
+        for case in self._known:
+            if case.refund.is_final and not case.was_lied_to:
+                assert case.refund.state is TRUTHS[case.books]
+
+    def teardown(self) -> None:
+        """Every refund reaches its end once Antom is itself again."""
+        try:
+            for case in self._known:
+                self._converge(case)
+        finally:
+            self._run(self._close())
+            self._runner.close()
+
+    def _converge(self, case: Case) -> None:
+        self.settle(case, case.ends)
+        for evidence, said in case.air:
+            self._hear(case, evidence, said)
+        case.air.clear()
+        for _ in range(ROUNDS_MAX):
+            self._go_on(case)
+        assert case.refund.is_final
+        self.an_end_is_true_unless_antom_lied()
+        self.the_state_is_what_was_heard_and_nothing_else()
+        self.money_moves_at_most_once_and_only_where_the_refund_succeeded()
+
+    def _go_on(self, case: Case) -> None:
+        """What the workflow and its activities would do next."""
+        step = case.refund.next_step
+        if step in {Step.INQUIRE, Step.WATCH}:
+            self.inquire(case, Fault())
+        if step is Step.ASK or (step is Step.WATCH and case.books is Books.ABSENT):
+            self.ask(case, Fault())
+        self.settle(case, case.ends)
+        while case.air:
+            self._hear(case, *case.air.pop(0))
+
+    # --- the way there and back
+
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return self._runner.run(work)
+
+    def _script(self, case: Case, operation: Operation, fault: Fault) -> None:
+        script = Script(subject=case.order.refund_request_id, operation=operation, faults=(fault,))
+        self._world.faults.follow(script)
+
+    async def _asked(self, order: RefundOrder) -> Evidence:
+        try:
+            return reading.answered(await self._antom.refund(order))
+        except (OutcomeUnknownError, RefusedError) as error:
+            return reading.unanswered(error)
+
+    async def _inquired(self, order: RefundOrder, closing: Evidence | None) -> Evidence:
+        try:
+            answer = await self._antom.inquire_refund(order.refund_request_id)
+        except AntomError as error:
+            return reading.uninquired(error)
+        return reading.inquired(answer, closing=closing)
+
+    def _receive(self, request: httpx.Request) -> httpx.Response:
+        """The webhook: verify, then read."""
+        signed = Signed(
+            path=WEBHOOK_PATH,
+            client_id=request.headers["client-id"],
+            time=request.headers["request-time"],
+            body=request.content,
+        )
+        try:
+            verify(signed, request.headers["signature"], [self._antoms_key])
+        except WrongSignatureError:
+            self._forgeries += 1
+            return httpx.Response(401)
+        self._mail.append(reading.noticed(RefundNotice.model_validate_json(request.content)))
+        return httpx.Response(200, content=ACKNOWLEDGEMENT)
+
+    def _arrive(self, case: Case, said: Iterable[Said]) -> None:
+        arrived = zip(self._mail, said, strict=True)
+        for evidence, meaning in list(arrived):
+            self._say(case, evidence, meaning)
+        self._mail.clear()
+
+    def _say(self, case: Case, evidence: Evidence, said: Said) -> None:
+        truth = TRUTHS.get(case.books) if case.is_asked else State.CLOSED
+        claim = State.CLOSED if said is Said.CLOSING else ENDS.get(said)
+        if claim is not None and (claim is not truth or case.books is Books.ABSENT):
+            is_called_off = case.refund.is_called_off and case.books is Books.ABSENT
+            case.was_lied_to = case.was_lied_to or not is_called_off
+        case.air.append((evidence, said))
+
+    def _hear(self, case: Case, evidence: Evidence, said: Said) -> None:
+        case.refund = take(case.refund, evidence)
+        case.heard.append(said)
+
+    async def _close(self) -> None:
+        await self._antom.aclose()
+        await self._world.__aexit__()
+
+
+async def _for_ever(seconds: float) -> None:
+    """Nothing happens by itself here: the machine decides when."""
+    if seconds:
+        await asyncio.Event().wait()
+
+
+def _truth(case: Case) -> Said:
+    """What Antom says of this refund if it is asked, or notifies, honestly."""
+    return {
+        Books.PROCESSING: Said.PROCESSING,
+        Books.SUCCESS: Said.SUCCESS,
+        Books.FAIL: Said.FAIL,
+        Books.CLOSED: Said.CLOSING,
+    }[case.books]
+
+
+def _answer_says(case: Case, fault: Fault) -> Said:
+    if fault.kind in UNUSABLE:
+        return Said.DOUBT
+    if fault.kind is FaultKind.ANSWER_CODE and fault.code:
+        return ANSWERS[fault.code][0]
+    return _truth(case)
+
+
+def _inquiry_says(case: Case, fault: Fault, *, is_closing: bool) -> Said:
+    if fault.kind in UNUSABLE:
+        return Said.NOTHING
+    said = _inquiry_finds(case, fault)
+    if is_closing and said in {None, Said.FAIL, Said.CLOSED}:
+        return Said.CLOSED
+    return said or Said.NOTHING
+
+
+def _inquiry_finds(case: Case, fault: Fault) -> Said | None:
+    """None if Antom says that it knows no such refund."""
+    if fault.kind is FaultKind.ANSWER_CODE and fault.code:
+        return ANSWERS[fault.code][1]
+    is_denied = fault.kind in {FaultKind.ABSENT, FaultKind.ABSENT_NULL}
+    if is_denied or case.books is Books.ABSENT:
+        return None
+    if fault.kind is FaultKind.STALE:
+        return Said.PROCESSING
+    return Said.CLOSED if case.books is Books.CLOSED else _truth(case)
+
+
+def _notice_says(case: Case, kind: FaultKind) -> list[Said]:
+    truth = _truth(case)
+    opposite = Said.FAIL if truth is Said.SUCCESS else Said.SUCCESS
+    match kind:
+        case FaultKind.LOST | FaultKind.FORGED:
+            return []
+        case FaultKind.REPEATED:
+            return [truth, truth]
+        case FaultKind.DISAGREEING:
+            return [truth if truth is Said.CLOSING else Said.ODD]
+        case FaultKind.WRONG_AMOUNT:
+            return [Said.ODD]
+        case FaultKind.REORDERED:
+            return [truth, opposite]
+        case _:
+            return [truth]
+
+
+def test_a_refund_is_what_antom_said_of_it_whatever_happens(
+    merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        lambda: RefundMachine(merchant_keys, antom_keys),
+        settings=settings(max_examples=8, stateful_step_count=30, deadline=None),
+    )
