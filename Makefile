@@ -6,6 +6,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 KEEP ?=
+SEED ?=
+WITH_PICTURE := .venv/.ready-bench
+STORM = $(BIN)/python -m bench.storm $(if $(SEED),--seed $(SEED)) --json .storm/verdict.json
 
 ##@ Use it
 
@@ -20,6 +23,22 @@ up: $(READY) ## Start the local stack: Temporal with its UI, simulator, webhook,
 .PHONY: bench-cost
 bench-cost: $(READY) ## Count history events, billable actions and calls on each path
 	$(BIN)/python -m bench.cost
+
+.PHONY: storm
+storm: $(WITH_PICTURE) ## Break everything for three minutes, then count what was lost (SEED=n repeats one)
+	$(STORM) usual --picture .storm/storm.png
+
+.PHONY: storm-long
+storm-long: $(WITH_PICTURE) ## The same for half an hour
+	$(STORM) long --picture .storm/storm-long.png
+
+.PHONY: storm-short
+storm-short: $(READY) ## The same in a minute, without a picture
+	$(STORM) short
+
+.PHONY: storm-mutations
+storm-mutations: $(READY) ## Break the product on purpose: each time the storm must notice
+	$(BIN)/python -m bench.storm.mutations $(ARGS)
 
 ##@ Work on it
 
@@ -49,7 +68,7 @@ lock: $(READY) ## Pin every dependency anew, with hashes
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf .venv .demo .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .demo .storm .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help
 help: ## List the targets
@@ -57,4 +76,8 @@ help: ## List the targets
 
 $(READY): pyproject.toml requirements/dev.txt scripts/setup
 	PYTHON=$(PYTHON) scripts/setup
+	@touch $@
+
+$(WITH_PICTURE): $(READY) requirements/bench.txt
+	PYTHON=$(PYTHON) scripts/setup requirements/bench.txt
 	@touch $@

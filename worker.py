@@ -45,12 +45,13 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         for client in clients.values():
             stack.push_async_callback(client.aclose)
         _require_merchants(clients)
+        health = Health()
+        if settings.health_listen is not None:
+            await stack.enter_async_context(serving(health.app(), settings.health_listen))
         temporal = await _connected(settings, stop)
         if temporal is None:
             return
-        if settings.health_listen is not None:
-            health = _health_app(temporal)
-            await stack.enter_async_context(serving(health, settings.health_listen))
+        health.temporal = temporal
         await _serve(workers_of(temporal, clients, settings), stop)
 
 
@@ -128,24 +129,36 @@ def _require_merchants(clients: Mapping[str, AntomClient]) -> None:
         )
 
 
-def _health_app(temporal: Client) -> FastAPI:
-    """`/live` while this process turns; `/ready` while it also reaches Temporal."""
-    app = FastAPI(title="antom-refunds worker", openapi_url=None)
+class Health:
+    """`/live` while this process turns; `/ready` while it also reaches Temporal.
 
-    @app.get("/live")
-    async def live() -> dict[str, str]:
+    A worker that waits for Temporal is alive: to restart it would help nobody.
+    """
+
+    def __init__(self) -> None:
+        self.temporal: Client | None = None
+
+    def app(self) -> FastAPI:
+        """The two pages as an ASGI app."""
+        app = FastAPI(title="antom-refunds worker", openapi_url=None)
+        app.add_api_route("/live", self.live)
+        app.add_api_route("/ready", self.ready)
+        return app
+
+    async def live(self) -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/ready")
-    async def ready(response: Response) -> dict[str, str]:
+    async def ready(self, response: Response) -> dict[str, str]:
         try:
-            await temporal.service_client.check_health(timeout=timedelta(seconds=3))
-        except RPCError as error:
-            response.status_code = 503
-            return {"status": "Temporal is away", "reason": error.message}
-        return {"status": "ok"}
+            is_serving = self.temporal is not None and await _is_healthy(self.temporal)
+        except RPCError:
+            is_serving = False
+        response.status_code = 200 if is_serving else 503
+        return {"status": "ok" if is_serving else "Temporal is away"}
 
-    return app
+
+async def _is_healthy(temporal: Client) -> bool:
+    return await temporal.service_client.check_health(timeout=timedelta(seconds=3))
 
 
 async def _until_told(settings: Settings) -> int:

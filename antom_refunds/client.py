@@ -23,6 +23,7 @@ from temporalio.api.common.v1 import WorkflowExecution as Execution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import (
     Client,
+    WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
@@ -41,6 +42,14 @@ from antom_refunds.domain.refund import Refund, State
 from antom_refunds.views import RefundView, query_for, view_of
 
 _RPC_TIMEOUT: Final = timedelta(seconds=10)
+_STOPPED: Final = frozenset(
+    {
+        WorkflowExecutionStatus.FAILED,
+        WorkflowExecutionStatus.CANCELED,
+        WorkflowExecutionStatus.TERMINATED,
+        WorkflowExecutionStatus.TIMED_OUT,
+    }
+)
 
 
 class RefundClientError(Exception):
@@ -103,11 +112,16 @@ class RefundClient:
         """A client for the Temporal that the environment names (TEMPORAL_ADDRESS, ...)."""
         return cls(await connect(), policy=policy)
 
+    @property
+    def namespace(self) -> str:
+        """The Temporal namespace in which these refunds live."""
+        return self._temporal.namespace
+
     async def start(self, order: RefundOrder) -> Started:
         """Have this refund driven to its end; durable when this returns.
 
         Asking again with the same fields is the same refund. Raises RefundConflictError if the
-        id stands for a refund with other fields.
+        id stands for a refund with other fields, RefundAbandonedError if that was stopped.
         """
         with reaching_temporal():
             try:
@@ -146,6 +160,8 @@ class RefundClient:
             name for name in RefundOrder.model_fields if known.get(name) != asked.get(name)
         ):
             raise RefundConflictError(order.refund_request_id, differing)
+        if described.status in _STOPPED:
+            raise RefundAbandonedError(_abandoned(order.refund_request_id, described.status))
         return Started(workflow_id=described.id, run_id=described.run_id, is_new=False)
 
     async def outcome(
@@ -171,10 +187,7 @@ class RefundClient:
         try:
             return await handle.result()
         except WorkflowFailureError as error:
-            raise RefundAbandonedError(
-                f"{refund_request_id} was stopped in Temporal before Antom's last word "
-                f"({error.cause}): ask Antom what became of it"
-            ) from error
+            raise RefundAbandonedError(_abandoned(refund_request_id, error.cause)) from error
 
     async def describe(
         self, refund_request_id: str, *, merchant: str = DEFAULT_MERCHANT
@@ -331,6 +344,14 @@ class RefundClient:
 
 def _workflow_id(order: RefundOrder) -> str:
     return contract.workflow_id(order.refund_request_id, merchant=order.merchant)
+
+
+def _abandoned(refund_request_id: str, why: object) -> str:
+    reason = why.name.lower() if isinstance(why, WorkflowExecutionStatus) else why
+    return (
+        f"{refund_request_id} was stopped in Temporal before Antom's last word ({reason}): "
+        "ask Antom what became of it"
+    )
 
 
 def _details(order: RefundOrder) -> str:

@@ -15,12 +15,17 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
 _DEFAULT_ADDRESS: Final = "localhost:7233"
+# UNKNOWN is what a connection that broke under a call comes home as, and with INTERNAL and
+# ABORTED what a server says that is being stopped: the SDK itself repeats them all for a while.
 _AWAY: Final = frozenset(
     {
         RPCStatusCode.UNAVAILABLE,
         RPCStatusCode.DEADLINE_EXCEEDED,
         RPCStatusCode.CANCELLED,
         RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.UNKNOWN,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.ABORTED,
     }
 )
 

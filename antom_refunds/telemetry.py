@@ -5,6 +5,7 @@ import sys
 from typing import Final
 
 import structlog
+from temporalio import activity, workflow
 from temporalio.runtime import (
     LoggingConfig,
     PrometheusConfig,
@@ -39,6 +40,9 @@ def set_up_logging(settings: Settings) -> None:
         )
     )
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    # The SDK would append a dictionary to the event's name; as fields it stays with the line.
+    workflow.logger.workflow_info_on_message = False
+    activity.logger.activity_info_on_message = False
     for name in _TOO_CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
 

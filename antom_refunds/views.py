@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 from temporalio.client import WorkflowExecution
 
-from antom_refunds.contract import Attribute
+from antom_refunds.contract import WORKFLOW, Attribute
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.refund import State
 
@@ -40,7 +40,6 @@ class RefundView(BaseModel):
 
 def view_of(execution: WorkflowExecution) -> RefundView:
     """The view of one execution, from its search attributes."""
-
     said = {pair.key.name: pair.value for pair in execution.typed_search_attributes}
     _, merchant, refund_request_id = execution.id.split("/", 2)
     return RefundView(
@@ -76,7 +75,7 @@ def query_for(
         Attribute.MERCHANT: merchant,
         Attribute.PAYMENT_ID: payment_id,
     }
-    terms = ["WorkflowType = 'Refund'"]
+    terms = [f"WorkflowType = '{WORKFLOW}' AND WorkflowId STARTS_WITH 'refund/'"]
     terms += [f"{name} = '{value.translate(_QUOTES)}'" for name, value in wanted.items() if value]
     if needs_human is not None:
         terms.append(f"{Attribute.NEEDS_HUMAN} = {str(needs_human).lower()}")

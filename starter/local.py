@@ -22,7 +22,7 @@ from antom_refunds.process import FAILED, OK, complain
 from antom_refunds.serving import serving
 from antom_refunds.settings import Settings, SettingsError
 from antom_refunds.simulator.config import SimulatorConfig
-from antom_refunds.simulator.server import serve
+from antom_refunds.simulator.server import listening
 from antom_refunds.telemetry import runtime_of, set_up_logging
 from antom_refunds.webhook import Handler, counting, create_app
 from starter import rehearsal
@@ -109,8 +109,11 @@ async def simulator(config: Path) -> int:
         Its JSON file; docs/simulator.md describes it.
     """
     set_up_logging(Settings.read())
+    stop = _told_to_stop()
+    plan = _simulated(config)
     try:
-        await serve(_simulated(config))
+        async with plan.world() as world, listening(world, host=plan.host, port=plan.port):
+            await stop.wait()
     except (KeyFileError, OSError) as error:
         raise SettingsError(str(error)) from error
     return OK

@@ -24,6 +24,7 @@ from antom_refunds.domain.order import (
 from antom_refunds.domain.refund import END_STATES, State
 from antom_refunds.process import OK
 from antom_refunds.settings import Settings
+from antom_refunds.views import RefundView
 from starter import show as showing
 
 ENDED_WITHOUT_SUCCESS: Final = 6
@@ -229,7 +230,7 @@ async def _show_now(
     if json:
         showing.as_json(view)
         return
-    facts = showing.facts_of_view(view, link=link_to(view.workflow_id, Settings.read().ui_url))
+    facts = showing.facts_of_view(view, link=_link(view, refunds))
     if view.is_running:
         facts |= await _learnt(refunds, refund_request_id, merchant)
     elif view.state in END_STATES:
@@ -248,7 +249,11 @@ async def _learnt(refunds: RefundClient, refund_request_id: str, merchant: str) 
     return showing.facts_of_dossier(known)
 
 
-def link_to(workflow_id: str, ui_url: str, namespace: str = "default") -> str:
+def _link(view: RefundView, refunds: RefundClient) -> str:
+    return link_to(view.workflow_id, Settings.read().ui_url, refunds.namespace)
+
+
+def link_to(workflow_id: str, ui_url: str, namespace: str) -> str:
     """The refund's page in the Temporal UI."""
     path = PurePosixPath("/namespaces", namespace, "workflows") / quote(workflow_id, safe="")
     return f"{ui_url.rstrip('/')}{path}"

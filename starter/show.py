@@ -40,6 +40,11 @@ def moment(time: datetime | None) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else ""
 
 
+def is_stopped(refund: RefundView) -> bool:
+    """Whether its workflow was stopped in Temporal before an end."""
+    return not refund.is_running and refund.state not in END_STATES
+
+
 def table(views: Iterable[RefundView]) -> Table:
     """Refunds at a glance."""
     shown = Table("refund", "merchant", "payment", "amount", "state", "code", "human", box=None)
@@ -58,7 +63,6 @@ def table(views: Iterable[RefundView]) -> Table:
 
 def facts_of_view(refund: RefundView, *, link: str) -> dict[str, str]:
     """One refund as the engine's records show it."""
-    is_stopped = not refund.is_running and refund.state not in END_STATES
     return {
         "refund": escape(refund.refund_request_id),
         "state": coloured(refund.state),
@@ -69,7 +73,7 @@ def facts_of_view(refund: RefundView, *, link: str) -> dict[str, str]:
         "asked for": moment(refund.started_at),
         "ended": moment(refund.ended_at),
         "overdue from": moment(refund.due_at) if refund.is_running else "",
-        "stopped": "in Temporal, before Antom's last word: ask Antom" if is_stopped else "",
+        "stopped": "in Temporal, before Antom's last word: ask Antom" if is_stopped(refund) else "",
         "in the UI": link,
     }
 

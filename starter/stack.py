@@ -5,14 +5,16 @@ one folder, made anew each time.
 """
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import sys
+import tempfile
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +30,8 @@ from starter.keys import write_pair
 
 HOST: Final = "127.0.0.1"
 _NOTIFY_PATH: Final = "/antom/refund-notify"
-_USUAL: Final = (7233, 8233, 8870, 8080, 9101)  # in the order of Ports
+# In the order of Ports. The worker's may be any: it is started again while others look for ports.
+_USUAL: Final = (7233, 8233, 8870, 8080, 0)
 _READY_LIMIT: Final = timedelta(seconds=30)
 _STOP_LIMIT: Final = timedelta(seconds=10)
 
@@ -187,26 +190,25 @@ class Stack:
 
     def kill(self, name: str) -> None:
         """SIGKILL: no goodbye, as when a machine is lost."""
-        self._processes[name].kill()
+        _signal(self._processes[name], signal.SIGKILL)
 
     def pause(self, name: str) -> None:
         """SIGSTOP: it neither answers nor goes, as when a machine hangs."""
-        self._processes[name].send_signal(signal.SIGSTOP)
+        _signal(self._processes[name], signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
         """SIGCONT: it goes on, and knows nothing of the time that passed."""
-        self._processes[name].send_signal(signal.SIGCONT)
+        _signal(self._processes[name], signal.SIGCONT)
 
     async def stop(self, name: str) -> None:
         """SIGTERM, then SIGKILL if it will not go."""
         process = self._processes.pop(name)
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
+        _signal(process, signal.SIGTERM)
         try:
             async with asyncio.timeout(_STOP_LIMIT.total_seconds()):
                 await process.wait()
         except TimeoutError:
-            process.kill()
+            _signal(process, signal.SIGKILL)
             await process.wait()
 
     async def stop_all(self) -> None:
@@ -267,12 +269,22 @@ class Stack:
 @asynccontextmanager
 async def local_stack(home: Path, *, pace: float) -> AsyncIterator[Stack]:
     """The whole stack while inside; raises SettingsError if a part does not start."""
-    stack = Stack.fresh(home, _ports(), pace=pace)
     async with AsyncExitStack() as ending:
-        ending.push_async_callback(stack.stop_all)
-        for name in ("temporal", "simulator", "webhook", "worker"):
-            await stack.start(name)
+        async with _alone():
+            stack = Stack.fresh(home, _ports(), pace=pace)
+            ending.push_async_callback(stack.stop_all)
+            for name in ("temporal", "simulator", "webhook", "worker"):
+                await stack.start(name)
         yield stack
+
+
+@asynccontextmanager
+async def _alone() -> AsyncIterator[None]:
+    """While another stack starts, its ports look free; so stacks start one after another."""
+    path = Path(tempfile.gettempdir()) / f"antom-refunds-{os.getuid()}.lock"
+    with path.open("a") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        yield
 
 
 def _prepared(home: Path) -> tuple[Merchant, ...]:
@@ -354,6 +366,13 @@ def _held(port: int) -> socket.socket:
         else:
             return probe
     raise SettingsError("there is no free port on this machine")
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    """Not by the process's own methods: they may take its exit code away from the event loop."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def _is_open(port: int) -> bool:

@@ -14,6 +14,7 @@ from antom_refunds.antom.wire import (
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.money import Money
 
+_STATUS_CODES: Final = {Word.FAILED: "FAIL", Word.PROCESSING: "PROCESSING"}
 _FAILED_WITHOUT_REASON: Final = "Antom names no reason: ask its support, or use a new id"
 
 
@@ -64,7 +65,8 @@ def inquired(answer: RefundInquiryAnswer, *, closing: Evidence | None) -> Eviden
     return Evidence(
         source=Source.INQUIRY,
         word=word,
-        code="FAIL" if is_failure and code == "SUCCESS" else code,
+        # "SUCCESS" here is the inquiry's; as the refund's code it would mislead operators.
+        code=_STATUS_CODES.get(word, code) if code == "SUCCESS" else code,
         message=why or _quoted("the inquiry", answer.result),
         advice=advice or _FAILED_WITHOUT_REASON if is_failure else advice,
         needs_human=word is Word.CLOSED or (is_failure and _wants_human(code)),

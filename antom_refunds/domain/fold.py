@@ -93,9 +93,14 @@ def _called_off(refund: Refund, evidence: Evidence) -> Refund:
 
 
 def _inquired(refund: Refund, evidence: Evidence) -> Refund:
-    """Any answer of an inquiry settles that one was due; a failed inquiry does not."""
+    """Any answer of an inquiry settles that one was due; a failed inquiry does not.
+
+    Neither does "no such refund" where it would confirm a closure: that inquiry was asked before
+    there was one to confirm, and the refund must not be asked for on the strength of it.
+    """
     is_answer = evidence.source is Source.INQUIRY and evidence.word is not Word.SILENT
-    return _with(refund, is_inquiry_due=False) if is_answer else refund
+    is_too_early = evidence.word is Word.ABSENT and refund.may_close
+    return _with(refund, is_inquiry_due=False) if is_answer and not is_too_early else refund
 
 
 def _against(refund: Refund, evidence: Evidence) -> Refund:

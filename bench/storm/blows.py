@@ -1,6 +1,7 @@
 """What is done to our own processes, and when: drawn from the seed."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 from typing import Final, assert_never
@@ -36,6 +37,16 @@ class Blow(BaseModel):
     @property
     def until(self) -> float:
         return self.at + self.lasts
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """A blow that really fell, from when to when, in seconds after the storm's beginning."""
+
+    kind: BlowKind
+    targets: tuple[str, ...]
+    since: float
+    until: float
 
 
 PAUSES: Final = frozenset({BlowKind.WORKER_PAUSED, BlowKind.ANTOM_HANGS})

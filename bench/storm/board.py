@@ -20,7 +20,7 @@ def show(verdict: Verdict, console: Console) -> None:
         highlight=False,
     )
     console.print(_faults(verdict))
-    console.print(_numbers(verdict), highlight=False)
+    console.print(_numbers(verdict))
     console.print(_invariants(verdict))
     holds = "[green]no money lost, none doubled: every invariant is 0[/]"
     console.print(holds if verdict.holds else "[red]the storm found a breach[/]")
@@ -31,23 +31,22 @@ def _faults(verdict: Verdict) -> Columns:
     return Columns(texts, equal=True, column_first=True, title="faults that struck")
 
 
-def _numbers(verdict: Verdict) -> str:
-    return "\n".join(
-        (
-            f"Antom's final word to ours   {_spread(verdict.late, ' s', 2)}",
-            f"calls to Antom per refund    {_spread(verdict.calls)}   mean {verdict.calls_mean:.1f}",
-            f"history events per refund    {_spread(verdict.events)}   "
-            f"largest bound {verdict.events_bound}",
-            f"Antom signed both ends of    {verdict.contradicted} refunds, "
-            f"{verdict.contradicted_flagged} of them shown to a person",
-        )
-    )
+def _numbers(verdict: Verdict) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    mean, bound = f"mean {verdict.calls_mean:.1f}", f"largest bound {verdict.events_bound}"
+    shown = f"{verdict.contradicted_shown} of them shown to a person"
+    table.add_row("Antom's final word to ours", *_spread(verdict.late, " s", 2))
+    table.add_row("calls to Antom per refund", *_spread(verdict.calls), mean)
+    table.add_row("history events per refund", *_spread(verdict.events), bound)
+    table.add_row("Antom signed both ends of", f"{verdict.contradicted}", "", "", shown)
+    return table
 
 
-def _spread(spread: Spread, unit: str = "", digits: int = 0) -> str:
-    return "   ".join(
-        f"{name} {value:.{digits}f}{unit}"
-        for name, value in (("p50", spread.p50), ("p99", spread.p99), ("max", spread.max))
+def _spread(spread: Spread, unit: str = "", digits: int = 0) -> tuple[str, str, str]:
+    return (
+        f"p50 {spread.p50:.{digits}f}{unit}",
+        f"p99 {spread.p99:.{digits}f}{unit}",
+        f"max {spread.max:.{digits}f}{unit}",
     )
 
 

@@ -7,7 +7,7 @@ any moment; started again it knows from its log alone what it need not ask again
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
@@ -103,9 +103,8 @@ async def _connected() -> RefundClient:
     return await _insisting(RefundClient.connect)
 
 
-async def main(plan: Path, number: int, beginning: float, log: Path) -> int:
+async def serve(asks: Sequence[Ask], number: int, beginning: float, log: Path) -> int:
     """Until all that this caller asked for has ended."""
-    asks = Plan.model_validate_json(plan.read_bytes()).asks
     over = {note.ask for note in notes_in(log) if note.stance is not Stance.ACCEPTED}
     mine = [
         (place, ask) for place, ask in enumerate(asks) if ask.caller == number and place not in over
@@ -116,4 +115,5 @@ async def main(plan: Path, number: int, beginning: float, log: Path) -> int:
 
 if __name__ == "__main__":
     _, plan_file, its_number, its_beginning, log_file = sys.argv
-    leave(asyncio.run(main(Path(plan_file), int(its_number), float(its_beginning), Path(log_file))))
+    plan = Plan.model_validate_json(Path(plan_file).read_bytes())
+    leave(asyncio.run(serve(plan.asks, int(its_number), float(its_beginning), Path(log_file))))

@@ -13,7 +13,7 @@ from typing import Final
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from bench.storm.blows import PAUSES, Blow, BlowKind
+from bench.storm.blows import PAUSES, Blow, Struck
 from bench.storm.company import Company
 from bench.storm.schedule import Plan
 from bench.storm.stage import Theatre
@@ -24,16 +24,6 @@ _GLANCE: Final = timedelta(seconds=0.5)
 # A server that was killed lately may keep a call waiting.
 _COUNT_LIMIT: Final = timedelta(seconds=5)
 _OPEN: Final = "WorkflowType = 'Refund' AND ExecutionStatus = 'Running'"
-
-
-@dataclass(frozen=True, slots=True)
-class Struck:
-    """A blow that really fell, from when to when, in seconds after the storm's beginning."""
-
-    kind: BlowKind
-    targets: tuple[str, ...]
-    since: float
-    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +92,17 @@ class Director:
         temporal = await self.theatre.temporal()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.plan.shape.draining):
-                while await _open_refunds(temporal) or not await self._all_accepted():
-                    await asyncio.sleep(_GLANCE.total_seconds())
+                await self._everything_ends(temporal)
                 self.say(f"{self._now:6.1f} s  every refund has ended")
                 return
         self.say(f"{self._now:6.1f} s  the patience is over, and some refunds have no end")
 
-    async def _all_accepted(self) -> bool:
+    async def _everything_ends(self, temporal: Client) -> None:
+        # Another process's callers and Temporal's refunds set no event of ours.
+        while not self._all_answered() or await _open_refunds(temporal):  # noqa: ASYNC110
+            await asyncio.sleep(_GLANCE.total_seconds())
+
+    def _all_answered(self) -> bool:
         answered = {note.ask for note in self.company.notes()}
         return len(answered) == len(self.plan.asks)
 

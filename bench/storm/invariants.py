@@ -19,11 +19,13 @@ class Invariant(StrEnum):
     STRAY_ID = "Antom heard an id that nobody chose"
     TWO_PAYLOADS = "two different payloads under one id"
     TWO_ORDERS = "two different orders accepted under one id"
+    UNANSWERED = "asked for, but neither taken nor refused"
     NEVER_ENDED = "accepted, but never ended"
     LEDGER_DISAGREES = "final, but the ledger disagrees"
     TOLD_OTHERWISE = "a caller was told another end"
     FAILED_UNSAID = "failed without Antom's word"
     NOTICE_LOST = "acknowledged notification not in the history"
+    CONTRADICTION_HIDDEN = "Antom contradicted itself, and nobody was shown"
     FORGERY_TAKEN = "forged notification acknowledged"
     HISTORY_TOO_LONG = "history longer than the bound"
 
@@ -145,6 +147,15 @@ def _is_kept(seen: Testimony, sending: Sending, history: History | None) -> bool
     return is_too_late and (is_in_agreement or sending.refund_request_id in seen.flagged)
 
 
+def _contradiction_hidden(seen: Testimony) -> Iterable[str]:
+    """Where we took two opposite final words, one of them must have been shown to a person."""
+    return (
+        each
+        for each, history in seen.histories.items()
+        if history.outcome and seen.has_heard_two_words(each) and not seen.is_shown(history)
+    )
+
+
 def _forgery_taken(seen: Testimony) -> Iterable[str]:
     return (
         sending.refund_request_id
@@ -167,11 +178,13 @@ FINDERS: Final[Mapping[Invariant, Callable[[Testimony], Iterable[str]]]] = {
     Invariant.STRAY_ID: _stray_id,
     Invariant.TWO_PAYLOADS: _two_payloads,
     Invariant.TWO_ORDERS: _two_orders,
+    Invariant.UNANSWERED: lambda seen: seen.unanswered,
     Invariant.NEVER_ENDED: _never_ended,
     Invariant.LEDGER_DISAGREES: _ledger_disagrees,
     Invariant.TOLD_OTHERWISE: _told_otherwise,
     Invariant.FAILED_UNSAID: _failed_unsaid,
     Invariant.NOTICE_LOST: _notice_lost,
+    Invariant.CONTRADICTION_HIDDEN: _contradiction_hidden,
     Invariant.FORGERY_TAKEN: _forgery_taken,
     Invariant.HISTORY_TOO_LONG: _history_too_long,
 }

@@ -31,7 +31,7 @@ def draw(storm: Storm, path: Path) -> str:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - not everybody has it
     except ImportError:
-        return "no picture: matplotlib is missing (make bench-setup)"
+        return "no picture: matplotlib is missing (make storm installs it)"
     figure = Figure(figsize=(12, 6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     moments, counts = open_refunds(storm)

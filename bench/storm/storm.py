@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.storm.blows import Struck
 from bench.storm.company import Company
-from bench.storm.director import Director, Struck
+from bench.storm.director import Director
 from bench.storm.schedule import Plan
 from bench.storm.stage import playing
 from bench.storm.testimony import Testimony

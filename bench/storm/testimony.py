@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.faults import FaultKind
 from antom_refunds.simulator.records import LedgerView, Movement, Refund, RefundStatus, Sending
 from antom_refunds.simulator.told import notice, written
+
+_CONTRADICTING: Final = FaultKind.REORDERED
 
 Entry = TypeVar("Entry", Movement, Sending)
 
@@ -40,9 +42,10 @@ class History:
 class Testimony:
     """Everything that the judge may look at.
 
-    `chosen` are the ids that callers ever chose, `accepted` what start() took, in its callers'
-    words, `told` the ends that callers read. `flagged` are refunds about whose notification the
-    webhook called a person. `interruptions` is how often processes were struck.
+    `chosen` are the ids that callers ever chose, `unanswered` those for which one of them got
+    neither yes nor no, `accepted` what start() took, `told` the ends that callers read. `flagged`
+    are refunds about whose notification the webhook called a person. `interruptions` is how
+    often processes were struck.
     """
 
     chosen: frozenset[str]
@@ -50,6 +53,7 @@ class Testimony:
     told: tuple[tuple[str, str], ...]
     histories: Mapping[str, History]
     ledger: LedgerView
+    unanswered: frozenset[str] = field(default_factory=frozenset)
     flagged: frozenset[str] = field(default_factory=frozenset)
     interruptions: int = 0
 
@@ -79,7 +83,18 @@ class Testimony:
     def has_two_words(self, refund_request_id: str) -> bool:
         """Whether Antom itself signed both ends of this refund: then either is its word."""
         sent = self.sent.get(refund_request_id, ())
-        return any(sending.fault == FaultKind.REORDERED for sending in sent)
+        return any(sending.fault == _CONTRADICTING for sending in sent)
+
+    def has_heard_two_words(self, refund_request_id: str) -> bool:
+        """Whether we took both of them from Antom, and so had to notice."""
+        sent = self.sent.get(refund_request_id, ())
+        taken = [each for each in sent if each.is_acknowledged and each.fault == _CONTRADICTING]
+        return len({each.digest for each in taken}) > 1
+
+    def is_shown(self, history: History) -> bool:
+        """Whether a person was shown the contradiction."""
+        is_contradicted = history.outcome is not None and history.outcome.is_contradicted
+        return is_contradicted or history.refund_request_id in self.flagged
 
 
 def _by_id(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:

@@ -11,7 +11,7 @@ from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import WELL, Fault, FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
 from antom_refunds.simulator.plans import drawn
-from bench.storm.director import Struck
+from bench.storm.blows import Struck
 from bench.storm.invariants import Invariant, history_bound, violations
 from bench.storm.schedule import Plan
 from bench.storm.testimony import Testimony
@@ -41,8 +41,8 @@ class Verdict(BaseModel):
     """One storm in numbers; `found` names for each invariant whom it found.
 
     `late` is the time in seconds from Antom's final word, wherever it stood first, to ours.
-    `contradicted` are refunds of which Antom signed both ends, `flagged` those of them that a
-    person was shown.
+    `contradicted` are refunds of which Antom signed both ends, `contradicted_shown` those of them
+    that a person was shown.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,7 +63,7 @@ class Verdict(BaseModel):
     events: Spread
     events_bound: int
     contradicted: int
-    contradicted_flagged: int
+    contradicted_shown: int
 
     @property
     def holds(self) -> bool:
@@ -76,7 +76,9 @@ def judged(
     """The verdict on this testimony."""
     calls = _calls(seen)
     ends = [history.outcome for history in seen.histories.values() if history.outcome]
-    two_words = [end for end in ends if seen.has_two_words(end.refund_request_id)]
+    two_words = [
+        each for each in seen.histories.values() if seen.has_two_words(each.refund_request_id)
+    ]
     return Verdict(
         shape=plan.shape.name,
         seed=plan.seed,
@@ -100,9 +102,7 @@ def judged(
             default=0,
         ),
         contradicted=len(two_words),
-        contradicted_flagged=sum(
-            end.is_contradicted or end.refund_request_id in seen.flagged for end in two_words
-        ),
+        contradicted_shown=sum(seen.is_shown(each) for each in two_words),
     )
 
 

@@ -11,8 +11,8 @@ from typing import Final
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
-from temporalio.converter import PayloadConverter
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import PayloadConverter
 from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds import contract
@@ -36,9 +36,15 @@ async def testify(
         ledger = await antom.ledger()
     notes = list(notes)
     accepted = {plan.asks[note.ask].order for note in notes if note.stance is Stance.ACCEPTED}
+    answered = {note.ask for note in notes}
     ended = [note for note in notes if note.stance is Stance.ENDED]
     return Testimony(
         chosen=plan.ids,
+        unanswered=frozenset(
+            ask.order.refund_request_id
+            for place, ask in enumerate(plan.asks)
+            if place not in answered
+        ),
         accepted=tuple(accepted),
         told=tuple((plan.asks[each.ask].order.refund_request_id, each.state) for each in ended),
         histories=await _histories(await theatre.temporal(), plan.ids),

@@ -12,7 +12,7 @@ from antom_refunds.client import RefundClient
 from antom_refunds.domain.policy import Policy
 from antom_refunds.simulator.remote import SimulatorRemote
 from starter.stack import Stack, local_stack
-from tests.starter.shop import COMMAND, Cli, Processes, Shop, read_until
+from tests.starter.shop import COMMAND, Cli, Processes, Shop
 
 NOBODY = "127.0.0.1:1"
 
@@ -98,18 +98,8 @@ async def demo(demo_processes: Processes) -> Process:
     return await demo_processes.start(COMMAND, "demo")
 
 
-def _is_wanted(request: pytest.FixtureRequest) -> bool:
-    return any("demo" in getattr(item, "fixturenames", ()) for item in request.session.items)
-
-
 @pytest.fixture(scope="session", autouse=True)
-def _demo_meanwhile(request: pytest.FixtureRequest) -> Process | None:
+def _demo_meanwhile(request: pytest.FixtureRequest) -> None:
     """Most of the demo is waiting, so it runs beside the other tests if it is wanted at all."""
-    return request.getfixturevalue("demo") if _is_wanted(request) else None
-
-
-@pytest.fixture(scope="session")
-async def usual_ports(_demo_meanwhile: Process | None) -> None:
-    """Returns when the demo has found its ports, so that nobody takes them at the same time."""
-    if _demo_meanwhile is not None and _demo_meanwhile.returncode is None:
-        await read_until(_demo_meanwhile, "Temporal UI")
+    if any("demo" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("demo")

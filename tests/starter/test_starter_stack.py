@@ -33,6 +33,13 @@ while True:
 """
 
 
+LISTENER = f"""#!{sys.executable}
+import signal, socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+signal.pause()
+"""
+
+
 def free_ports() -> Ports:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stacks, "_USUAL", (0,) * 5)
@@ -204,6 +211,30 @@ async def test_the_process_that_ended_by_itself_is_named(
     assert watched.left() == []
 
 
+async def test_stacks_that_start_at_the_same_time_share_no_port(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(script, LISTENER)
+    usual = free_ports()
+    names = ("temporal", "simulator", "webhook", "worker")
+
+    def part(stack: Stack, name: str) -> tuple[list[str], int]:
+        port = getattr(stack.ports, name)
+        return [str(script), str(port)], port
+
+    async def ports_of(home: Path) -> list[int]:
+        async with local_stack(home, pace=1) as stack:
+            await both.wait()
+            return [getattr(stack.ports, name) for name in names]
+
+    monkeypatch.setattr(stacks, "_USUAL", astuple(usual))
+    monkeypatch.setattr(Stack, "part", part)
+    both = asyncio.Barrier(2)
+    chosen = await asyncio.gather(ports_of(tmp_path / "a"), ports_of(tmp_path / "b"))
+
+    assert len({*chosen[0], *chosen[1]}) == 2 * len(names)
+
+
 async def test_a_stack_of_which_a_part_fails_is_taken_down_whole(
     watched: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,7 +282,6 @@ def test_a_cli_on_the_path_serves_where_no_wheel_fits(
     assert temporal_cli() == str(tmp_path / "bin" / "temporal")
 
 
-@pytest.mark.usefixtures("usual_ports")
 async def test_up_can_be_used_as_it_says_until_it_is_stopped(lone_processes: Processes) -> None:
     # A leak would keep every part from starting.
     leaks = {"ANTOM_REFUNDS_NONSENSE": "1", "TEMPORAL_NAMESPACE": "elsewhere"}
@@ -274,7 +304,6 @@ async def test_up_can_be_used_as_it_says_until_it_is_stopped(lone_processes: Pro
     assert lone_processes.left() == []
 
 
-@pytest.mark.usefixtures("usual_ports")
 async def test_up_ends_when_a_part_of_it_does_and_names_it(lone_processes: Processes) -> None:
     up = await lone_processes.start(COMMAND, "up")
     await read_until(up, "Ctrl-C stops everything")

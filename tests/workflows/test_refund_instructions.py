@@ -119,6 +119,7 @@ async def test_call_off_before_antom_could_be_reached_ends_as_closed(stage: Stag
     await stage.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
 
     said = await stage.refunds.call_off(order.refund_request_id, ANNA)
+    await stage.until_pending(order, contract.ACTIVITY_INQUIRE, "no connection")
     stage.wire.is_down = False
     outcome = await stage.end(order)
 

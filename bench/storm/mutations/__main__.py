@@ -10,6 +10,7 @@ from rich.console import Console
 from antom_refunds.process import FAILED, OK, USAGE, complain, leave
 from antom_refunds.settings import SettingsError
 from bench.storm.mutations.scenes import SCENES, plan_of
+from bench.storm.schedule import Plan
 from bench.storm.storm import weathered
 from bench.storm.verdict import Verdict
 
@@ -22,22 +23,34 @@ def main(names: list[str]) -> int:
         complain(f"{', '.join(unknown)}: no such mutation; there are {', '.join(SCENES)}")
         return USAGE
     console = Console(width=120)
+    control = _played(plan_of(*SCENES), "")
+    if control is None or not control.holds:
+        console.print(f"[red]unbroken, and yet found[/]: {control and _found(control)}")
+        return FAILED
+    console.print(
+        f"[green]unbroken[/]  all scenes together, and nothing is found ({control.lasted:.0f} s)"
+    )
     caught = [_is_caught(name, console) for name in names or SCENES]
     console.print(f"{sum(caught)} of {len(caught)} mutations caught, each by its invariant")
     return OK if all(caught) else FAILED
 
 
 def _is_caught(name: str, console: Console) -> bool:
-    scene = SCENES[name]
-    try:
-        verdict = asyncio.run(weathered(plan_of(scene), _FOLDER, mutation=name)).verdict
-    except SettingsError as error:
-        complain(error)
+    verdict = _played(plan_of(name), name)
+    if verdict is None:
         return False
-    is_caught = bool(verdict.found[scene.finds])
+    is_caught = bool(verdict.found[SCENES[name].finds])
     mark = "[green]caught[/]" if is_caught else "[red]MISSED[/]"
     console.print(f"{mark}  {name:<18} by: {_found(verdict)}  ({verdict.lasted:.0f} s)")
     return is_caught
+
+
+def _played(plan: Plan, mutation: str) -> Verdict | None:
+    try:
+        return asyncio.run(weathered(plan, _FOLDER, mutation=mutation)).verdict
+    except SettingsError as error:
+        complain(error)
+        return None
 
 
 def _found(verdict: Verdict) -> str:

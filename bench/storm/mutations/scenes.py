@@ -72,33 +72,40 @@ SCENES: Final = {
 }
 
 
-def plan_of(scene: Scene) -> Plan:
-    """A few refunds, each struck alike; nothing else happens."""
-    payment = Payment.model_validate(
-        {
-            "payment_id": "scene-pay",
-            "client_id": CLIENT_ID,
-            "amount": Money(currency="EUR", minor=100_000),
-            **scene.payment,
-        }
-    )
-    orders = [_order(number) for number in range(_SHAPE.refunds)]
+def plan_of(*names: str) -> Plan:
+    """A few refunds for each of these scenes, each struck alike; nothing else happens."""
+    orders = {name: [_order(name, number) for number in range(_SHAPE.refunds)] for name in names}
     return Plan(
         seed=0,
         shape=_SHAPE,
-        payments=(payment,),
-        asks=tuple(Ask(at=0, caller=place % 2, order=each) for place, each in enumerate(orders)),
+        payments=tuple(_payment(name) for name in names),
+        asks=tuple(
+            Ask(at=0, caller=place % _SHAPE.callers, order=order)
+            for each in orders.values()
+            for place, order in enumerate(each)
+        ),
         scripts=tuple(
             Script(subject=order.refund_request_id, operation=operation, faults=faults)
-            for order in orders
-            for operation, faults in scene.faults.items()
+            for name, each in orders.items()
+            for order in each
+            for operation, faults in SCENES[name].faults.items()
         ),
     )
 
 
-def _order(number: int) -> RefundOrder:
+def _payment(name: str) -> Payment:
+    paid = {
+        "payment_id": f"{name}-pay",
+        "client_id": CLIENT_ID,
+        "amount": Money(currency="EUR", minor=100_000),
+        **SCENES[name].payment,
+    }
+    return Payment.model_validate(paid)
+
+
+def _order(name: str, number: int) -> RefundOrder:
     return RefundOrder(
-        refund_request_id=f"scene-{number}",
-        payment_id="scene-pay",
+        refund_request_id=f"{name}-{number}",
+        payment_id=f"{name}-pay",
         amount=Money(currency="EUR", minor=1000 + number),
     )

@@ -1,0 +1,185 @@
+"""Each invariant finds its breach in hand-made ledgers and histories, and nothing else."""
+
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.refund import State
+from antom_refunds.simulator.records import RefundStatus
+from bench.storm.invariants import FINDERS, Invariant, history_bound, violations
+from bench.storm.testimony import Testimony
+from tests.storm.witnesses import (
+    ORDER,
+    at,
+    history,
+    ledger,
+    movement,
+    outcome,
+    payloads,
+    refund,
+    sending,
+    testimony,
+)
+
+OTHER = ORDER.model_copy(update={"amount": Money(currency="EUR", minor=1251)})
+STRAY = movement(refund_request_id="r-1-2")
+LATE = sending(at=at(11))
+LIE = sending(succeeded=False, fault="reordered", at=at(9.5))
+TRUTH = sending(fault="reordered")
+BOTH = (TRUTH.digest, LIE.digest)
+FAILED = history(outcome=outcome(State.FAILED))
+
+
+def sent(*sendings: object) -> Testimony:
+    return testimony(ledger=ledger(notifications=sendings))
+
+
+BREACHES: Final[list[tuple[str, Invariant, Testimony]]] = [
+    (
+        "two movements",
+        Invariant.MOVED_TWICE,
+        testimony(ledger=ledger(movements=(movement(), movement()))),
+    ),
+    (
+        "a movement under a second id",
+        Invariant.OVERPAID,
+        testimony(ledger=ledger(movements=(movement(), STRAY))),
+    ),
+    (
+        "more money than was asked for",
+        Invariant.OVERPAID,
+        testimony(ledger=ledger(movements=(movement(amount=OTHER.amount),))),
+    ),
+    (
+        "a call under an id that nobody chose",
+        Invariant.STRAY_ID,
+        testimony(ledger=ledger(payloads=(payloads(), payloads("r-1-2")))),
+    ),
+    (
+        "two payloads",
+        Invariant.TWO_PAYLOADS,
+        testimony(ledger=ledger(payloads=(payloads("r-1", "a", "b"),))),
+    ),
+    ("two orders", Invariant.TWO_ORDERS, testimony(accepted=(ORDER, OTHER))),
+    ("no answer to a caller", Invariant.UNANSWERED, testimony(unanswered=frozenset({"r-1"}))),
+    (
+        "a workflow still open",
+        Invariant.NEVER_ENDED,
+        testimony(its=history(closed_at=None, outcome=None)),
+    ),
+    ("a workflow terminated", Invariant.NEVER_ENDED, testimony(its=history(outcome=None))),
+    ("no workflow at all", Invariant.NEVER_ENDED, testimony(histories={})),
+    (
+        "a workflow whose acceptance nobody read",
+        Invariant.NEVER_ENDED,
+        testimony(accepted=(), its=history(outcome=None)),
+    ),
+    (
+        "succeeded, but no money moved",
+        Invariant.LEDGER_DISAGREES,
+        testimony(ledger=ledger(movements=())),
+    ),
+    (
+        "succeeded, but unknown to Antom",
+        Invariant.LEDGER_DISAGREES,
+        testimony(ledger=ledger(refunds=())),
+    ),
+    (
+        "closed, but Antom refunded",
+        Invariant.LEDGER_DISAGREES,
+        testimony(its=history(outcome=outcome(State.CLOSED))),
+    ),
+    (
+        "failed, but money moved",
+        Invariant.LEDGER_DISAGREES,
+        testimony(its=FAILED, ledger=ledger(refunds=(refund(RefundStatus.FAIL),))),
+    ),
+    ("told another end", Invariant.TOLD_OTHERWISE, testimony(told=(("r-1", "failed"),))),
+    (
+        "told an end before there was one",
+        Invariant.TOLD_OTHERWISE,
+        testimony(its=history(outcome=None)),
+    ),
+    ("failed while Antom succeeded", Invariant.FAILED_UNSAID, testimony(its=FAILED)),
+    (
+        "failed while Antom knows nothing",
+        Invariant.FAILED_UNSAID,
+        testimony(its=FAILED, ledger=ledger(refunds=())),
+    ),
+    ("a notification only acknowledged", Invariant.NOTICE_LOST, sent(sending())),
+    (
+        "a late one that disagrees, unseen",
+        Invariant.NOTICE_LOST,
+        sent(LIE.model_copy(update={"at": at(11)})),
+    ),
+    (
+        "two words taken, nobody shown",
+        Invariant.CONTRADICTION_HIDDEN,
+        replace(sent(TRUTH, LIE), histories={"r-1": history(notices=BOTH)}),
+    ),
+    (
+        "a forgery acknowledged",
+        Invariant.FORGERY_TAKEN,
+        sent(sending(succeeded=False, fault="forged")),
+    ),
+    ("a history of polls", Invariant.HISTORY_TOO_LONG, testimony(its=history(events=51))),
+]
+
+
+@pytest.mark.parametrize(
+    ("invariant", "seen"), [(each[1], each[2]) for each in BREACHES], ids=[x[0] for x in BREACHES]
+)
+def test_a_breach_is_found(invariant: Invariant, seen: Testimony) -> None:
+    assert violations(seen)[invariant]
+
+
+def test_every_invariant_has_a_finder_and_a_breach_that_it_finds() -> None:
+    assert set(FINDERS) == set(Invariant) == {invariant for _, invariant, _ in BREACHES}
+
+
+FINE: Final[dict[str, Testimony]] = {
+    "a refund that went well": testimony(),
+    "a refund that Antom refused": testimony(
+        its=FAILED,
+        told=(("r-1", "failed"),),
+        ledger=ledger(refunds=(refund(RefundStatus.FAIL),), movements=()),
+    ),
+    "a notification in the history": replace(
+        sent(sending()), histories={"r-1": history(notices=(sending().digest,))}
+    ),
+    "a notification after the end that agrees": sent(LATE),
+    "one after the end that disagrees and was shown": replace(
+        sent(LIE.model_copy(update={"at": at(11)})), flagged=frozenset({"r-1"})
+    ),
+    "a notification that was refused": sent(sending(is_acknowledged=False)),
+    "a forgery that was refused": sent(sending(fault="forged", is_acknowledged=False)),
+    "two words of Antom's, shown": replace(
+        sent(TRUTH, LIE),
+        histories={"r-1": history(notices=BOTH, outcome=outcome(is_contradicted=True))},
+    ),
+    "Antom's own lie came first": replace(
+        sent(TRUTH.model_copy(update={"is_acknowledged": False}), LIE),
+        histories={"r-1": replace(FAILED, notices=(LIE.digest,))},
+        told=(("r-1", "failed"),),
+    ),
+    "an id that was asked for but never reached us": testimony(chosen=frozenset({"r-1", "r-2"})),
+}
+
+
+@pytest.mark.parametrize("seen", FINE.values(), ids=FINE)
+def test_nothing_is_found_where_nothing_is_wrong(seen: Testimony) -> None:
+    assert not any(violations(seen).values())
+
+
+def test_a_lost_worker_makes_a_history_longer_but_only_as_often_as_we_lost_one() -> None:
+    struck = history(lost_tasks=2, lost_calls=1)
+
+    assert history_bound(history(), interruptions=0) == 50
+    assert history_bound(struck, interruptions=3) == 50 + 2 * 3 + 7
+    assert history_bound(struck, interruptions=0) == 50
+
+
+def test_repetitions_of_a_notification_count_once_in_the_bound() -> None:
+    assert history_bound(history(notices=("a", "a", "b")), interruptions=0) == 50 + 2 * 4
