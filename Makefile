@@ -62,13 +62,21 @@ format: $(READY) ## Rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: fuzz
+fuzz: $(READY) ## Throw mutated bytes at every door, FUZZ_SECONDS each (60)
+	scripts/fuzz
+
+.PHONY: histories
+histories: $(READY) ## Record a history of each way for this release; those that are there are kept
+	scripts/record-histories
+
 .PHONY: lock
 lock: $(READY) ## Pin every dependency anew, with hashes
 	scripts/lock
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf .venv .demo .storm .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .demo .storm .fuzz .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help
 help: ## List the targets

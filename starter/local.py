@@ -109,11 +109,12 @@ async def simulator(config: Path) -> int:
         Its JSON file; docs/simulator.md describes it.
     """
     set_up_logging(Settings.read())
-    stop = _told_to_stop()
-    plan = _simulated(config)
     try:
-        async with plan.world() as world, listening(world, host=plan.host, port=plan.port):
-            await stop.wait()
+        plan = _simulated(config)
+        async with plan.world() as world:
+            stop = _told_to_stop()
+            async with listening(world, host=plan.host, port=plan.port):
+                await stop.wait()
     except (KeyFileError, OSError) as error:
         raise SettingsError(str(error)) from error
     return OK

@@ -14,10 +14,11 @@ import sys
 import tempfile
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from random import SystemRandom
 from typing import Final, Self
 
 from temporalio.client import Client
@@ -31,7 +32,11 @@ from starter.keys import write_pair
 HOST: Final = "127.0.0.1"
 _NOTIFY_PATH: Final = "/antom/refund-notify"
 # In the order of Ports. The worker's may be any: it is started again while others look for ports.
-_USUAL: Final = (7233, 8233, 8870, 8080, 0)
+_ANY: Final = 0
+_USUAL: Final = (7233, 8233, 8870, 8080, _ANY)
+# Below those that systems give to outgoing connections, which would take them before we listen.
+_OTHERS: Final = range(15_000, 32_000)
+_PORT_TRIES: Final = 100
 _READY_LIMIT: Final = timedelta(seconds=30)
 _STOP_LIMIT: Final = timedelta(seconds=10)
 
@@ -348,24 +353,25 @@ def _type_name(name: str) -> str:
 
 
 def _ports() -> Ports:
-    """The usual ports, or any free ones; held until all are known, so that they differ."""
-    with ExitStack() as holding:
-        held = [holding.enter_context(_held(port)) for port in _USUAL]
-        return Ports(*(int(probe.getsockname()[1]) for probe in held))
+    """The usual ports where nobody has them, else any that differ."""
+    found: list[int] = []
+    for usual in _USUAL:
+        candidates = [usual, *SystemRandom().sample(_OTHERS, _PORT_TRIES)]
+        port = next((each for each in candidates if each not in found and _is_free(each)), None)
+        if port is None:
+            raise SettingsError("there is no free port on this machine")
+        found.append(port)
+    return Ports(*found)
 
 
-def _held(port: int) -> socket.socket:
-    """A socket on this port, or on any free one if somebody has it."""
-    for wanted in (port, 0):
-        probe = socket.socket()
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, wanted))
+            probe.bind((HOST, port))
         except OSError:
-            probe.close()
-        else:
-            return probe
-    raise SettingsError("there is no free port on this machine")
+            return False
+    return port != _ANY
 
 
 def _signal(process: Process, number: signal.Signals) -> None:

@@ -3,6 +3,7 @@
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AliasGenerator,
     AwareDatetime,
     BaseModel,
@@ -20,6 +21,8 @@ from antom_refunds.domain.order import RefundOrder
 ACKNOWLEDGEMENT: Final = (
     b'{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"success"}}'
 )
+# What Antom grants to resultCode (docs/antom.md#conventions).
+_CODE_MAX: Final = 64
 
 
 def _time_or_none(time: object) -> object:
@@ -32,6 +35,11 @@ def _time_or_none(time: object) -> object:
 
 _AWARE: Final = TypeAdapter(AwareDatetime | None)
 Time = Annotated[AwareDatetime | None, BeforeValidator(_time_or_none)]
+
+
+def _short(code: str) -> str:
+    """No code is longer; a monster would not fit into a search attribute and hold up a refund."""
+    return code[:_CODE_MAX]
 
 
 class Sent(BaseModel):
@@ -78,7 +86,7 @@ class Amount(Heard):
 class Result(Heard):
     """How a call went. Only status and code decide; the message is for people."""
 
-    result_code: str
+    result_code: Annotated[str, AfterValidator(_short)]
     result_status: Literal["S", "F", "U"]
     result_message: str = ""
 

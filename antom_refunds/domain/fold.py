@@ -28,7 +28,7 @@ def take(refund: Refund, evidence: Evidence) -> Refund:
 def _learn(refund: Refund, evidence: Evidence) -> Refund:
     match evidence.word:
         case Word.SUCCEEDED | Word.FAILED | Word.CLOSED:
-            return _with(refund, state=_ENDS[evidence.word], basis=evidence)
+            return _ended(refund, evidence)
         case Word.PROCESSING:
             return _accepted(refund, evidence)
         case Word.DOUBT:
@@ -49,6 +49,13 @@ def _learn(refund: Refund, evidence: Evidence) -> Refund:
             return refund
         case _:
             assert_never(evidence.word)
+
+
+def _ended(refund: Refund, evidence: Evidence) -> Refund:
+    """What was notified before and cannot be true of this end contradicts it from the first."""
+    end = _with(refund, state=_ENDS[evidence.word], basis=evidence)
+    is_against = refund.closing is not None and contradicts(end, refund.closing)
+    return _with(end, contradictions=(refund.closing,)) if is_against else end
 
 
 def _reach(refund: Refund, state: State, evidence: Evidence) -> Refund:
@@ -115,6 +122,9 @@ def contradicts(refund: Refund, evidence: Evidence) -> bool:
     weighed = weigh(refund.order, evidence)
     if weighed.word is Word.SUSPECT:
         return True
+    if weighed.word is Word.CLOSING and weighed.source is Source.NOTICE:
+        # An answer may mean "closed, for it was refunded"; a notification says FAIL with it.
+        return refund.state is State.SUCCEEDED
     if not weighed.is_final:
         return False
     return _ENDS[weighed.word] is not refund.state or _names_another(refund, weighed)

@@ -8,7 +8,7 @@ from typing import Final
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import FaultKind
 from antom_refunds.simulator.records import RefundStatus, Sending
-from bench.storm.testimony import History, Testimony
+from bench.storm.aftermath import Aftermath, History
 
 
 class Invariant(StrEnum):
@@ -56,11 +56,11 @@ def history_bound(history: History, *, interruptions: int) -> int:
     return _BEGIN_AND_END + _CALLS * _PER_CALL + _UPSERTS + notices + lost
 
 
-def _moved_twice(seen: Testimony) -> Iterable[str]:
+def _moved_twice(seen: Aftermath) -> Iterable[str]:
     return (each for each, moved in seen.moved.items() if len(moved) > 1)
 
 
-def _overpaid(seen: Testimony) -> Iterable[str]:
+def _overpaid(seen: Aftermath) -> Iterable[str]:
     """Held against what callers asked for, one movement for each id; names payments."""
     due: defaultdict[str, int] = defaultdict(int)
     for order in {order.refund_request_id: order for order in seen.accepted}.values():
@@ -72,27 +72,27 @@ def _overpaid(seen: Testimony) -> Iterable[str]:
     return (payment_id for payment_id, minor in given.items() if minor > due[payment_id])
 
 
-def _stray_id(seen: Testimony) -> Iterable[str]:
+def _stray_id(seen: Aftermath) -> Iterable[str]:
     heard = {payloads.refund_request_id for payloads in seen.ledger.payloads}
     return (heard | set(seen.refunds) | set(seen.moved)) - seen.chosen
 
 
-def _two_payloads(seen: Testimony) -> Iterable[str]:
+def _two_payloads(seen: Aftermath) -> Iterable[str]:
     return (each.refund_request_id for each in seen.ledger.payloads if len(each.digests) > 1)
 
 
-def _two_orders(seen: Testimony) -> Iterable[str]:
+def _two_orders(seen: Aftermath) -> Iterable[str]:
     orders = Counter(order.refund_request_id for order in set(seen.accepted))
     return (each for each, count in orders.items() if count > 1)
 
 
-def _never_ended(seen: Testimony) -> Iterable[str]:
+def _never_ended(seen: Aftermath) -> Iterable[str]:
     accepted = {order.refund_request_id for order in seen.accepted} | set(seen.histories)
     ended = {each for each, history in seen.histories.items() if history.outcome}
     return accepted - ended
 
 
-def _ledger_disagrees(seen: Testimony) -> Iterable[str]:
+def _ledger_disagrees(seen: Aftermath) -> Iterable[str]:
     """Where Antom signed both ends, either is its word: that is its contradiction, not ours."""
     return (
         each
@@ -101,7 +101,7 @@ def _ledger_disagrees(seen: Testimony) -> Iterable[str]:
     )
 
 
-def _agrees(seen: Testimony, history: History) -> bool:
+def _agrees(seen: Aftermath, history: History) -> bool:
     outcome = history.outcome
     refund = seen.refunds.get(history.refund_request_id)
     if outcome is None or refund is None or refund.status is not _STATUS[outcome.state]:
@@ -110,14 +110,14 @@ def _agrees(seen: Testimony, history: History) -> bool:
     return moved == ([outcome.amount] if outcome.state is State.SUCCEEDED else [])
 
 
-def _told_otherwise(seen: Testimony) -> Iterable[str]:
+def _told_otherwise(seen: Aftermath) -> Iterable[str]:
     for refund_request_id, state in seen.told:
         history = seen.histories.get(refund_request_id)
         if history is None or history.outcome is None or history.outcome.state != state:
             yield refund_request_id
 
 
-def _failed_unsaid(seen: Testimony) -> Iterable[str]:
+def _failed_unsaid(seen: Aftermath) -> Iterable[str]:
     for each, history in seen.histories.items():
         if history.outcome is None or history.outcome.state is not State.FAILED:
             continue
@@ -127,7 +127,7 @@ def _failed_unsaid(seen: Testimony) -> Iterable[str]:
             yield each
 
 
-def _notice_lost(seen: Testimony) -> Iterable[str]:
+def _notice_lost(seen: Aftermath) -> Iterable[str]:
     for each, sent in seen.sent.items():
         history = seen.histories.get(each)
         if any(
@@ -136,7 +136,7 @@ def _notice_lost(seen: Testimony) -> Iterable[str]:
             yield each
 
 
-def _is_kept(seen: Testimony, sending: Sending, history: History | None) -> bool:
+def _is_kept(seen: Aftermath, sending: Sending, history: History | None) -> bool:
     """In the history; or too late for it, and then in agreement or shown to a person."""
     if history is None:
         return False
@@ -147,7 +147,7 @@ def _is_kept(seen: Testimony, sending: Sending, history: History | None) -> bool
     return is_too_late and (is_in_agreement or sending.refund_request_id in seen.flagged)
 
 
-def _contradiction_hidden(seen: Testimony) -> Iterable[str]:
+def _contradiction_hidden(seen: Aftermath) -> Iterable[str]:
     """Where we took two opposite final words, one of them must have been shown to a person."""
     return (
         each
@@ -156,7 +156,7 @@ def _contradiction_hidden(seen: Testimony) -> Iterable[str]:
     )
 
 
-def _forgery_taken(seen: Testimony) -> Iterable[str]:
+def _forgery_taken(seen: Aftermath) -> Iterable[str]:
     return (
         sending.refund_request_id
         for sending in seen.ledger.notifications
@@ -164,7 +164,7 @@ def _forgery_taken(seen: Testimony) -> Iterable[str]:
     )
 
 
-def _history_too_long(seen: Testimony) -> Iterable[str]:
+def _history_too_long(seen: Aftermath) -> Iterable[str]:
     return (
         each
         for each, history in seen.histories.items()
@@ -172,7 +172,7 @@ def _history_too_long(seen: Testimony) -> Iterable[str]:
     )
 
 
-FINDERS: Final[Mapping[Invariant, Callable[[Testimony], Iterable[str]]]] = {
+FINDERS: Final[Mapping[Invariant, Callable[[Aftermath], Iterable[str]]]] = {
     Invariant.MOVED_TWICE: _moved_twice,
     Invariant.OVERPAID: _overpaid,
     Invariant.STRAY_ID: _stray_id,
@@ -190,6 +190,6 @@ FINDERS: Final[Mapping[Invariant, Callable[[Testimony], Iterable[str]]]] = {
 }
 
 
-def violations(seen: Testimony) -> dict[Invariant, tuple[str, ...]]:
+def violations(seen: Aftermath) -> dict[Invariant, tuple[str, ...]]:
     """For each invariant, whom it finds, in order and once; nobody after a good storm."""
     return {invariant: tuple(sorted(set(find(seen)))) for invariant, find in FINDERS.items()}

@@ -14,7 +14,7 @@ _OVERLAY = 0.55
 def open_refunds(storm: Storm) -> tuple[list[float], list[int]]:
     """Moments, in seconds after the beginning, and how many refunds were open from each on."""
     changes: list[tuple[datetime, int]] = []
-    for history in storm.testimony.histories.values():
+    for history in storm.aftermath.histories.values():
         changes.append((history.started_at, 1))
         if history.closed_at is not None:
             changes.append((history.closed_at, -1))

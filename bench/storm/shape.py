@@ -39,7 +39,9 @@ class Shape(BaseModel):
 SHORT: Final = Shape(
     name="short", asking=12, striking=7, pause=11, gap=(0.5, 0.8), draining=110, per_second=5
 )
-USUAL: Final = Shape(name="usual", asking=115, striking=105, pause=36, gap=(2, 6), draining=180)
+USUAL: Final = Shape(
+    name="usual", asking=110, striking=95, pause=36, gap=(2, 6), draining=240, per_second=5
+)
 LONG: Final = Shape(
     name="long", asking=1700, striking=1690, pause=36, gap=(3, 12), draining=240, payments=400
 )

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.storm.aftermath import Aftermath
 from bench.storm.blows import Struck
 from bench.storm.company import Company
 from bench.storm.director import Director
 from bench.storm.schedule import Plan
 from bench.storm.stage import playing
-from bench.storm.testimony import Testimony
 from bench.storm.verdict import Verdict, judged
 from bench.storm.witness import testify
 
@@ -23,7 +23,7 @@ class Storm:
     plan: Plan
     began_at: datetime
     struck: tuple[Struck, ...]
-    testimony: Testimony
+    aftermath: Aftermath
     verdict: Verdict
 
 
@@ -42,6 +42,6 @@ async def weathered(
         finally:
             await company.finish()
         struck = tuple(director.struck)
-        testimony = await testify(theatre, plan, company.notes(), interruptions=len(struck))
-    verdict = judged(plan, testimony, struck, lasted=time.time() - launched, mutation=mutation)
-    return Storm(plan, datetime.fromtimestamp(beginning, UTC), struck, testimony, verdict)
+        aftermath = await testify(theatre, plan, company.notes(), interruptions=len(struck))
+    verdict = judged(plan, aftermath, struck, lasted=time.time() - launched, mutation=mutation)
+    return Storm(plan, datetime.fromtimestamp(beginning, UTC), struck, aftermath, verdict)

@@ -11,10 +11,10 @@ from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import WELL, Fault, FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
 from antom_refunds.simulator.plans import drawn
+from bench.storm.aftermath import Aftermath
 from bench.storm.blows import Struck
 from bench.storm.invariants import Invariant, history_bound, violations
 from bench.storm.schedule import Plan
-from bench.storm.testimony import Testimony
 
 _OPERATIONS: Final = {CallKind.REFUND: Operation.REFUND, CallKind.INQUIRY: Operation.INQUIRY}
 
@@ -71,9 +71,9 @@ class Verdict(BaseModel):
 
 
 def judged(
-    plan: Plan, seen: Testimony, struck: Iterable[Struck], *, lasted: float, mutation: str = ""
+    plan: Plan, seen: Aftermath, struck: Iterable[Struck], *, lasted: float, mutation: str = ""
 ) -> Verdict:
-    """The verdict on this testimony."""
+    """The verdict on this aftermath."""
     calls = _calls(seen)
     ends = [history.outcome for history in seen.histories.values() if history.outcome]
     two_words = [
@@ -106,7 +106,7 @@ def judged(
     )
 
 
-def _late(seen: Testimony) -> Iterable[float]:
+def _late(seen: Aftermath) -> Iterable[float]:
     for each, history in seen.histories.items():
         refund = seen.refunds.get(each)
         if refund is None or refund.ended_at is None or history.closed_at is None:
@@ -115,7 +115,7 @@ def _late(seen: Testimony) -> Iterable[float]:
         yield max(0.0, (history.closed_at - refund.ended_at).total_seconds())
 
 
-def _calls(seen: Testimony) -> list[int]:
+def _calls(seen: Aftermath) -> list[int]:
     """Calls at Antom for each refund."""
     counted = dict.fromkeys(seen.histories, 0)
     for calls in seen.ledger.calls:
@@ -123,7 +123,7 @@ def _calls(seen: Testimony) -> list[int]:
     return list(counted.values())
 
 
-def _faults(plan: Plan, seen: Testimony, struck: Iterable[Struck]) -> dict[str, int]:
+def _faults(plan: Plan, seen: Aftermath, struck: Iterable[Struck]) -> dict[str, int]:
     """How often each kind struck: processes as it happened, Antom as its seed has it."""
     found = Counter(blow.kind.value for blow in struck)
     scripted = {(each.subject, each.operation): each.faults for each in plan.scripts}
@@ -141,7 +141,7 @@ def _faults(plan: Plan, seen: Testimony, struck: Iterable[Struck]) -> dict[str, 
     return dict(sorted(found.items()))
 
 
-def _tries(seen: Testimony) -> Iterable[tuple[str, Operation, int]]:
+def _tries(seen: Aftermath) -> Iterable[tuple[str, Operation, int]]:
     for calls in seen.ledger.calls:
         if calls.kind in _OPERATIONS:
             yield calls.subject, _OPERATIONS[calls.kind], calls.count

@@ -20,17 +20,17 @@ from antom_refunds.client import Delivery
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.simulator.remote import SimulatorRemote
+from bench.storm.aftermath import Aftermath, History
 from bench.storm.callers import Note, Stance
 from bench.storm.schedule import Plan
 from bench.storm.stage import Theatre
-from bench.storm.testimony import History, Testimony
 
 _AT_ONCE: Final = 8
 
 
 async def testify(
     theatre: Theatre, plan: Plan, notes: Iterable[Note], *, interruptions: int
-) -> Testimony:
+) -> Aftermath:
     """The ledger first: whatever it holds by now must be in the histories read after it."""
     async with SimulatorRemote(theatre.simulator_url) as antom:
         ledger = await antom.ledger()
@@ -38,7 +38,7 @@ async def testify(
     accepted = {plan.asks[note.ask].order for note in notes if note.stance is Stance.ACCEPTED}
     answered = {note.ask for note in notes}
     ended = [note for note in notes if note.stance is Stance.ENDED]
-    return Testimony(
+    return Aftermath(
         chosen=plan.ids,
         unanswered=frozenset(
             ask.order.refund_request_id

@@ -60,6 +60,7 @@ async def test_a_new_refund_says_where_it_runs(idle_stage: Stage) -> None:
     assert started.is_new
     assert started.workflow_id == f"refund/default/{order.refund_request_id}"
     assert started.run_id == (await idle_stage.view(order)).run_id
+    assert idle_stage.refunds.namespace == "default"
 
 
 @pytest.mark.parametrize(
@@ -192,6 +193,16 @@ async def test_a_terminated_refund_is_abandoned_and_not_failed(idle_stage: Stage
     view = await idle_stage.view(order)
     assert not view.is_running
     assert view.state is State.REQUESTED
+
+
+async def test_asking_again_for_a_terminated_refund_says_that_it_was_stopped(
+    idle_stage: Stage,
+) -> None:
+    order = await idle_stage.start(idle_stage.order())
+    await idle_stage.handle(order).terminate("by mistake")
+
+    with pytest.raises(RefundAbandonedError, match=order.refund_request_id):
+        await idle_stage.refunds.start(order)
 
 
 async def test_what_was_never_started_is_not_found(idle_stage: Stage) -> None:

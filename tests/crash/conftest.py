@@ -89,7 +89,8 @@ class Nursery:
             is_patient=is_patient,
             dies_at=dies_at,
         )
-        born = self._expected[birth.ticket] = asyncio.get_running_loop().create_future()
+        born: asyncio.Future[MortalWorker] = asyncio.get_running_loop().create_future()
+        self._expected[birth.ticket] = born
         assert self._process.stdin
         self._process.stdin.write(birth.model_dump_json().encode() + b"\n")
         await self._process.stdin.drain()

@@ -88,9 +88,9 @@ def _watch(wire: Tripwire) -> None:
     async def told(self: Bridge, completion: Any) -> None:
         await _around(wire, "evidence", tell, self, completion)
 
-    Bridge.complete_workflow_activation = decided  # type: ignore[method-assign]
-    Bridge.poll_activity_task = taken  # type: ignore[method-assign]
-    Bridge.complete_activity_task = told  # type: ignore[method-assign]
+    replacements = (decided, taken, told)
+    for original, replacement in zip((decide, take, tell), replacements, strict=True):
+        setattr(Bridge, original.__name__, replacement)
 
 
 async def _around(

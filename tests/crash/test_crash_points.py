@@ -6,7 +6,7 @@ that by a fresh process with nothing in its memory.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -47,7 +47,7 @@ class Way:
     payment: Mapping[str, Any] = field(default_factory=dict)
     order: Mapping[str, Any] = field(default_factory=dict)
     faults: Mapping[Operation, tuple[FaultKind | str, ...]] = field(default_factory=dict)
-    meanwhile: Callable[[Stage, RefundOrder], Awaitable[None]] = _nothing
+    meanwhile: Callable[[Stage, RefundOrder], Coroutine[Any, Any, None]] = _nothing
 
 
 WAYS: Final = {
@@ -65,9 +65,7 @@ WAYS: Final = {
     ),
     "doubt": Way(faults={Operation.REFUND: (FaultKind.CUT_AFTER,)}),
     "blocked": Way(faults={Operation.REFUND: ("ACCESS_DENIED",)}),
-    "closed": Way(
-        ends=State.CLOSED, faults={Operation.REFUND: ("ORDER_IS_CLOSED",) * _ALWAYS}
-    ),
+    "closed": Way(ends=State.CLOSED, faults={Operation.REFUND: ("ORDER_IS_CLOSED",) * _ALWAYS}),
 }
 
 

@@ -63,6 +63,8 @@ def said(source: Source, word: Word, **changes: Any) -> Evidence:
 
 
 EVERYTHING: Final = tuple(said(source, word) for source, word in SAYINGS)
+# The one word that is no end and yet cannot be true of a success: it is notified with FAIL.
+NOTIFIED_CLOSURE: Final = said(Source.NOTICE, Word.CLOSING)
 
 
 def after(*evidence: Evidence) -> Refund:
@@ -124,6 +126,7 @@ def test_an_end_stays_and_only_another_end_contradicts_it(
 ) -> None:
     evidence = said(source, word)
     is_against = word is Word.SUSPECT or FINAL_STATE.get(word, state) is not state
+    is_against |= state is State.SUCCEEDED and evidence == NOTIFIED_CLOSURE
 
     refund = take(STATES[state], evidence)
 
@@ -152,6 +155,8 @@ def test_there_is_an_answer_to_everything_anybody_could_say(
 def _non_contradicting(end: Word | None) -> st.SearchStrategy[list[Evidence]]:
     """Sets of evidence with at most this one last word, from whichever source."""
     fitting = [piece for piece in EVERYTHING if piece.word is end or not piece.is_final]
+    if end is Word.SUCCEEDED:
+        fitting.remove(NOTIFIED_CLOSURE)
     return st.lists(st.sampled_from(fitting), min_size=1, max_size=5, unique=True)
 
 
@@ -389,6 +394,9 @@ def test_the_first_of_a_kind_is_kept_and_the_second_is_no_news(source: Source, w
         ([said(Source.OPERATOR, Word.CHECK), said(Source.INQUIRY, Word.ABSENT)], Step.ASK),
         ([said(Source.OPERATOR, Word.CHECK), said(Source.INQUIRY, Word.PROCESSING)], Step.WATCH),
         ([said(Source.NOTICE, Word.SUSPECT), said(Source.INQUIRY, Word.SUSPECT)], Step.ASK),
+        # An inquiry that was asked before there was a closure cannot confirm it.
+        ([said(Source.OPERATOR, Word.CALL_OFF), said(Source.INQUIRY, Word.ABSENT)], Step.INQUIRE),
+        ([said(Source.ANSWER, Word.CLOSING), said(Source.INQUIRY, Word.ABSENT)], Step.INQUIRE),
         ([said(Source.ANSWER, Word.SUCCEEDED)], None),
     ],
 )
@@ -442,6 +450,9 @@ def test_antoms_closing_takes_the_place_of_a_call_off() -> None:
         ([said(Source.ANSWER, Word.DOUBT)], None),
         ([said(Source.ANSWER, Word.PROCESSING)], None),
         ([said(Source.ANSWER, Word.CLOSING)], None),
+        # An inquiry that was asked before there was a closure cannot confirm it.
+        ([said(Source.OPERATOR, Word.CALL_OFF), said(Source.INQUIRY, Word.ABSENT)], Step.INQUIRE),
+        ([said(Source.ANSWER, Word.CLOSING), said(Source.INQUIRY, Word.ABSENT)], Step.INQUIRE),
         ([said(Source.ANSWER, Word.SUCCEEDED)], None),
         ([said(Source.ANSWER, Word.FAILED)], None),
         ([said(Source.ANSWER, Word.FAILED, needs_human=True, advice="ask")], "FAILED: ask"),

@@ -85,6 +85,7 @@ class Said(StrEnum):
     REFUSED = "refused at the gate"
     DOUBT = "doubt"
     CLOSING = "closed, to be confirmed"
+    CLOSURE = "closed, with FAIL, to be confirmed"
     ODD = "disagrees with itself or with the order"
     PROCESSING = "processing"
     SUCCESS = "success"
@@ -103,6 +104,7 @@ RUNGS: Final = {
     Said.REFUSED: State.BLOCKED,
     Said.DOUBT: State.IN_DOUBT,
     Said.CLOSING: State.IN_DOUBT,
+    Said.CLOSURE: State.IN_DOUBT,
     Said.ODD: State.IN_DOUBT,
     Said.PROCESSING: State.PROCESSING,
 }
@@ -209,6 +211,8 @@ class Case:
     def is_contradicted(self) -> bool:
         if self.end is None:
             return False
+        if self.end is Said.SUCCESS and Said.CLOSURE in self.heard:
+            return True
         later = self.heard[self.heard.index(self.end) :]
         return any(said is Said.ODD or (said in ENDS and said is not self.end) for said in later)
 
@@ -288,7 +292,7 @@ class RefundMachine(RuleBasedStateMachine):
         said = _answer_says(case, fault)
         if is_first and fault.kind is FaultKind.OVERTAKEN and case.kind is Kind.PENDING:
             case.books = SETTLED[case.ends]
-            self._arrive(case, [_truth(case)])
+            self._arrive(case, _notice_says(case, FaultKind.NONE))
         self._say(case, evidence, said)
 
     @rule(case=cases, fault=INQUIRY_FAULTS)
@@ -461,7 +465,7 @@ class RefundMachine(RuleBasedStateMachine):
 
     def _say(self, case: Case, evidence: Evidence, said: Said) -> None:
         truth = TRUTHS.get(case.books) if case.is_asked else State.CLOSED
-        claim = State.CLOSED if said is Said.CLOSING else ENDS.get(said)
+        claim = State.CLOSED if said in {Said.CLOSING, Said.CLOSURE} else ENDS.get(said)
         if claim is not None and (claim is not truth or case.books is Books.ABSENT):
             is_called_off = case.refund.is_called_off and case.books is Books.ABSENT
             case.was_lied_to = case.was_lied_to or not is_called_off
@@ -522,7 +526,7 @@ def _inquiry_finds(case: Case, fault: Fault) -> Said | None:
 
 
 def _notice_says(case: Case, kind: FaultKind) -> list[Said]:
-    truth = _truth(case)
+    truth = Said.CLOSURE if case.books is Books.CLOSED else _truth(case)
     opposite = Said.FAIL if truth is Said.SUCCESS else Said.SUCCESS
     match kind:
         case FaultKind.LOST | FaultKind.FORGED:
@@ -530,7 +534,7 @@ def _notice_says(case: Case, kind: FaultKind) -> list[Said]:
         case FaultKind.REPEATED:
             return [truth, truth]
         case FaultKind.DISAGREEING:
-            return [truth if truth is Said.CLOSING else Said.ODD]
+            return [truth if truth is Said.CLOSURE else Said.ODD]
         case FaultKind.WRONG_AMOUNT:
             return [Said.ODD]
         case FaultKind.REORDERED:
@@ -542,7 +546,10 @@ def _notice_says(case: Case, kind: FaultKind) -> list[Said]:
 def test_a_refund_is_what_antom_said_of_it_whatever_happens(
     merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: RefundMachine(merchant_keys, antom_keys),
-        settings=settings(max_examples=1500, stateful_step_count=40, deadline=None),
+    class Machine(RefundMachine):
+        def __init__(self) -> None:
+            super().__init__(merchant_keys, antom_keys)
+
+    run_state_machine_as_test(
+        Machine, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
     )

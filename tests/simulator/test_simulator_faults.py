@@ -1,10 +1,12 @@
 """Antom's bad days: what each fault does to an answer, and what it does to the money."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 
+import httpx
 import pytest
 
 from antom_refunds.antom.client import Account, AntomClient
@@ -15,12 +17,14 @@ from antom_refunds.antom.errors import (
     NoAnswerError,
     UnverifiedAnswerError,
 )
+from antom_refunds.antom.wire import RefundRequest
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
 from antom_refunds.simulator.server import listening
 from antom_refunds.simulator.world import World
 from tests.simulator.stage import (
     NOTIFY_URL,
+    REFUND_PATH,
     Merchant,
     Timeline,
     a_payment,
@@ -230,3 +234,34 @@ async def test_calls_and_payloads_are_counted_even_when_no_answer_leaves(
     view = world.view()
     assert view.count("rf_1", CallKind.REFUND) == 3
     assert len(view.payloads[0].digests) == 2
+
+
+@pytest.mark.parametrize("kind", [FaultKind.UNSIGNED, FaultKind.MISSIGNED])
+async def test_a_stranger_may_lie_about_a_refund_that_was_done(
+    http: httpx.AsyncClient,
+    world: World,
+    signed: Callable[..., dict[str, str]],
+    kind: FaultKind,
+) -> None:
+    world.ledger.add_payment(a_payment())
+    world.faults.follow(a_script(Operation.REFUND, Fault(kind=kind, code="PROCESS_FAIL")))
+    body = RefundRequest.of(an_order()).body()
+
+    answer = await http.post(REFUND_PATH, content=body, headers=signed(body))
+
+    assert answer.json()["result"]["resultCode"] == "PROCESS_FAIL"
+    assert len(world.view().movements) == 1
+
+
+async def test_what_was_sent_is_known_by_its_digest(
+    world: World, antom: AntomClient, merchant: Merchant
+) -> None:
+    world.ledger.add_payment(a_payment(is_async=True))
+    world.faults.follow(a_script(Operation.NOTIFY, FaultKind.LOST))
+
+    await antom.refund(an_order(notify_url=NOTIFY_URL))
+    await world.background.idle()
+
+    lost, left = world.view().sent("rf_1")
+    assert lost.digest == ""
+    assert left.digest == sha256(merchant.requests[0].content).hexdigest()

@@ -1,9 +1,19 @@
 """What the storm found once, and must not find again."""
 
+from itertools import permutations
+from typing import Literal
+
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
+from antom_refunds.antom.reading import noticed
+from antom_refunds.antom.wire import Amount, RefundNotice, Result
 from antom_refunds.connection import TemporalUnavailableError, reaching_temporal
+from antom_refunds.contract import contradicts_outcome, outcome_of
+from antom_refunds.domain.evidence import Evidence
+from antom_refunds.domain.fold import take
+from antom_refunds.domain.refund import Refund
+from tests.storm.witnesses import ORDER
 
 
 @pytest.mark.parametrize(
@@ -13,3 +23,39 @@ def test_a_temporal_that_dies_under_a_call_is_away(status: RPCStatusCode) -> Non
     """A caller that waited for an end met a bare "transport error" when the server was killed."""
     with pytest.raises(TemporalUnavailableError), reaching_temporal():
         raise RPCError("transport error", status, b"")
+
+
+def notified(code: str, result_status: Literal["S", "F"], refund_status: str) -> Evidence:
+    result = Result(result_code=code, result_status=result_status, result_message="")
+    return noticed(
+        RefundNotice(
+            result=result,
+            refund_status=refund_status,
+            refund_request_id=ORDER.refund_request_id,
+            refund_id="antom-1",
+            refund_amount=Amount.of(ORDER.amount),
+        )
+    )
+
+
+CLOSED = notified("ORDER_IS_CLOSED", "F", "FAIL")
+SUCCEEDED = notified("SUCCESS", "S", "SUCCESS")
+
+
+@pytest.mark.parametrize("notices", list(permutations((CLOSED, SUCCEEDED))))
+def test_a_closure_and_a_success_that_were_both_notified_are_shown(
+    notices: tuple[Evidence, ...],
+) -> None:
+    """Antom signed both; the refund succeeded, and nobody was told of the closure."""
+    refund = Refund(order=ORDER)
+    for notice in notices:
+        refund = take(refund, notice)
+
+    assert refund.contradictions == (CLOSED,)
+    assert outcome_of(refund).is_contradicted
+
+
+def test_a_closure_notified_after_the_workflow_is_gone_contradicts_a_success() -> None:
+    outcome = outcome_of(take(Refund(order=ORDER), SUCCEEDED))
+
+    assert contradicts_outcome(outcome, CLOSED)

@@ -8,8 +8,8 @@ import pytest
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.records import RefundStatus
+from bench.storm.aftermath import Aftermath
 from bench.storm.invariants import FINDERS, Invariant, history_bound, violations
-from bench.storm.testimony import Testimony
 from tests.storm.witnesses import (
     ORDER,
     at,
@@ -20,7 +20,7 @@ from tests.storm.witnesses import (
     payloads,
     refund,
     sending,
-    testimony,
+    witnessed,
 )
 
 OTHER = ORDER.model_copy(update={"amount": Money(currency="EUR", minor=1251)})
@@ -32,81 +32,81 @@ BOTH = (TRUTH.digest, LIE.digest)
 FAILED = history(outcome=outcome(State.FAILED))
 
 
-def sent(*sendings: object) -> Testimony:
-    return testimony(ledger=ledger(notifications=sendings))
+def sent(*sendings: object) -> Aftermath:
+    return witnessed(ledger=ledger(notifications=sendings))
 
 
-BREACHES: Final[list[tuple[str, Invariant, Testimony]]] = [
+BREACHES: Final[list[tuple[str, Invariant, Aftermath]]] = [
     (
         "two movements",
         Invariant.MOVED_TWICE,
-        testimony(ledger=ledger(movements=(movement(), movement()))),
+        witnessed(ledger=ledger(movements=(movement(), movement()))),
     ),
     (
         "a movement under a second id",
         Invariant.OVERPAID,
-        testimony(ledger=ledger(movements=(movement(), STRAY))),
+        witnessed(ledger=ledger(movements=(movement(), STRAY))),
     ),
     (
         "more money than was asked for",
         Invariant.OVERPAID,
-        testimony(ledger=ledger(movements=(movement(amount=OTHER.amount),))),
+        witnessed(ledger=ledger(movements=(movement(amount=OTHER.amount),))),
     ),
     (
         "a call under an id that nobody chose",
         Invariant.STRAY_ID,
-        testimony(ledger=ledger(payloads=(payloads(), payloads("r-1-2")))),
+        witnessed(ledger=ledger(payloads=(payloads(), payloads("r-1-2")))),
     ),
     (
         "two payloads",
         Invariant.TWO_PAYLOADS,
-        testimony(ledger=ledger(payloads=(payloads("r-1", "a", "b"),))),
+        witnessed(ledger=ledger(payloads=(payloads("r-1", "a", "b"),))),
     ),
-    ("two orders", Invariant.TWO_ORDERS, testimony(accepted=(ORDER, OTHER))),
-    ("no answer to a caller", Invariant.UNANSWERED, testimony(unanswered=frozenset({"r-1"}))),
+    ("two orders", Invariant.TWO_ORDERS, witnessed(accepted=(ORDER, OTHER))),
+    ("no answer to a caller", Invariant.UNANSWERED, witnessed(unanswered=frozenset({"r-1"}))),
     (
         "a workflow still open",
         Invariant.NEVER_ENDED,
-        testimony(its=history(closed_at=None, outcome=None)),
+        witnessed(its=history(closed_at=None, outcome=None)),
     ),
-    ("a workflow terminated", Invariant.NEVER_ENDED, testimony(its=history(outcome=None))),
-    ("no workflow at all", Invariant.NEVER_ENDED, testimony(histories={})),
+    ("a workflow terminated", Invariant.NEVER_ENDED, witnessed(its=history(outcome=None))),
+    ("no workflow at all", Invariant.NEVER_ENDED, witnessed(histories={})),
     (
         "a workflow whose acceptance nobody read",
         Invariant.NEVER_ENDED,
-        testimony(accepted=(), its=history(outcome=None)),
+        witnessed(accepted=(), its=history(outcome=None)),
     ),
     (
         "succeeded, but no money moved",
         Invariant.LEDGER_DISAGREES,
-        testimony(ledger=ledger(movements=())),
+        witnessed(ledger=ledger(movements=())),
     ),
     (
         "succeeded, but unknown to Antom",
         Invariant.LEDGER_DISAGREES,
-        testimony(ledger=ledger(refunds=())),
+        witnessed(ledger=ledger(refunds=())),
     ),
     (
         "closed, but Antom refunded",
         Invariant.LEDGER_DISAGREES,
-        testimony(its=history(outcome=outcome(State.CLOSED))),
+        witnessed(its=history(outcome=outcome(State.CLOSED))),
     ),
     (
         "failed, but money moved",
         Invariant.LEDGER_DISAGREES,
-        testimony(its=FAILED, ledger=ledger(refunds=(refund(RefundStatus.FAIL),))),
+        witnessed(its=FAILED, ledger=ledger(refunds=(refund(RefundStatus.FAIL),))),
     ),
-    ("told another end", Invariant.TOLD_OTHERWISE, testimony(told=(("r-1", "failed"),))),
+    ("told another end", Invariant.TOLD_OTHERWISE, witnessed(told=(("r-1", "failed"),))),
     (
         "told an end before there was one",
         Invariant.TOLD_OTHERWISE,
-        testimony(its=history(outcome=None)),
+        witnessed(its=history(outcome=None)),
     ),
-    ("failed while Antom succeeded", Invariant.FAILED_UNSAID, testimony(its=FAILED)),
+    ("failed while Antom succeeded", Invariant.FAILED_UNSAID, witnessed(its=FAILED)),
     (
         "failed while Antom knows nothing",
         Invariant.FAILED_UNSAID,
-        testimony(its=FAILED, ledger=ledger(refunds=())),
+        witnessed(its=FAILED, ledger=ledger(refunds=())),
     ),
     ("a notification only acknowledged", Invariant.NOTICE_LOST, sent(sending())),
     (
@@ -124,14 +124,14 @@ BREACHES: Final[list[tuple[str, Invariant, Testimony]]] = [
         Invariant.FORGERY_TAKEN,
         sent(sending(succeeded=False, fault="forged")),
     ),
-    ("a history of polls", Invariant.HISTORY_TOO_LONG, testimony(its=history(events=51))),
+    ("a history of polls", Invariant.HISTORY_TOO_LONG, witnessed(its=history(events=51))),
 ]
 
 
 @pytest.mark.parametrize(
     ("invariant", "seen"), [(each[1], each[2]) for each in BREACHES], ids=[x[0] for x in BREACHES]
 )
-def test_a_breach_is_found(invariant: Invariant, seen: Testimony) -> None:
+def test_a_breach_is_found(invariant: Invariant, seen: Aftermath) -> None:
     assert violations(seen)[invariant]
 
 
@@ -139,9 +139,9 @@ def test_every_invariant_has_a_finder_and_a_breach_that_it_finds() -> None:
     assert set(FINDERS) == set(Invariant) == {invariant for _, invariant, _ in BREACHES}
 
 
-FINE: Final[dict[str, Testimony]] = {
-    "a refund that went well": testimony(),
-    "a refund that Antom refused": testimony(
+FINE: Final[dict[str, Aftermath]] = {
+    "a refund that went well": witnessed(),
+    "a refund that Antom refused": witnessed(
         its=FAILED,
         told=(("r-1", "failed"),),
         ledger=ledger(refunds=(refund(RefundStatus.FAIL),), movements=()),
@@ -164,12 +164,12 @@ FINE: Final[dict[str, Testimony]] = {
         histories={"r-1": replace(FAILED, notices=(LIE.digest,))},
         told=(("r-1", "failed"),),
     ),
-    "an id that was asked for but never reached us": testimony(chosen=frozenset({"r-1", "r-2"})),
+    "an id that was asked for but never reached us": witnessed(chosen=frozenset({"r-1", "r-2"})),
 }
 
 
 @pytest.mark.parametrize("seen", FINE.values(), ids=FINE)
-def test_nothing_is_found_where_nothing_is_wrong(seen: Testimony) -> None:
+def test_nothing_is_found_where_nothing_is_wrong(seen: Aftermath) -> None:
     assert not any(violations(seen).values())
 
 

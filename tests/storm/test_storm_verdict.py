@@ -1,4 +1,4 @@
-"""The verdict counts what the testimony holds, and holds itself only if nothing was found."""
+"""The verdict counts what the aftermath holds, and holds itself only if nothing was found."""
 
 import json
 
@@ -6,18 +6,18 @@ from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
 from antom_refunds.simulator.plans import Script, Weather
 from antom_refunds.simulator.records import Calls
+from bench.storm.aftermath import Aftermath
 from bench.storm.blows import BlowKind, Struck
 from bench.storm.invariants import Invariant
 from bench.storm.schedule import drawn
 from bench.storm.shape import SHORT
-from bench.storm.testimony import Testimony
 from bench.storm.verdict import Spread, Verdict, judged
-from tests.storm.witnesses import history, ledger, sending, testimony
+from tests.storm.witnesses import history, ledger, sending, witnessed
 
 KILL = Struck(BlowKind.WORKER_KILLED, ("worker-0",), 1.0, 2.0)
 
 
-def verdict_on(seen: Testimony) -> Verdict:
+def verdict_on(seen: Aftermath) -> Verdict:
     script = Script(
         subject="r-1", operation=Operation.REFUND, faults=(Fault(kind=FaultKind.CUT_AFTER),)
     )
@@ -26,18 +26,18 @@ def verdict_on(seen: Testimony) -> Verdict:
 
 
 def test_a_good_storm_holds() -> None:
-    assert verdict_on(testimony()).holds
+    assert verdict_on(witnessed()).holds
 
 
 def test_one_breach_is_enough() -> None:
-    found = verdict_on(testimony(ledger=ledger(movements=())))
+    found = verdict_on(witnessed(ledger=ledger(movements=())))
 
     assert not found.holds
     assert found.found[Invariant.LEDGER_DISAGREES] == ("r-1",)
 
 
 def test_a_storm_without_refunds_proves_nothing() -> None:
-    nothing = testimony(histories={}, accepted=(), told=())
+    nothing = witnessed(histories={}, accepted=(), told=())
 
     assert not verdict_on(nothing).holds
 
@@ -45,7 +45,7 @@ def test_a_storm_without_refunds_proves_nothing() -> None:
 def test_faults_are_counted_by_kind_as_often_as_they_struck() -> None:
     calls = Calls(client_id="shop", subject="r-1", kind=CallKind.REFUND, count=3)
 
-    faults = verdict_on(testimony(ledger=ledger(calls=(calls,)))).faults
+    faults = verdict_on(witnessed(ledger=ledger(calls=(calls,)))).faults
 
     assert faults == {"worker killed": 1, "refund: cut_after": 1}
 
@@ -56,18 +56,18 @@ def test_calls_are_counted_for_each_refund() -> None:
         Calls(client_id="shop", subject="r-1", kind=kind, count=count) for kind, count in kinds
     )
 
-    found = verdict_on(testimony(ledger=ledger(calls=calls)))
+    found = verdict_on(witnessed(ledger=ledger(calls=calls)))
 
     assert found.calls.max == found.calls_mean == 7
 
 
 def test_lateness_runs_from_antoms_final_word_to_ours() -> None:
-    assert verdict_on(testimony()).late.max == 1.0
+    assert verdict_on(witnessed()).late.max == 1.0
 
 
 def test_contradictions_of_antom_are_counted_and_those_that_were_shown() -> None:
     lie = sending(succeeded=False, fault="reordered", is_acknowledged=False)
-    seen = testimony(its=history(), ledger=ledger(notifications=(lie,)))
+    seen = witnessed(its=history(), ledger=ledger(notifications=(lie,)))
 
     found = verdict_on(seen)
 
@@ -75,7 +75,7 @@ def test_contradictions_of_antom_are_counted_and_those_that_were_shown() -> None
 
 
 def test_the_json_names_every_invariant() -> None:
-    written = json.loads(verdict_on(testimony()).model_dump_json())
+    written = json.loads(verdict_on(witnessed()).model_dump_json())
 
     assert set(written["found"]) == {invariant.value for invariant in Invariant}
 

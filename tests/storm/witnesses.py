@@ -1,4 +1,4 @@
-"""Hand-made testimony: one refund that went well, to be spoilt in one way at a time."""
+"""Hand-made aftermath: one refund that went well, to be spoilt in one way at a time."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from antom_refunds.simulator.records import (
     Sending,
 )
 from antom_refunds.simulator.told import notice, written
-from bench.storm.testimony import History, Testimony
+from bench.storm.aftermath import Aftermath, History
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ORDER = RefundOrder(
@@ -96,8 +96,8 @@ def ledger(**changes: Any) -> LedgerView:
     return usual.model_copy(update=changes)
 
 
-def testimony(*, its: History | None = None, **changes: Any) -> Testimony:
-    usual = Testimony(
+def witnessed(*, its: History | None = None, **changes: Any) -> Aftermath:
+    usual = Aftermath(
         chosen=frozenset({"r-1"}),
         accepted=(ORDER,),
         told=(("r-1", "succeeded"),),

@@ -153,6 +153,8 @@ async def test_a_worker_waits_for_temporal_and_knows_when_it_goes_away(
     async with started(environment) as worker:
         away = await worker.until_logged("temporal.away")
         assert f"127.0.0.1:{port}" in away["reason"]
+        assert (await fetched(f"http://{health}/live")).status_code == 200
+        assert (await fetched(f"http://{health}/ready")).status_code == 503
 
         async with await WorkflowEnvironment.start_local(
             port=port,

@@ -39,7 +39,7 @@ class History:
 
 
 @dataclass(frozen=True)
-class Testimony:
+class Aftermath:
     """Everything that the judge may look at.
 
     `chosen` are the ids that callers ever chose, `unanswered` those for which one of them got

@@ -1,0 +1,195 @@
+"""Records one history of each way a refund can take, on a real Temporal server.
+
+`make histories` runs it. A history that is there already is kept: refunds of that release may be
+running somewhere, and every later workflow must be able to go on with them.
+"""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from antom_refunds import attributes, contract
+from antom_refunds.client import RefundClient
+from antom_refunds.contract import Instruction, Resolution
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.policy import Policy
+from antom_refunds.domain.refund import State
+from antom_refunds.process import OK, leave
+from antom_refunds.simulator.faults import FaultKind, Operation
+from starter.keys import write_pair
+from starter.stack import temporal_cli
+from tests.engine import BRISK, NOTIFY_URL, Stage, stage_on
+
+HOME: Final = Path(__file__).parent
+IDENTITY: Final = "worker"
+_ALWAYS: Final = 100
+_ANNA: Final = Instruction(by="anna", reason="the buyer asked")
+_PROOF: Final = Resolution(by="anna", reason="Antom told us", state="succeeded", proof="a ticket")
+
+
+async def _nothing(stage: Stage, order: RefundOrder) -> None:
+    """The refund needs nobody else."""
+
+
+async def _notified(stage: Stage, order: RefundOrder) -> None:
+    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    stage.settle(order)
+
+
+async def _polled(stage: Stage, order: RefundOrder) -> None:
+    await stage.until_pending(order, contract.ACTIVITY_AWAIT_RESULT, "next in")
+    stage.settle(order)
+
+
+async def _checked(stage: Stage, order: RefundOrder) -> None:
+    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    stage.settle(order)
+    await stage.refunds.check_now(order.refund_request_id, _ANNA)
+
+
+async def _resolved(stage: Stage, order: RefundOrder) -> None:
+    await stage.until(order, lambda view: view.state is State.IN_DOUBT)
+    await stage.refunds.resolve(order.refund_request_id, _PROOF)
+
+
+async def _called_off(stage: Stage, order: RefundOrder) -> None:
+    await stage.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
+    await stage.refunds.call_off(order.refund_request_id, _ANNA)
+    stage.wire.is_down = False
+
+
+async def _cancelled(stage: Stage, order: RefundOrder) -> None:
+    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.handle(order).cancel()
+    stage.settle(order)
+
+
+async def _overdue(stage: Stage, order: RefundOrder) -> None:
+    await stage.until(order, lambda view: view.needs_human)
+    stage.settle(order)
+
+
+async def _contradicted(stage: Stage, order: RefundOrder) -> None:
+    """Two last words, both there before a worker hears of either."""
+    for word, code in ((Word.SUCCEEDED, "SUCCESS"), (Word.FAILED, "PROCESS_FAIL")):
+        notice = Evidence(
+            source=Source.NOTICE,
+            word=word,
+            code=code,
+            refund_request_id=order.refund_request_id,
+            amount=order.amount,
+        )
+        await stage.refunds.notify(order.refund_request_id, notice, delivery_id=word)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way, and what happens before and after there is a worker."""
+
+    is_async: bool = False
+    is_notified: bool = False
+    is_unreachable: bool = False
+    policy: Policy = BRISK
+    faults: Mapping[Operation, tuple[FaultKind | str, ...]] = field(default_factory=dict)
+    before: Callable[[Stage, RefundOrder], Awaitable[None]] = _nothing
+    meanwhile: Callable[[Stage, RefundOrder], Awaitable[None]] = _nothing
+
+
+_CALM: Final = Policy()
+WAYS: Final[Mapping[str, Way]] = {
+    "at-once": Way(),
+    "failed": Way(faults={Operation.REFUND: ("REFUND_AMOUNT_EXCEED",)}),
+    "notified": Way(is_async=True, is_notified=True, policy=_CALM, meanwhile=_notified),
+    "polled": Way(is_async=True, meanwhile=_polled),
+    "doubt": Way(faults={Operation.REFUND: (FaultKind.CUT_AFTER,)}),
+    "blocked": Way(faults={Operation.REFUND: ("ACCESS_DENIED",)}),
+    "closed": Way(faults={Operation.REFUND: ("ORDER_IS_CLOSED",)}),
+    "disagreeing": Way(
+        is_async=True,
+        is_notified=True,
+        policy=_CALM,
+        faults={Operation.NOTIFY: (FaultKind.DISAGREEING,)},
+        meanwhile=_notified,
+    ),
+    "contradicted": Way(before=_contradicted),
+    "checked": Way(is_async=True, policy=_CALM, meanwhile=_checked),
+    "resolved": Way(
+        policy=_CALM,
+        faults={Operation.REFUND: (FaultKind.CUT_AFTER,)},
+        meanwhile=_resolved,
+    ),
+    "called-off": Way(is_unreachable=True, meanwhile=_called_off),
+    "cancelled": Way(is_async=True, meanwhile=_cancelled),
+    "overdue": Way(
+        is_async=True,
+        policy=Policy.at_pace(1000, overdue_after=_CALM.overdue_after / 2000),
+        meanwhile=_overdue,
+    ),
+}
+
+
+async def _history(stage: Stage, name: str, way: Way) -> str:
+    """The JSON of this way's history, from the start to the end."""
+    fields: dict[str, Any] = {"refund_request_id": f"rf-{name}", "payment_id": f"pay-{name}"}
+    if way.is_notified:
+        fields["notify_url"] = NOTIFY_URL
+    order = stage.paid(is_async=way.is_async, **fields)
+    for operation, faults in way.faults.items():
+        stage.script(order, operation, *faults)
+    stage.wire.is_down = way.is_unreachable
+    await stage.start(order)
+    await way.before(stage, order)
+    async with stage.working():
+        await way.meanwhile(stage, order)
+        await stage.end(order)
+    return _neutral(json.loads((await stage.history(order)).to_json()))
+
+
+def _neutral(history: Any) -> str:
+    """Without stack traces: they show paths of this machine, and nothing is decided by them."""
+
+    def strip(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: strip(each) for name, each in part.items() if name != "stackTrace"}
+        return [strip(each) for each in part] if isinstance(part, list) else part
+
+    return json.dumps(strip(history), indent=1)
+
+
+async def record(home: Path) -> None:
+    """Write each history that is not there yet, and say what was done."""
+    release = version("antom-refunds")
+    wanted = {path: name for name in WAYS if not (path := home / f"{release}-{name}.json").exists()}
+    with tempfile.TemporaryDirectory() as folder:
+        merchant, antom = (write_pair(Path(folder), name) for name in ("merchant", "antom"))
+        environment = await WorkflowEnvironment.start_local(
+            dev_server_existing_path=str(temporal_cli()),
+            data_converter=pydantic_data_converter,
+            search_attributes=list(attributes.KEYS),
+            identity=IDENTITY,
+        )
+        async with environment:
+            for path, name in wanted.items():
+                way = WAYS[name]
+                async with stage_on(environment, merchant, antom, policy=way.policy) as stage:
+                    path.write_text(await _history(stage, name, way) + "\n")
+    kept = len(WAYS) - len(wanted)
+    print(f"{len(wanted)} histories of {release} recorded, {kept} were there and are kept")  # noqa: T201
+
+
+def main() -> None:
+    asyncio.run(record(HOME))
+    leave(OK)
+
+
+if __name__ == "__main__":
+    main()
