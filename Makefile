@@ -76,7 +76,7 @@ lock: $(READY) ## Pin every dependency anew, with hashes
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf .venv .demo .storm .fuzz .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .demo .up .storm .storm .fuzz .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help
 help: ## List the targets

@@ -16,7 +16,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker
 from activities.antom import AntomActivities
 from antom_refunds import contract
 from antom_refunds.antom.client import AntomClient
-from antom_refunds.connection import TemporalUnavailableError, connect
+from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError, connect
 from antom_refunds.merchants import clients_of
 from antom_refunds.namespace import require_attributes
 from antom_refunds.process import FAILED, OK, USAGE, complain, leave
@@ -185,7 +185,7 @@ def main() -> NoReturn:
         settings = Settings.read()
         set_up_logging(settings)
         code = asyncio.run(_until_told(settings))
-    except SettingsError as error:
+    except (SettingsError, TemporalSettingsError) as error:
         complain(error)
         code = USAGE
     except Exception:

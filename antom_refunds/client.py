@@ -27,13 +27,19 @@ from temporalio.client import (
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds import attributes, contract
-from antom_refunds.connection import connect, reaching_temporal
+from antom_refunds.connection import (
+    TemporalUnavailableError,
+    connect,
+    is_about_the_namespace,
+    reaching_temporal,
+)
 from antom_refunds.contract import Dossier, Instruction, RefundOutcome, Resolution
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
@@ -278,6 +284,8 @@ class RefundClient:
                 cause = error.cause
                 said = cause.message if isinstance(cause, ApplicationError) else str(cause)
                 raise InstructionRefusedError(f"{refund_request_id}: {said}") from error
+            except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+                raise TemporalUnavailableError("no worker took the instruction in time") from error
         return reply
 
     async def notify(
@@ -297,7 +305,7 @@ class RefundClient:
             try:
                 await self._signal(refund_request_id, evidence, delivery_id, merchant)
             except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
+                if error.status is not RPCStatusCode.NOT_FOUND or is_about_the_namespace(error):
                     raise
                 return await self._undelivered(refund_request_id, evidence, merchant)
         return Delivery.DELIVERED
@@ -368,6 +376,6 @@ def _finding(refund_request_id: str) -> Iterator[None]:
     try:
         yield
     except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
+        if error.status is not RPCStatusCode.NOT_FOUND or is_about_the_namespace(error):
             raise
         raise RefundNotFoundError(f"there is no refund {refund_request_id} here") from error

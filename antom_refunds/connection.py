@@ -10,7 +10,7 @@ from typing import Final
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -30,6 +30,13 @@ _AWAY: Final = frozenset(
 )
 
 
+_REFUSED: Final = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED})
+
+
+class TemporalSettingsError(ValueError):
+    """Temporal's own settings are wrong, or it refuses us for them; a person must mend them."""
+
+
 class TemporalUnavailableError(Exception):
     """Temporal cannot be reached right now; nothing was done, or it is not known to be done."""
 
@@ -37,9 +44,9 @@ class TemporalUnavailableError(Exception):
 async def connect(*, is_lazy: bool = False, runtime: Runtime | None = None) -> Client:
     """A client of Temporal; a lazy one connects with its first call.
 
-    Raises TemporalUnavailableError, naming the address.
+    Raises TemporalUnavailableError, naming the address, or TemporalSettingsError.
     """
-    config = ClientConfig.load_client_connect_config()
+    config = _config()
     address = config.setdefault("target_host", _DEFAULT_ADDRESS)
     try:
         return await Client.connect(
@@ -51,12 +58,25 @@ async def connect(*, is_lazy: bool = False, runtime: Runtime | None = None) -> C
         ) from error
 
 
+def _config() -> ClientConnectConfig:
+    try:
+        return ClientConfig.load_client_connect_config()
+    except (RuntimeError, ValueError) as error:
+        raise TemporalSettingsError(
+            f"Temporal's settings (TEMPORAL_..., temporal.toml) cannot be read: {error}"
+        ) from error
+
+
 @contextmanager
 def reaching_temporal() -> Iterator[None]:
-    """Raises TemporalUnavailableError instead of the transport's errors."""
+    """Raises TemporalUnavailableError or TemporalSettingsError instead of the transport's."""
     try:
         yield
     except RPCError as error:
+        if error.status in _REFUSED or is_about_the_namespace(error):
+            raise TemporalSettingsError(
+                f"Temporal refuses this: {error.message}; check TEMPORAL_NAMESPACE and API key"
+            ) from error
         if error.status not in _AWAY:
             raise
         raise TemporalUnavailableError(f"Temporal does not answer: {error.message}") from error
@@ -65,3 +85,8 @@ def reaching_temporal() -> Iterator[None]:
         if "client connect" not in str(error):
             raise
         raise TemporalUnavailableError("Temporal is not reachable") from error
+
+
+def is_about_the_namespace(error: RPCError) -> bool:
+    """A missing namespace is answered like a missing workflow; only the text tells them apart."""
+    return error.status is RPCStatusCode.NOT_FOUND and error.message.startswith("Namespace")

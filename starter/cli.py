@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 from cyclopts import App
 
 from antom_refunds.client import RefundClientError, RefundNotFoundError
-from antom_refunds.connection import TemporalUnavailableError
+from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError
 from antom_refunds.domain.order import InvalidOrderError
 from antom_refunds.process import FAILED, OK, USAGE, complain, leave
 from antom_refunds.settings import SettingsError
@@ -24,6 +24,7 @@ _LOCAL: Final = ("demo", "up", "worker", "webhook", "simulator", "register_attri
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (InvalidOrderError, USAGE),
     (SettingsError, USAGE),
+    (TemporalSettingsError, USAGE),
     (keys.KeysNotWrittenError, USAGE),
     (RefundNotFoundError, 3),
     (RefundClientError, 4),

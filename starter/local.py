@@ -29,7 +29,8 @@ from starter import rehearsal
 from starter.demo import director
 from starter.stack import local_stack
 
-_HOME: Final = Path(".demo")
+_DEMO: Final = Path(".demo")
+_UP: Final = Path(".up")
 
 _STOPPED: Final = 130
 
@@ -52,7 +53,7 @@ async def demo(*, keep: bool = False, pace: Pace = 60) -> int:
         Leave everything running afterwards, until Ctrl-C.
     """
     stop = _told_to_stop()
-    async with local_stack(_HOME, pace=pace) as stack:
+    async with local_stack(_DEMO, pace=pace) as stack:
         holds = await _unless(stop, director.run(stack, Console()))
         if keep and holds is not None:
             Console().print(f"everything still runs; look at {stack.ui_url}; Ctrl-C stops it")
@@ -65,7 +66,7 @@ async def demo(*, keep: bool = False, pace: Pace = 60) -> int:
 async def up(*, pace: Pace = 1) -> int:
     """Start the local stack, with a few payments to refund, until Ctrl-C."""
     stop = _told_to_stop()
-    async with local_stack(_HOME, pace=pace) as stack:
+    async with local_stack(_UP, pace=pace) as stack:
         await rehearsal.open_shop(stack, Console())
         ended = await _unless(stop, stack.until_one_ends())
     if ended is None:
@@ -76,7 +77,7 @@ async def up(*, pace: Pace = 1) -> int:
 
 def worker() -> int:
     """Run a worker: the refunds themselves and their calls at Antom."""
-    os.execv(sys.executable, [sys.executable, "-m", "worker"])  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "worker"])  # noqa: S606 - no shell is wanted
 
 
 async def webhook() -> int:
@@ -131,7 +132,7 @@ def _simulated(config: Path) -> SimulatorConfig:
     try:
         return SimulatorConfig.model_validate_json(config.read_bytes())
     except ValidationError as error:
-        raise SettingsError(f"{config}: {complaint(error)}") from error
+        raise SettingsError(f"{config}: {complaint(error, whole='file')}") from error
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:

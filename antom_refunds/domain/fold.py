@@ -87,9 +87,12 @@ def _suspected(refund: Refund, evidence: Evidence) -> Refund:
 def _closing(refund: Refund, evidence: Evidence) -> Refund:
     """ORDER_IS_CLOSED ends nothing until an inquiry confirms it (docs/antom.md#order-is-closed)."""
     doubted = _reach(refund, State.IN_DOUBT, evidence)
-    if refund.closing is not None and refund.closing.source is not Source.OPERATOR:
-        return doubted
-    return _with(doubted, closing=evidence, is_inquiry_due=True)
+    known = refund.closing
+    if known is None or known.source is Source.OPERATOR:
+        return _with(doubted, closing=evidence, is_inquiry_due=True)
+    # A notified closure says more than an answered one (see contradicts), in whichever order.
+    says_more = Source.NOTICE is evidence.source is not known.source
+    return _with(doubted, closing=evidence) if says_more else doubted
 
 
 def _called_off(refund: Refund, evidence: Evidence) -> Refund:

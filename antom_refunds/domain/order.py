@@ -62,16 +62,19 @@ class RefundOrder(BaseModel):
             raise InvalidOrderError(complaint(error)) from error
 
 
-def complaint(error: ValidationError) -> str:
-    """All that is wrong, on one line: "amount.minor: must be more than 0; colour: ..."."""
+def complaint(error: ValidationError, *, whole: str = "order") -> str:
+    """All that is wrong, on one line: "amount.minor: must be more than 0; colour: ...".
+
+    `whole` names what was checked, where no single field is at fault.
+    """
     return "; ".join(
-        f"{_field(flaw['loc'])}: {_rule(flaw)}" for flaw in error.errors(include_url=False)
+        f"{_field(flaw['loc']) or whole}: {_rule(flaw)}" for flaw in error.errors(include_url=False)
     )
 
 
 def _field(location: Sequence[int | str]) -> str:
     """The field's name on one line, also where the caller invented it."""
-    return " ".join(".".join(map(str, location)).split()) or "order"
+    return " ".join(".".join(map(str, location)).split())
 
 
 def _rule(flaw: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> str | None:
         config = SimulatorConfig.model_validate_json(Path(arguments[0]).read_bytes())
         asyncio.run(serve(config))
     except ValidationError as error:
-        return f"{arguments[0]}: {complaint(error)}"
+        return f"{arguments[0]}: {complaint(error, whole='file')}"
     except (KeyFileError, OSError) as error:
         return str(error)
     except KeyboardInterrupt:

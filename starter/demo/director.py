@@ -12,6 +12,7 @@ from rich.console import Console
 from antom_refunds.client import RefundClient, RefundClientError
 from antom_refunds.contract import Attribute, RefundOutcome
 from antom_refunds.domain.policy import Policy
+from antom_refunds.settings import SettingsError
 from antom_refunds.simulator.remote import SimulatorRemote
 from starter.demo import acts
 from starter.demo.acts import Stage
@@ -50,6 +51,16 @@ async def _prepare(stage: Stage) -> None:
 
 
 async def _play(stage: Stage) -> None:
+    try:
+        await _all_at_once(stage)
+    except ExceptionGroup as group:
+        known, _ = group.split(SettingsError)
+        if known is None:
+            raise
+        raise known.exceptions[0] from group
+
+
+async def _all_at_once(stage: Stage) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_watch(stage))
         group.create_task(acts.ask_twice(stage))

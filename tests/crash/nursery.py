@@ -33,7 +33,7 @@ _PATIENT: Final = policy.Policy(watch=_NEVER, pace=1000)
 
 
 class Birth(BaseModel):
-    """A worker to be. It dies in the step of this name and number, counted from 1; None: in none."""
+    """A worker to be. It dies in the step of this name and number, from 1; None: in none."""
 
     model_config = ConfigDict(frozen=True)
 

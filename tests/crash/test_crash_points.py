@@ -95,7 +95,7 @@ class Theatre:
 
 
 async def _alive(theatre: Theatre, way: Way) -> tuple[list[Step], set[int]]:
-    """The steps of a worker that lives until the end, and the events there were at each decision."""
+    """The steps of a worker that lives, and how many events there were at each decision."""
     queues = uuid4().hex[:8]
     worker = await theatre.bear(way, queues)
     try:

@@ -450,9 +450,6 @@ def test_antoms_closing_takes_the_place_of_a_call_off() -> None:
         ([said(Source.ANSWER, Word.DOUBT)], None),
         ([said(Source.ANSWER, Word.PROCESSING)], None),
         ([said(Source.ANSWER, Word.CLOSING)], None),
-        # An inquiry that was asked before there was a closure cannot confirm it.
-        ([said(Source.OPERATOR, Word.CALL_OFF), said(Source.INQUIRY, Word.ABSENT)], Step.INQUIRE),
-        ([said(Source.ANSWER, Word.CLOSING), said(Source.INQUIRY, Word.ABSENT)], Step.INQUIRE),
         ([said(Source.ANSWER, Word.SUCCEEDED)], None),
         ([said(Source.ANSWER, Word.FAILED)], None),
         ([said(Source.ANSWER, Word.FAILED, needs_human=True, advice="ask")], "FAILED: ask"),

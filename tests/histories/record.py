@@ -17,7 +17,6 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import attributes, contract
-from antom_refunds.client import RefundClient
 from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder

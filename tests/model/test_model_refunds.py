@@ -551,5 +551,5 @@ def test_a_refund_is_what_antom_said_of_it_whatever_happens(
             super().__init__(merchant_keys, antom_keys)
 
     run_state_machine_as_test(
-        Machine, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
+        Machine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
     )

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from antom_refunds.process import FAILED, OK, USAGE, complain, leave
 from antom_refunds.settings import SettingsError
-from bench.storm.mutations.scenes import SCENES, plan_of
+from bench.storm.mutations.scenes import SCENES, control, plan_of
 from bench.storm.schedule import Plan
 from bench.storm.storm import weathered
 from bench.storm.verdict import Verdict
@@ -23,16 +23,20 @@ def main(names: list[str]) -> int:
         complain(f"{', '.join(unknown)}: no such mutation; there are {', '.join(SCENES)}")
         return USAGE
     console = Console(width=120)
-    control = _played(plan_of(*SCENES), "")
-    if control is None or not control.holds:
-        console.print(f"[red]unbroken, and yet found[/]: {control and _found(control)}")
+    if not _is_clean(console):
         return FAILED
-    console.print(
-        f"[green]unbroken[/]  all scenes together, and nothing is found ({control.lasted:.0f} s)"
-    )
     caught = [_is_caught(name, console) for name in names or SCENES]
     console.print(f"{sum(caught)} of {len(caught)} mutations caught, each by its invariant")
     return OK if all(caught) else FAILED
+
+
+def _is_clean(console: Console) -> bool:
+    verdict = _played(control(), "")
+    if verdict is None:
+        return False
+    mark = "[green]unbroken[/]" if verdict.holds else "[red]UNBROKEN, and yet[/]"
+    console.print(f"{mark}  found: {_found(verdict) or 'nothing'}  ({verdict.lasted:.0f} s)")
+    return verdict.holds
 
 
 def _is_caught(name: str, console: Console) -> bool:

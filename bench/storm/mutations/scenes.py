@@ -67,9 +67,15 @@ SCENES: Final = {
     "polls_in_history": Scene(
         finds=Invariant.HISTORY_TOO_LONG,
         payment=_AT_BANK,
-        faults={Operation.INQUIRY: (_STALE,) * 30, Operation.NOTIFY: (_LOST,) * 8},
+        faults={Operation.INQUIRY: (_STALE,) * 9, Operation.NOTIFY: (_LOST,) * 8},
     ),
 }
+
+
+def control() -> Plan:
+    """All scenes at once, for the unbroken product, with patience for a busy machine."""
+    plan = plan_of(*SCENES)
+    return plan.model_copy(update={"shape": _SHAPE.model_copy(update={"draining": 90})})
 
 
 def plan_of(*names: str) -> Plan:

@@ -1,0 +1,102 @@
+"""The state is free of order for sets of evidence of any size: proven, not sampled.
+
+Every refund that can be reached is visited. Wherever it stands, a piece of evidence leads to a
+state that depends on the state alone; and for two pieces that do not contradict each other the
+order makes no difference. So it makes none for any number of them, repeated or not.
+"""
+
+from collections.abc import Iterator
+from itertools import combinations, product
+from typing import Any, Final
+
+import pytest
+
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.fold import take
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import Refund, State
+
+AMOUNT: Final = Money(currency="EUR", minor=1250)
+ORDER: Final = RefundOrder(refund_request_id="rf-1", payment_id="pay-1", amount=AMOUNT)
+# What Antom, the clock and people can say, with everything that belongs to it.
+SAYS: Final = {
+    Source.ANSWER: "succeeded failed processing doubt blocked closing suspect",
+    Source.INQUIRY: "succeeded failed closed processing suspect absent silent",
+    Source.NOTICE: "succeeded failed closing suspect",
+    Source.CLOCK: "overdue",
+    Source.OPERATOR: "succeeded failed closed call_off check",
+}
+
+
+def said(source: Source, word: Word, **changes: Any) -> Evidence:
+    fields = {
+        "code": word.upper(),
+        "refund_request_id": ORDER.refund_request_id,
+        "payment_id": ORDER.payment_id,
+        "amount": ORDER.amount,
+    }
+    return Evidence(source=source, word=word, **{**fields, **changes})
+
+
+EVERYTHING: Final = (
+    *(said(source, Word(word)) for source, words in SAYS.items() for word in words.split()),
+    said(Source.NOTICE, Word.SUCCEEDED, amount=Money(currency="EUR", minor=1)),
+    said(Source.ANSWER, Word.SUCCEEDED, payment_id=None),
+)
+OPEN: Final = (State.REQUESTED, State.BLOCKED, State.IN_DOUBT, State.PROCESSING)
+
+
+@pytest.fixture(scope="module")
+def reachable() -> list[Refund]:
+    """Every refund without an end that some evidence in some order leads to."""
+    found = [Refund(order=ORDER)]
+    seen = {found[0].model_dump_json()}
+    for refund in found:
+        for later in _after_each(refund):
+            if later not in seen:
+                seen.add(later)
+                found.append(Refund.model_validate_json(later))
+    return found
+
+
+def _after_each(refund: Refund) -> Iterator[str]:
+    for evidence in EVERYTHING:
+        later = take(refund, evidence)
+        if not later.is_final:
+            yield later.model_dump_json()
+
+
+def test_where_evidence_leads_depends_on_the_state_alone(reachable: list[Refund]) -> None:
+    table: dict[tuple[State, Evidence], State] = {}
+
+    for refund, evidence in product(reachable, EVERYTHING):
+        state = take(refund, evidence).state
+        assert table.setdefault((refund.state, evidence), state) is state
+
+    assert {state for state, _ in table} == set(OPEN)
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_two_pieces_lead_to_the_same_state_in_either_order(
+    reachable: list[Refund], state: State
+) -> None:
+    refund = next(each for each in reachable if each.state is state)
+
+    for one, other in combinations(EVERYTHING, 2):
+        ahead, behind = take(take(refund, one), other), take(take(refund, other), one)
+        if not (ahead.is_final and behind.is_final and _are_two_ends(one, other)):
+            assert ahead.state is behind.state
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_the_same_piece_twice_leads_nowhere_else(reachable: list[Refund], state: State) -> None:
+    refund = next(each for each in reachable if each.state is state)
+
+    for evidence in EVERYTHING:
+        once = take(refund, evidence)
+        assert take(once, evidence).state is once.state
+
+
+def _are_two_ends(one: Evidence, other: Evidence) -> bool:
+    return one.is_final and other.is_final and one.word is not other.word
