@@ -40,12 +40,13 @@ _PORT_TRIES: Final = 100
 _READY_LIMIT: Final = timedelta(seconds=30)
 _STOP_LIMIT: Final = timedelta(seconds=10)
 
-# A shard of the development server looks for work 20 times a second at most; with these a
-# refund takes a third of the time (docs/decisions/0004-local-server.md).
+# A shard of the development server looks for work 20 times a second at most and rounds waits up
+# to a second; with these a refund takes a third of the time (docs/decisions/0004-local-server.md).
 _QUICK: Final = (
     "history.transferProcessorMaxPollRPS=2000",
     "history.timerProcessorMaxPollRPS=2000",
     "history.visibilityProcessorMaxPollRPS=2000",
+    'history.timerProcessorMaxTimeShift="10ms"',
     "matching.numTaskqueueReadPartitions=1",
     "matching.numTaskqueueWritePartitions=1",
 )

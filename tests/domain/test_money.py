@@ -99,3 +99,10 @@ def test_minor_units_are_a_whole_number_of_at_most_16_digits(minor: object) -> N
 def test_a_currency_is_three_capital_letters(currency: object) -> None:
     with pytest.raises(ValidationError):
         Money.model_validate({"currency": currency, "minor": 1})
+
+
+def test_minor_units_can_be_written_for_any_currency_and_read_back() -> None:
+    money = Money.parse("1250 minor KWD")
+
+    assert money == Money(currency="KWD", minor=1250)
+    assert Money.parse(str(money)) == money
