@@ -15,6 +15,7 @@ from antom_refunds.simulator.records import LedgerView, Movement, Refund, Refund
 from antom_refunds.simulator.told import notice, written
 
 _CONTRADICTING: Final = FaultKind.REORDERED
+_NEVER_ARRIVED: Final = "ConnectError"
 
 Entry = TypeVar("Entry", Movement, Sending)
 
@@ -81,9 +82,11 @@ class Aftermath:
         return sending.digest == sha256(truth).hexdigest()
 
     def has_two_words(self, refund_request_id: str) -> bool:
-        """Whether Antom itself signed both ends of this refund: then either is its word."""
-        sent = self.sent.get(refund_request_id, ())
-        return any(sending.fault == _CONTRADICTING for sending in sent)
+        """Whether Antom itself signed the opposite of its books, and it may have reached us."""
+        return any(
+            each.fault == _CONTRADICTING and each.error != _NEVER_ARRIVED and not self.is_true(each)
+            for each in self.sent.get(refund_request_id, ())
+        )
 
     def has_heard_two_words(self, refund_request_id: str) -> bool:
         """Whether we took both of them from Antom, and so had to notice."""

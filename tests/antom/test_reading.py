@@ -127,6 +127,18 @@ def test_long_words_of_antom_are_cut_for_the_operators_tables() -> None:
     assert message == f"the refund call was answered {'C' * 64}: {'m' * 256}"
 
 
+@pytest.mark.parametrize("status", ["S", "F", "U"])
+def test_a_code_of_any_length_fits_into_a_search_attribute(status: str) -> None:
+    result = {"resultCode": "C" * 5000, "resultStatus": status}
+
+    said = (
+        answered(answer("S", "x", result=result)),
+        inquired(inquiry("S", "x", "FAIL", result=result), closing=None),
+    )
+
+    assert {each.code for each in said} == {"C" * 64}
+
+
 @pytest.mark.parametrize(
     "amount",
     [

@@ -6,12 +6,13 @@ order makes no difference. So it makes none for any number of them, repeated or 
 """
 
 from collections.abc import Iterator
-from itertools import combinations, product
+from functools import reduce
+from itertools import combinations, permutations, product
 from typing import Any, Final
 
 import pytest
 
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.evidence import Evidence, Source, Word, weigh
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
@@ -96,6 +97,15 @@ def test_the_same_piece_twice_leads_nowhere_else(reachable: list[Refund], state:
     for evidence in EVERYTHING:
         once = take(refund, evidence)
         assert take(once, evidence).state is once.state
+
+
+def test_a_contradiction_is_flagged_in_every_order_or_in_none() -> None:
+    """What cannot be believed is left out: it contradicts an end, but only once there is one."""
+    believable = [each for each in EVERYTHING if weigh(ORDER, each).word is not Word.SUSPECT]
+
+    for pieces in combinations(believable, 3):
+        refunds = [reduce(take, order, Refund(order=ORDER)) for order in permutations(pieces)]
+        assert len({bool(refund.contradictions) for refund in refunds}) == 1, pieces
 
 
 def _are_two_ends(one: Evidence, other: Evidence) -> bool:

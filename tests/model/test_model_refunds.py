@@ -19,8 +19,8 @@ import httpx
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
+    initialize,
     invariant,
     rule,
     run_state_machine_as_test,
@@ -53,7 +53,6 @@ from antom_refunds.simulator.world import World
 from tests.engine import AMOUNT, CLIENT_ID, NOTIFY_URL, WEBHOOK_PATH, KeyFiles
 
 BALANCE: Final = 1_000_000
-ORDERS_MAX: Final = 4
 # Honest rounds after which every refund must have its end.
 ROUNDS_MAX: Final = 5
 
@@ -154,6 +153,8 @@ CODED: Final = st.builds(
     kind=st.just(FaultKind.ANSWER_CODE),
     code=st.sampled_from(sorted(ANSWERS)),
     executed=st.booleans(),
+) | st.just(
+    Fault(kind=FaultKind.ANSWER_CODE, code="BRAND_NEW_CODE", status="U")  # unknown, and no end
 )
 SPOILT: Final = st.builds(
     Fault, kind=st.sampled_from(sorted(UNUSABLE)), executed=st.booleans()
@@ -167,6 +168,9 @@ INQUIRY_FAULTS: Final = (
         kind=st.sampled_from([FaultKind.STALE, FaultKind.ABSENT, FaultKind.ABSENT_NULL]),
     )
 )
+WHICH: Final = st.integers(0, 1)
+# Now and then what was said stays in the air, and something else is heard first.
+IS_LATE: Final = st.sampled_from([False, False, True])
 NOTICE_FAULTS: Final = st.sampled_from(
     [
         FaultKind.NONE,
@@ -218,9 +222,7 @@ class Case:
 
 
 class RefundMachine(RuleBasedStateMachine):
-    """Antom, the way to it and back, and up to four refunds at a time."""
-
-    cases = Bundle("cases")
+    """Antom, the way to it and back, and a refund or two."""
 
     def __init__(self, merchant_keys: KeyFiles, antom_keys: KeyFiles) -> None:
         super().__init__()
@@ -260,27 +262,31 @@ class RefundMachine(RuleBasedStateMachine):
 
     # --- what may happen
 
-    @rule(target=cases, kind=st.sampled_from(Kind), ends=st.sampled_from(Ending))
-    def order(self, kind: Kind, ends: Ending) -> Case:
-        if len(self._known) == ORDERS_MAX:
-            return self._known[-1]
-        number = len(self._known)
-        order = RefundOrder(
-            refund_request_id=f"rf-{number}", payment_id=f"pay-{number}", amount=AMOUNT
+    @initialize(
+        plans=st.lists(
+            st.tuples(st.sampled_from(Kind), st.sampled_from(Ending)), min_size=1, max_size=2
         )
-        payment = {"payment_id": order.payment_id, "client_id": CLIENT_ID, "amount": AMOUNT}
-        refuses = "RISK_REJECT" if kind is Kind.REFUSED else None
-        self._world.ledger.add_payment(
-            Payment.model_validate(
-                {**payment, "is_async": kind is Kind.PENDING, "ends": ends, "refuses_with": refuses}
+    )
+    def order(self, plans: list[tuple[Kind, Ending]]) -> None:
+        for number, (kind, ends) in enumerate(plans):
+            order = RefundOrder(
+                refund_request_id=f"rf-{number}", payment_id=f"pay-{number}", amount=AMOUNT
             )
-        )
-        case = Case(order=order, kind=kind, ends=ends, refund=Refund(order=order))
-        self._known.append(case)
-        return case
+            fields = {
+                "payment_id": order.payment_id,
+                "client_id": CLIENT_ID,
+                "amount": AMOUNT,
+                "is_async": kind is Kind.PENDING,
+                "ends": ends,
+                "refuses_with": "RISK_REJECT" if kind is Kind.REFUSED else None,
+            }
+            self._world.ledger.add_payment(Payment.model_validate(fields))
+            case = Case(order=order, kind=kind, ends=ends, refund=Refund(order=order))
+            self._known.append(case)
 
-    @rule(case=cases, fault=ASK_FAULTS)
-    def ask(self, case: Case, fault: Fault) -> None:
+    @rule(which=WHICH, fault=ASK_FAULTS, is_late=IS_LATE)
+    def ask(self, which: int, fault: Fault, *, is_late: bool) -> None:
+        case = self._case(which)
         if case.is_called_off:
             return
         self._script(case, Operation.REFUND, fault)
@@ -294,16 +300,20 @@ class RefundMachine(RuleBasedStateMachine):
             case.books = SETTLED[case.ends]
             self._arrive(case, _notice_says(case, FaultKind.NONE))
         self._say(case, evidence, said)
+        self._catch_up(case, is_late=is_late)
 
-    @rule(case=cases, fault=INQUIRY_FAULTS)
-    def inquire(self, case: Case, fault: Fault) -> None:
+    @rule(which=WHICH, fault=INQUIRY_FAULTS, is_late=IS_LATE)
+    def inquire(self, which: int, fault: Fault, *, is_late: bool) -> None:
+        case = self._case(which)
         self._script(case, Operation.INQUIRY, fault)
         closing = case.refund.closing if case.refund.may_close else None
         evidence = self._run(self._inquired(case.order, closing))
         self._say(case, evidence, _inquiry_says(case, fault, is_closing=closing is not None))
+        self._catch_up(case, is_late=is_late)
 
-    @rule(case=cases, ending=st.sampled_from(Ending))
-    def settle(self, case: Case, ending: Ending) -> None:
+    @rule(which=WHICH, ending=st.sampled_from(Ending))
+    def settle(self, which: int, ending: Ending) -> None:
+        case = self._case(which)
         if case.books is not Books.PROCESSING:
             return
         refund = self._world.ledger.books.refund(CLIENT_ID, case.order.refund_request_id)
@@ -311,8 +321,9 @@ class RefundMachine(RuleBasedStateMachine):
         self._world.ledger.settle(refund, ending)
         case.books = SETTLED[ending]
 
-    @rule(case=cases, kind=NOTICE_FAULTS)
-    def notify(self, case: Case, kind: FaultKind) -> None:
+    @rule(which=WHICH, kind=NOTICE_FAULTS, is_late=IS_LATE)
+    def notify(self, which: int, kind: FaultKind, *, is_late: bool) -> None:
+        case = self._case(which)
         if case.books in {Books.ABSENT, Books.PROCESSING}:
             return
         refund = self._world.ledger.books.refund(CLIENT_ID, case.order.refund_request_id)
@@ -322,9 +333,11 @@ class RefundMachine(RuleBasedStateMachine):
         self._run(self._notifier.attempt(refund, NOTIFY_URL, number=1))
         assert self._forgeries - forgeries == (kind is FaultKind.FORGED)
         self._arrive(case, _notice_says(case, kind))
+        self._catch_up(case, is_late=is_late)
 
-    @rule(case=cases, choice=st.integers(min_value=0), is_repeated=st.booleans())
-    def hear(self, case: Case, choice: int, *, is_repeated: bool) -> None:
+    @rule(which=WHICH, choice=st.integers(0, 9), is_repeated=st.booleans())
+    def hear(self, which: int, choice: int, *, is_repeated: bool) -> None:
+        case = self._case(which)
         if not case.air:
             return
         evidence, said = case.air[choice % len(case.air)]
@@ -332,16 +345,18 @@ class RefundMachine(RuleBasedStateMachine):
             case.air.remove((evidence, said))
         self._hear(case, evidence, said)
 
-    @rule(case=cases)
-    def call_off(self, case: Case) -> None:
+    @rule(which=WHICH)
+    def call_off(self, which: int) -> None:
+        case = self._case(which)
         if case.is_asked or case.refund.state is not State.REQUESTED:
             return
         person = Instruction(by="anna", reason="the buyer changed her mind")
         case.refund = take(case.refund, contract.instructed(Word.CALL_OFF, person))
         case.is_called_off = True
 
-    @rule(case=cases)
-    def check(self, case: Case) -> None:
+    @rule(which=WHICH)
+    def check(self, which: int) -> None:
+        case = self._case(which)
         person = Instruction(by="anna", reason="the buyer asks")
         case.refund = take(case.refund, contract.instructed(Word.CHECK, person))
 
@@ -390,36 +405,36 @@ class RefundMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Every refund reaches its end once Antom is itself again."""
         try:
-            for case in self._known:
-                self._converge(case)
+            for which in range(len(self._known)):
+                self._converge(which)
         finally:
             self._run(self._close())
             self._runner.close()
 
-    def _converge(self, case: Case) -> None:
-        self.settle(case, case.ends)
-        for evidence, said in case.air:
-            self._hear(case, evidence, said)
-        case.air.clear()
+    def _converge(self, which: int) -> None:
+        case = self._known[which]
         for _ in range(ROUNDS_MAX):
-            self._go_on(case)
+            self.settle(which, case.ends)
+            self._catch_up(case, is_late=False)
+            self._go_on(which)
         assert case.refund.is_final
         self.an_end_is_true_unless_antom_lied()
         self.the_state_is_what_was_heard_and_nothing_else()
         self.money_moves_at_most_once_and_only_where_the_refund_succeeded()
 
-    def _go_on(self, case: Case) -> None:
+    def _go_on(self, which: int) -> None:
         """What the workflow and its activities would do next."""
+        case = self._known[which]
         step = case.refund.next_step
         if step in {Step.INQUIRE, Step.WATCH}:
-            self.inquire(case, Fault())
+            self.inquire(which, Fault(), is_late=False)
         if step is Step.ASK or (step is Step.WATCH and case.books is Books.ABSENT):
-            self.ask(case, Fault())
-        self.settle(case, case.ends)
-        while case.air:
-            self._hear(case, *case.air.pop(0))
+            self.ask(which, Fault(), is_late=False)
 
     # --- the way there and back
+
+    def _case(self, which: int) -> Case:
+        return self._known[which % len(self._known)]
 
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self._runner.run(work)
@@ -475,6 +490,11 @@ class RefundMachine(RuleBasedStateMachine):
         case.refund = take(case.refund, evidence)
         case.heard.append(said)
 
+    def _catch_up(self, case: Case, *, is_late: bool) -> None:
+        """Hear what is in the air, the latest word first."""
+        while case.air and not is_late:
+            self._hear(case, *case.air.pop())
+
     async def _close(self) -> None:
         await self._antom.aclose()
         await self._world.__aexit__()
@@ -500,7 +520,7 @@ def _answer_says(case: Case, fault: Fault) -> Said:
     if fault.kind in UNUSABLE:
         return Said.DOUBT
     if fault.kind is FaultKind.ANSWER_CODE and fault.code:
-        return ANSWERS[fault.code][0]
+        return Said.DOUBT if fault.status == "U" else ANSWERS[fault.code][0]
     return _truth(case)
 
 

@@ -296,7 +296,7 @@ async def test_up_can_be_used_as_it_says_until_it_is_stopped(lone_processes: Pro
     stopped = await ended(up)
 
     assert {"pay-wallet", "pay-bank", "pay-bank-fails"} <= set(said.split())
-    assert (lone_processes.folder / ".demo" / "logs" / "worker.log").exists()
+    assert (lone_processes.folder / ".up" / "logs" / "worker.log").exists()
     assert (refund.code, shown.code) == (0, 0)
     assert re.findall(r"Temporal UI +(\S+)", said)[0] in shown.out
     assert stopped.code == 0
@@ -312,7 +312,7 @@ async def test_up_ends_when_a_part_of_it_does_and_names_it(lone_processes: Proce
     stopped = await ended(up)
 
     assert stopped.code == 1
-    assert stopped.complaint == "worker ended by itself; see .demo/logs"
+    assert stopped.complaint == "worker ended by itself; see .up/logs"
     assert lone_processes.left() == []
 
 

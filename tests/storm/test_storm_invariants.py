@@ -87,6 +87,14 @@ BREACHES: Final[list[tuple[str, Invariant, Aftermath]]] = [
         witnessed(ledger=ledger(refunds=())),
     ),
     (
+        "ended by a lie that never arrived",
+        Invariant.LEDGER_DISAGREES,
+        replace(
+            sent(LIE.model_copy(update={"is_acknowledged": False, "error": "ConnectError"})),
+            histories={"r-1": FAILED},
+        ),
+    ),
+    (
         "closed, but Antom refunded",
         Invariant.LEDGER_DISAGREES,
         witnessed(its=history(outcome=outcome(State.CLOSED))),

@@ -55,8 +55,8 @@ def test_every_kind_of_blow_falls(shape: Shape) -> None:
 
 @given(seed=SEEDS)
 @settings(max_examples=20, deadline=None)
-def test_a_short_storm_deals_nearly_every_kind_of_blow(seed: int) -> None:
-    assert len({blow.kind for blow in drawn(SHORT, seed).blows}) >= len(BlowKind) - 2
+def test_a_short_storm_deals_most_kinds_of_blows(seed: int) -> None:
+    assert len({blow.kind for blow in drawn(SHORT, seed).blows}) >= len(BlowKind) - 3
 
 
 @given(shape=SMALL, seed=SEEDS)
