@@ -78,7 +78,9 @@ class Refund(BaseModel):
             return None
         if self.is_inquiry_due:
             return Step.INQUIRE
-        return Step.WATCH if self.state is State.PROCESSING else Step.ASK
+        # An id that Antom called closed is not asked for again: only an inquiry brings news of it.
+        is_antoms = self.state is State.PROCESSING or self.may_close
+        return Step.WATCH if is_antoms else Step.ASK
 
     @property
     def human_reason(self) -> str | None:

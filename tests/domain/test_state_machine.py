@@ -404,6 +404,16 @@ def test_what_to_do_next(pieces: list[Evidence], step: Step | None) -> None:
     assert after(*pieces).next_step is step
 
 
+def test_an_id_that_antom_called_closed_is_watched_and_not_asked_for_again() -> None:
+    closing = said(Source.ANSWER, Word.CLOSING)
+    suspect = said(Source.INQUIRY, Word.SUSPECT)
+
+    refund = after(said(Source.ANSWER, Word.DOUBT), closing, suspect)
+
+    assert refund.state is State.IN_DOUBT
+    assert refund.next_step is Step.WATCH
+
+
 def test_nothing_is_due_after_an_end_even_if_an_inquiry_was() -> None:
     refund = after(said(Source.OPERATOR, Word.CHECK), said(Source.NOTICE, Word.SUCCEEDED))
 
