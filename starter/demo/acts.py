@@ -62,7 +62,16 @@ class Stage:
             return None
         self.views[order.refund_request_id] = view
         self.board.show(view)
+        if view.state in {State.FAILED, State.CLOSED}:
+            await self._advise(scene)
         return view
+
+    async def _advise(self, scene: Scene) -> None:
+        """What the business service is told with an end that is no success."""
+        order = scene.order
+        ended = await self.refunds.outcome(order.refund_request_id, merchant=order.merchant)
+        if ended is not None and ended.advice:
+            self.board.remark(order.refund_request_id, f"advice: {ended.advice}")
 
     async def until(self, scene: Scene, seen: Callable[[RefundView], bool]) -> None:
         """Until the audience has seen this of the refund."""

@@ -366,6 +366,7 @@ async def test_the_demo_plays_every_scene_and_its_audit_holds(
     assert said.code == 0, said.out + said.err
     assert said.err == ""
     assert [scene.title for scene in ALL if scene.title not in said.out] == []
+    assert "advice: wait for new sales or top up the balance" in said.out
     assert [claim for claim in Claim if f"ok  {claim}" not in said.out] == []
     assert "NOT SEEN" not in said.out
     assert said.out.endswith("the audit holds\n")
