@@ -24,6 +24,10 @@ up: $(READY) ## Start the local stack: Temporal with its UI, simulator, webhook,
 bench-cost: $(READY) ## Count history events, billable actions and calls on each path
 	$(BIN)/python -m bench.cost
 
+.PHONY: bench-floor
+bench-floor: $(READY) ## Compare a refund's speed and CPU with a bare workflow's, side by side
+	$(BIN)/python -m bench.floor
+
 .PHONY: storm
 storm: $(WITH_PICTURE) ## Break everything for three minutes, then count what was lost (SEED=n repeats one)
 	$(STORM) usual --picture .storm/storm.png

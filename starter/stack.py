@@ -194,6 +194,10 @@ class Stack:
                 raise SettingsError(f"{name} did not start: {_last_line(log)} (see {log})")
             await asyncio.sleep(0.05)
 
+    def pid_of(self, name: str) -> int:
+        """The process id of a running part."""
+        return self._processes[name].pid
+
     def kill(self, name: str) -> None:
         """SIGKILL: no goodbye, as when a machine is lost."""
         _signal(self._processes[name], signal.SIGKILL)
