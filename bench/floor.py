@@ -8,6 +8,7 @@ about another machine, and the driver shares the processors: the ratio is what c
 import asyncio
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -29,7 +30,7 @@ from antom_refunds.client import RefundClient
 from antom_refunds.connection import connect
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.process import OK, leave
+from antom_refunds.process import FAILED, OK, leave
 from antom_refunds.settings import variable
 from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.remote import SimulatorRemote
@@ -199,7 +200,12 @@ async def main(arguments: list[str]) -> int:
     if arguments == ["worker"]:
         await floor_worker()
         return OK
-    runs = await _with_stack()
+    measuring = asyncio.ensure_future(_with_stack())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
+    try:
+        runs = await measuring
+    except asyncio.CancelledError:
+        return FAILED
     _report(runs, Console(width=120))
     if arguments[:1] == ["--json"]:
         Path(arguments[1]).write_bytes(_kept(runs))  # noqa: ASYNC240 - once, at the end
