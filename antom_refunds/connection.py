@@ -28,8 +28,6 @@ _AWAY: Final = frozenset(
         RPCStatusCode.ABORTED,
     }
 )
-
-
 _REFUSED: Final = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED})
 
 
@@ -76,6 +74,10 @@ def reaching_temporal() -> Iterator[None]:
         if error.status in _REFUSED or is_about_the_namespace(error):
             raise TemporalSettingsError(
                 f"Temporal refuses this: {error.message}; check TEMPORAL_NAMESPACE and API key"
+            ) from error
+        if error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message:
+            raise TemporalSettingsError(
+                f"{error.message}: run 'antom-refunds register-attributes'"
             ) from error
         if error.status not in _AWAY:
             raise

@@ -28,7 +28,7 @@ from antom_refunds.antom.signing import (
 )
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotice
 from antom_refunds.client import Delivery, RefundClient
-from antom_refunds.connection import TemporalUnavailableError
+from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError
 from antom_refunds.merchants import Sender
 
 log = logging.getLogger(__name__)
@@ -153,6 +153,9 @@ class Handler:
                     delivery_id=hashlib.sha256(body).hexdigest(),
                     merchant=sender.merchant,
                 )
+        except TemporalSettingsError as error:
+            log.error("notice.undeliverable", extra={"reason": str(error)})  # noqa: TRY400
+            raise RefusedNoticeError(Refusal.TEMPORAL_AWAY) from error
         except (TemporalUnavailableError, TimeoutError) as error:
             raise RefusedNoticeError(Refusal.TEMPORAL_AWAY) from error
 

@@ -86,7 +86,7 @@ WAIT_MIN: Final = timedelta(milliseconds=1)
 # Between attempts that broke for reasons nobody planned for.
 RETRY_FIRST: Final = timedelta(seconds=1)
 RETRY_MAX: Final = timedelta(minutes=1)
-# How many pieces of evidence a dossier keeps: the first and the last ones tell the story.
+# How many pieces of evidence a dossier lists, the first ones; the refund itself keeps what counts.
 DOSSIER_ENTRIES_MAX: Final = 100
 
 

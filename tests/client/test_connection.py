@@ -6,7 +6,15 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import attributes
-from antom_refunds.connection import TemporalUnavailableError, connect, reaching_temporal
+from antom_refunds.client import RefundClient
+from antom_refunds.connection import (
+    TemporalSettingsError,
+    TemporalUnavailableError,
+    connect,
+    reaching_temporal,
+)
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
 from antom_refunds.namespace import register_attributes, require_attributes
 from antom_refunds.settings import SettingsError
 from antom_refunds.views import query_for
@@ -34,6 +42,32 @@ def test_other_errors_are_not_hidden() -> None:
         raise RPCError("no", RPCStatusCode.INVALID_ARGUMENT, b"")
     with pytest.raises(RuntimeError, match="a defect"), reaching_temporal():
         raise RuntimeError("a defect")
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "advice"),
+    [
+        ("Namespace x is not found.", RPCStatusCode.NOT_FOUND, "TEMPORAL_NAMESPACE"),
+        ("no", RPCStatusCode.PERMISSION_DENIED, "API key"),
+        ("who are you", RPCStatusCode.UNAUTHENTICATED, "API key"),
+        ("no search attribute X", RPCStatusCode.INVALID_ARGUMENT, "register-attributes"),
+    ],
+)
+def test_what_a_person_must_mend_is_one_sentence(
+    said: str, status: RPCStatusCode, advice: str
+) -> None:
+    with pytest.raises(TemporalSettingsError, match=advice), reaching_temporal():
+        raise RPCError(said, status, b"")
+
+
+async def test_a_start_without_the_search_attributes_says_how_to_get_them(
+    bare_server: WorkflowEnvironment,
+) -> None:
+    amount = Money(currency="EUR", minor=1)
+    order = RefundOrder(refund_request_id="r-1", payment_id="p-1", amount=amount)
+
+    with pytest.raises(TemporalSettingsError, match=r"Refund\w+.*register-attributes"):
+        await RefundClient(bare_server.client).start(order)
 
 
 async def test_a_lazy_client_finds_out_with_its_first_call(

@@ -12,12 +12,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import (
     BUFFERED_METRIC_KIND_COUNTER,
     MetricBuffer,
     Runtime,
     TelemetryConfig,
 )
+from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import webhook
 from antom_refunds.antom.signing import Signed, read_private_key, sign
@@ -448,3 +451,26 @@ async def _posted(app: Any, body: bytes, headers: Mapping[str, str], path: str) 
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
         return await http.post(path, content=body, headers=dict(headers))
+
+
+async def test_antom_is_told_to_come_again_while_our_settings_lead_nowhere(
+    antom_keys: KeyFiles,
+    idle_stage: Stage,
+    dev_server: WorkflowEnvironment,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tally = Tally()
+    address = dev_server.client.service_client.config.target_host
+    lost = await Client.connect(
+        address, namespace="nowhere", data_converter=pydantic_data_converter
+    )
+    nowhere = RefundClient(lost)
+    handler = Handler(refunds=nowhere, senders=senders(antom_keys), count=tally)
+    body = told(idle_stage.order())
+
+    app = create_app(handler, path=WEBHOOK_PATH)
+    answer = await _posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert answer.status_code == 503
+    assert tally.ends == ["temporal_away"]
+    assert "TEMPORAL_NAMESPACE" in caplog.records[0].__dict__["reason"]
