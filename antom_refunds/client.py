@@ -240,7 +240,10 @@ class RefundClient:
         *,
         merchant: str = DEFAULT_MERCHANT,
     ) -> str:
-        """Have Antom asked now; raises InstructionRefusedError or RefundNotFoundError."""
+        """Have Antom asked now.
+
+        Raises InstructionRefusedError, RefundNotFoundError or RefundAbandonedError.
+        """
         return await self._instruct(
             contract.UPDATE_CHECK_NOW, refund_request_id, instruction, merchant
         )
@@ -273,6 +276,8 @@ class RefundClient:
         self, update: str, refund_request_id: str, instruction: Instruction, merchant: str
     ) -> str:
         view = await self.describe(refund_request_id, merchant=merchant)
+        if view.is_stopped:
+            raise RefundAbandonedError(_abandoned(refund_request_id, "it takes no instructions"))
         if not view.is_running:
             raise InstructionRefusedError(f"{refund_request_id} has ended: it is {view.state}")
         with reaching_temporal(), _finding(refund_request_id):

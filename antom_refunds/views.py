@@ -8,7 +8,7 @@ from temporalio.client import WorkflowExecution
 
 from antom_refunds.contract import WORKFLOW, Attribute
 from antom_refunds.domain.money import Money
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import END_STATES, State
 
 _QUOTES: Final = str.maketrans({"\\": "\\\\", "'": "\\'"})
 
@@ -36,6 +36,11 @@ class RefundView(BaseModel):
     history_length: int
     workflow_id: str
     run_id: str
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether its workflow was stopped in Temporal before an end."""
+        return not self.is_running and self.state not in END_STATES
 
 
 def view_of(execution: WorkflowExecution) -> RefundView:

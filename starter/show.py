@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from antom_refunds.contract import Dossier, RefundOutcome
-from antom_refunds.domain.refund import END_STATES, State
+from antom_refunds.domain.refund import State
 from antom_refunds.views import RefundView
 
 _WIDE: Final = 200
@@ -40,11 +40,6 @@ def moment(time: datetime | None) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else ""
 
 
-def is_stopped(refund: RefundView) -> bool:
-    """Whether its workflow was stopped in Temporal before an end."""
-    return not refund.is_running and refund.state not in END_STATES
-
-
 def table(views: Iterable[RefundView]) -> Table:
     """Refunds at a glance."""
     shown = Table("refund", "merchant", "payment", "amount", "state", "code", "human", box=None)
@@ -54,7 +49,7 @@ def table(views: Iterable[RefundView]) -> Table:
             escape(view.merchant),
             escape(view.payment_id),
             str(view.amount),
-            coloured(view.state),
+            coloured(view.state) + (" [red]stopped[/]" if view.is_stopped else ""),
             escape(view.result_code),
             "[red]look[/]" if view.needs_human else "",
         )
@@ -73,7 +68,7 @@ def facts_of_view(refund: RefundView, *, link: str) -> dict[str, str]:
         "asked for": moment(refund.started_at),
         "ended": moment(refund.ended_at),
         "overdue from": moment(refund.due_at) if refund.is_running else "",
-        "stopped": "in Temporal, before Antom's last word: ask Antom" if is_stopped(refund) else "",
+        "stopped": "in Temporal, before Antom's last word: ask Antom" if refund.is_stopped else "",
         "in the UI": link,
     }
 

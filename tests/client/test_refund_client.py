@@ -195,6 +195,19 @@ async def test_a_terminated_refund_is_abandoned_and_not_failed(idle_stage: Stage
     assert view.state is State.REQUESTED
 
 
+async def test_a_terminated_refund_takes_no_instructions_and_says_that_it_was_stopped(
+    idle_stage: Stage,
+) -> None:
+    order = idle_stage.order()
+    await idle_stage.refunds.start(order)
+    await idle_stage.handle(order).terminate("by mistake")
+
+    with pytest.raises(RefundAbandonedError, match="ask Antom"):
+        await idle_stage.refunds.check_now(
+            order.refund_request_id, Instruction(by="ops", reason="it hangs")
+        )
+
+
 async def test_asking_again_for_a_terminated_refund_says_that_it_was_stopped(
     idle_stage: Stage,
 ) -> None:
