@@ -5,6 +5,7 @@ waiting costs no history, survives every crash and is seen under Pending Activit
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
@@ -28,6 +29,8 @@ from antom_refunds.domain.fold import take
 from antom_refunds.domain.policy import Policy, Schedule
 from antom_refunds.domain.refund import Refund, State
 from antom_refunds.ports import AntomCalls
+
+log = logging.getLogger(__name__)
 
 _OVERDUE: Final = Evidence(
     source=Source.CLOCK, word=Word.OVERDUE, code="overdue", message="no end in time"
@@ -82,6 +85,12 @@ class AntomActivities(AntomCalls):
         except asyncio.CancelledError:
             # The worker is stopping with the call in the air: what came of it is unknown.
             evidence = reading.unanswered(NoAnswerError("no_answer", "the worker was stopped"))
+        except Exception:
+            # A defect of ours: nobody knows whether it struck before or after the sending.
+            log.exception("refund.call_broke")
+            evidence = reading.unanswered(
+                NoAnswerError("call_broke", "the call broke: see the log")
+            )
         _count(contract.ACTIVITY_REQUEST_REFUND, evidence)
         return evidence
 

@@ -199,6 +199,22 @@ async def test_a_stopping_worker_reports_doubt_about_the_call_in_the_air(
     assert "stopped" in evidence.message
 
 
+async def test_a_defect_in_a_call_is_doubt_and_not_silence_about_it(
+    merchant_keys: KeyFiles, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(_: httpx.Request) -> httpx.Response:
+        raise ZeroDivisionError
+
+    keys = KeyRing(merchant_keys[0], [antom_keys[1]])
+    account = Account(client_id=CLIENT_ID, keys=keys, gateway="http://antom.test")
+    async with AntomClient(account, transport=httpx.MockTransport(breaks)) as antom:
+        calls = AntomActivities({"default": antom}, Policy())
+        evidence = await attempt().run(calls.request_refund, asked())
+
+    assert (evidence.word, evidence.code) == (Word.DOUBT, "call_broke")
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_a_merchant_that_is_not_configured_blocks(wire: Wire) -> None:
     evidence = await attempt().run(AntomActivities({}, Policy()).request_refund, asked())
 
