@@ -24,7 +24,7 @@ from antom_refunds.domain.refund import State, Step
 from antom_refunds.simulator.heard import CallKind
 from tests.engine import Stage
 
-ANNA = Instruction(by="anna", reason="the buyer asks")
+OPS = Instruction(by="ops", reason="the buyer asks")
 NOWHERE = "rf_that_never_was"
 
 
@@ -220,15 +220,15 @@ async def test_asking_again_for_a_terminated_refund_says_that_it_was_stopped(
 
 async def test_what_was_never_started_is_not_found(idle_stage: Stage) -> None:
     refunds = idle_stage.refunds
-    resolution = Resolution(by="anna", reason="x", proof="y", state="failed")
+    resolution = Resolution(by="ops", reason="x", proof="y", state="failed")
 
     for call in (
         refunds.outcome(NOWHERE),
         refunds.describe(NOWHERE),
         refunds.dossier(NOWHERE),
-        refunds.check_now(NOWHERE, ANNA),
+        refunds.check_now(NOWHERE, OPS),
         refunds.resolve(NOWHERE, resolution),
-        refunds.call_off(NOWHERE, ANNA),
+        refunds.call_off(NOWHERE, OPS),
     ):
         with pytest.raises(RefundNotFoundError, match=NOWHERE):
             await call
@@ -239,7 +239,7 @@ async def test_an_instruction_that_comes_too_late_says_so(stage: Stage) -> None:
     await stage.until(order, lambda view: view.state is State.PROCESSING)
 
     with pytest.raises(InstructionRefusedError, match=f"{order.refund_request_id}: too late"):
-        await stage.refunds.call_off(order.refund_request_id, ANNA)
+        await stage.refunds.call_off(order.refund_request_id, OPS)
 
 
 async def test_an_ended_refund_takes_no_instructions_and_says_so(stage: Stage) -> None:
@@ -247,7 +247,7 @@ async def test_an_ended_refund_takes_no_instructions_and_says_so(stage: Stage) -
     await stage.end(order)
 
     with pytest.raises(InstructionRefusedError, match="has ended: it is succeeded"):
-        await stage.refunds.check_now(order.refund_request_id, ANNA)
+        await stage.refunds.check_now(order.refund_request_id, OPS)
 
 
 async def test_a_notification_is_durable_once_it_is_delivered(idle_stage: Stage) -> None:

@@ -31,8 +31,8 @@ from tests.engine import BRISK, NOTIFY_URL, Stage, stage_on
 HOME: Final = Path(__file__).parent
 IDENTITY: Final = "worker"
 _ALWAYS: Final = 100
-_ANNA: Final = Instruction(by="anna", reason="the buyer asked")
-_PROOF: Final = Resolution(by="anna", reason="Antom told us", state="succeeded", proof="a ticket")
+_OPS: Final = Instruction(by="ops", reason="the buyer asked")
+_PROOF: Final = Resolution(by="ops", reason="Antom told us", state="succeeded", proof="a ticket")
 
 
 async def _nothing(stage: Stage, order: RefundOrder) -> None:
@@ -52,7 +52,7 @@ async def _polled(stage: Stage, order: RefundOrder) -> None:
 async def _checked(stage: Stage, order: RefundOrder) -> None:
     await stage.until(order, lambda view: view.state is State.PROCESSING)
     stage.settle(order)
-    await stage.refunds.check_now(order.refund_request_id, _ANNA)
+    await stage.refunds.check_now(order.refund_request_id, _OPS)
 
 
 async def _resolved(stage: Stage, order: RefundOrder) -> None:
@@ -62,7 +62,7 @@ async def _resolved(stage: Stage, order: RefundOrder) -> None:
 
 async def _called_off(stage: Stage, order: RefundOrder) -> None:
     await stage.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
-    await stage.refunds.call_off(order.refund_request_id, _ANNA)
+    await stage.refunds.call_off(order.refund_request_id, _OPS)
     stage.wire.is_down = False
 
 

@@ -6,7 +6,7 @@ from antom_refunds.domain.refund import State
 from antom_refunds.simulator.heard import CallKind
 from tests.engine import Stage
 
-ANNA = Instruction(by="anna", reason="the buyer changed her mind")
+OPS = Instruction(by="ops", reason="the buyer changed her mind")
 
 
 async def test_an_inquiry_from_before_the_call_off_does_not_bring_the_refund_back(
@@ -16,9 +16,9 @@ async def test_an_inquiry_from_before_the_call_off_does_not_bring_the_refund_bac
     stage.wire.is_down = True
     await stage.start(order)
     await stage.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
-    await stage.refunds.check_now(order.refund_request_id, ANNA)
+    await stage.refunds.check_now(order.refund_request_id, OPS)
     await stage.until_pending(order, contract.ACTIVITY_INQUIRE, "no connection")
-    await stage.refunds.call_off(order.refund_request_id, ANNA)
+    await stage.refunds.call_off(order.refund_request_id, OPS)
 
     stage.wire.is_down = False
     outcome = await stage.end(order)

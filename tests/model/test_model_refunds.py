@@ -350,14 +350,14 @@ class RefundMachine(RuleBasedStateMachine):
         case = self._case(which)
         if case.is_asked or case.refund.state is not State.REQUESTED:
             return
-        person = Instruction(by="anna", reason="the buyer changed her mind")
+        person = Instruction(by="ops", reason="the buyer changed her mind")
         case.refund = take(case.refund, contract.instructed(Word.CALL_OFF, person))
         case.is_called_off = True
 
     @rule(which=WHICH)
     def check(self, which: int) -> None:
         case = self._case(which)
-        person = Instruction(by="anna", reason="the buyer asks")
+        person = Instruction(by="ops", reason="the buyer asks")
         case.refund = take(case.refund, contract.instructed(Word.CHECK, person))
 
     # --- what must hold, whatever happened

@@ -16,8 +16,8 @@ from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
 from tests.engine import Stage
 
-ANNA = Instruction(by="anna", reason="the buyer asks")
-PROOF = Resolution(by="anna", reason="ticket", proof="Antom ticket 4711", state="succeeded")
+OPS = Instruction(by="ops", reason="the buyer asks")
+PROOF = Resolution(by="ops", reason="ticket", proof="Antom ticket 4711", state="succeeded")
 
 
 async def test_check_now_inquires_at_once(long_stage: Stage) -> None:
@@ -25,7 +25,7 @@ async def test_check_now_inquires_at_once(long_stage: Stage) -> None:
     await long_stage.until(order, lambda view: view.state is State.PROCESSING)
     long_stage.settle(order)
 
-    said = await long_stage.refunds.check_now(order.refund_request_id, ANNA)
+    said = await long_stage.refunds.check_now(order.refund_request_id, OPS)
     await long_stage.until(order, lambda view: view.state is State.SUCCEEDED)
 
     assert "asked now" in said
@@ -37,7 +37,7 @@ async def test_check_now_that_brings_no_end_leaves_the_refund_waiting(long_stage
     await long_stage.until(order, lambda view: view.state is State.PROCESSING)
 
     for times in (1, 2):
-        await long_stage.refunds.check_now(order.refund_request_id, ANNA)
+        await long_stage.refunds.check_now(order.refund_request_id, OPS)
         await long_stage.until_asked(order, CallKind.INQUIRY, times=times)
 
     long_stage.settle(order)
@@ -69,7 +69,7 @@ async def test_an_ended_refund_takes_no_instructions(stage: Stage, update: str) 
 
     with pytest.raises(RPCError, match="already completed"):
         await stage.handle(order).execute_update(
-            update, PROOF if update == contract.UPDATE_RESOLVE else ANNA
+            update, PROOF if update == contract.UPDATE_RESOLVE else OPS
         )
 
     assert await stage.events(order) == events
@@ -81,7 +81,7 @@ async def test_call_off_after_antom_was_asked_is_refused_without_a_trace(calm_st
     events = await calm_stage.events(order)
 
     with pytest.raises(InstructionRefusedError, match="too late: the refund is processing"):
-        await calm_stage.refunds.call_off(order.refund_request_id, ANNA)
+        await calm_stage.refunds.call_off(order.refund_request_id, OPS)
 
     assert await calm_stage.events(order) == events
 
@@ -89,7 +89,7 @@ async def test_call_off_after_antom_was_asked_is_refused_without_a_trace(calm_st
 @pytest.mark.parametrize("flaw", [{"by": ""}, {"reason": ""}, {"colour": "red"}])
 def test_an_instruction_needs_a_name_and_a_reason(flaw: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        Instruction.model_validate({"by": "anna", "reason": "ticket", **flaw})
+        Instruction.model_validate({"by": "ops", "reason": "ticket", **flaw})
 
 
 @pytest.mark.parametrize("missing", ["by", "reason"])
@@ -102,7 +102,7 @@ async def test_an_update_from_the_ui_without_name_or_reason_is_refused_without_a
     order = await calm_stage.start(calm_stage.paid(is_async=True))
     await calm_stage.until_pending(order, contract.ACTIVITY_AWAIT_RESULT, "next in")
     events = await calm_stage.events(order)
-    whole: dict[str, Any] = (PROOF if update == contract.UPDATE_RESOLVE else ANNA).model_dump()
+    whole: dict[str, Any] = (PROOF if update == contract.UPDATE_RESOLVE else OPS).model_dump()
 
     with pytest.raises(WorkflowUpdateFailedError):
         await calm_stage.handle(order).execute_update(
@@ -118,14 +118,14 @@ async def test_call_off_before_antom_could_be_reached_ends_as_closed(stage: Stag
     await stage.start(order)
     await stage.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
 
-    said = await stage.refunds.call_off(order.refund_request_id, ANNA)
+    said = await stage.refunds.call_off(order.refund_request_id, OPS)
     await stage.until_pending(order, contract.ACTIVITY_INQUIRE, "no connection")
     stage.wire.is_down = False
     outcome = await stage.end(order)
 
     assert "called off" in said
     assert (outcome.state, outcome.result_code) == (State.CLOSED, "call_off_by_operator")
-    assert "anna" in outcome.message
+    assert "ops" in outcome.message
     assert stage.asked(order, CallKind.REFUND) == 0
     assert stage.moved(order) == 0
 
@@ -136,7 +136,7 @@ async def test_call_off_with_the_call_in_the_air_gives_way_to_antoms_word(stage:
     await stage.start(order)
     await stage.wire.arrived.wait()
 
-    await stage.refunds.call_off(order.refund_request_id, ANNA)
+    await stage.refunds.call_off(order.refund_request_id, OPS)
     stage.wire.let_go()
     outcome = await stage.end(order)
 
@@ -189,9 +189,9 @@ async def test_cancellation_of_a_refund_that_antom_knows_is_not_obeyed(long_stag
 async def test_instructions_are_kept_with_name_and_reason(stage: Stage) -> None:
     order = await stage.start(stage.paid(is_async=True))
     await stage.until(order, lambda view: view.state is State.PROCESSING)
-    await stage.refunds.check_now(order.refund_request_id, ANNA)
+    await stage.refunds.check_now(order.refund_request_id, OPS)
 
     dossier = await stage.refunds.dossier(order.refund_request_id)
 
     said = [e.evidence for e in dossier.entries if e.evidence.source is Source.OPERATOR]
-    assert [each.message for each in said] == ["anna: the buyer asks"]
+    assert [each.message for each in said] == ["ops: the buyer asks"]
