@@ -1,26 +1,16 @@
 """What a business service needs: start a refund, learn its end, look at it, steer it.
 
-RefundClientError
-├── RefundConflictError        the id is taken by a refund with other fields
-├── RefundNotFoundError        no such refund here
-├── RefundAbandonedError       its workflow was terminated, or broke, before an end
-└── InstructionRefusedError    the refund does not take this instruction now
-
-TemporalUnavailableError (antom_refunds/connection.py) may come from every method; repeating the
-call is always safe, starting a refund included.
+Its errors stand in antom_refunds/errors.py. TemporalUnavailableError (antom_refunds/connection.py)
+may come from every method; repeating the call is always safe, starting a refund included.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict
-from temporalio.api.common.v1 import Payloads
-from temporalio.api.common.v1 import WorkflowExecution as Execution
-from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import (
     Client,
     WorkflowExecutionStatus,
@@ -41,11 +31,31 @@ from antom_refunds.connection import (
     reaching_temporal,
 )
 from antom_refunds.contract import Dossier, Instruction, RefundOutcome, Resolution
+from antom_refunds.delivery import Delivery, store
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import Refund, State
+from antom_refunds.errors import (
+    InstructionRefusedError,
+    RefundAbandonedError,
+    RefundClientError,
+    RefundConflictError,
+    RefundNotFoundError,
+)
 from antom_refunds.views import RefundView, query_for, view_of
+
+__all__ = [
+    "Delivery",
+    "InstructionRefusedError",
+    "RefundAbandonedError",
+    "RefundClient",
+    "RefundClientError",
+    "RefundConflictError",
+    "RefundNotFoundError",
+    "RefundView",
+    "Started",
+]
 
 _RPC_TIMEOUT: Final = timedelta(seconds=10)
 _STOPPED: Final = frozenset(
@@ -58,34 +68,6 @@ _STOPPED: Final = frozenset(
 )
 
 
-class RefundClientError(Exception):
-    """What the client refuses or cannot find; the text is for the person who reads it."""
-
-
-class RefundConflictError(RefundClientError):
-    """This refund request id is taken by a refund with other fields; `fields` names them."""
-
-    def __init__(self, refund_request_id: str, fields: tuple[str, ...]) -> None:
-        named = ", ".join(fields)
-        super().__init__(
-            f"{refund_request_id} already stands for a refund with another {named}: "
-            "ask with the same fields, or choose a new id for a new refund"
-        )
-        self.fields = fields
-
-
-class RefundNotFoundError(RefundClientError):
-    """There is no such refund in this namespace, or its retention is over."""
-
-
-class RefundAbandonedError(RefundClientError):
-    """The refund's workflow was stopped before an end: only Antom knows what became of it."""
-
-
-class InstructionRefusedError(RefundClientError):
-    """The refund does not take this instruction in its state; the text says why."""
-
-
 class Started(BaseModel):
     """A refund that runs now. `is_new` is False if it had been asked for before."""
 
@@ -94,16 +76,6 @@ class Started(BaseModel):
     workflow_id: str
     run_id: str
     is_new: bool
-
-
-class Delivery(StrEnum):
-    """What became of a notification."""
-
-    DELIVERED = "delivered"  # it is in the refund's history
-    ENDED = "ended"  # the refund has ended, and agrees
-    CONTRADICTS = "contradicts"  # the refund has ended otherwise
-    ABANDONED = "abandoned"  # its workflow was stopped before an end
-    UNKNOWN = "unknown"  # no such refund
 
 
 class RefundClient:
@@ -308,32 +280,13 @@ class RefundClient:
         """
         with reaching_temporal():
             try:
-                await self._signal(refund_request_id, evidence, delivery_id, merchant)
+                workflow_id = contract.workflow_id(refund_request_id, merchant=merchant)
+                await store(self._temporal, workflow_id, evidence, delivery_id=delivery_id)
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND or is_about_the_namespace(error):
                     raise
                 return await self._undelivered(refund_request_id, evidence, merchant)
         return Delivery.DELIVERED
-
-    async def _signal(
-        self, refund_request_id: str, evidence: Evidence, delivery_id: str, merchant: str
-    ) -> None:
-        # handle.signal() makes a new request id each time, which would store repetitions.
-        payloads = await self._temporal.data_converter.encode([evidence])
-        await self._temporal.workflow_service.signal_workflow_execution(
-            SignalWorkflowExecutionRequest(
-                namespace=self._temporal.namespace,
-                workflow_execution=Execution(
-                    workflow_id=contract.workflow_id(refund_request_id, merchant=merchant)
-                ),
-                signal_name=contract.SIGNAL_NOTIFY,
-                input=Payloads(payloads=payloads),
-                identity=self._temporal.identity,
-                request_id=delivery_id,
-            ),
-            retry=True,
-            timeout=_RPC_TIMEOUT,
-        )
 
     async def _undelivered(
         self, refund_request_id: str, evidence: Evidence, merchant: str

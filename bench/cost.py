@@ -43,7 +43,7 @@ from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.plans import Script
 from antom_refunds.simulator.world import World
 from starter.keys import write_pair
-from starter.stack import temporal_cli
+from starter.server import temporal_cli
 from workflows import WORKFLOWS
 
 _CLIENT_ID: Final = "SANDBOX_5X00000000000000"

@@ -35,8 +35,9 @@ from antom_refunds.settings import variable
 from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.remote import SimulatorRemote
 from bench.bare import CALLS_QUEUE, QUEUE, FloorWorkflow, nothing
-from starter.stack import Stack, temporal_cli
-from starter.stack import _ports as free_ports
+from starter.ports import usual_ports
+from starter.server import temporal_cli
+from starter.stack import Stack
 
 _BURST: Final = 400
 _AT_ONCE: Final = 40
@@ -136,7 +137,7 @@ async def compared(stack: Stack, client: Client, floor_pid: int) -> list[Run]:
 
 async def _with_stack() -> list[Run]:
     with tempfile.TemporaryDirectory() as folder:
-        stack = QuickStack.fresh(Path(folder) / "stack", free_ports(), pace=1)
+        stack = QuickStack.fresh(Path(folder) / "stack", usual_ports(), pace=1)
         floor = None
         try:
             for name in ("temporal", "simulator", "webhook", "worker"):

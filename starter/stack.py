@@ -9,69 +9,28 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from random import SystemRandom
 from typing import Final, Self
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from antom_refunds.attributes import KEYS
 from antom_refunds.settings import SettingsError, variable
 from antom_refunds.simulator.config import ClientConfig, SimulatorConfig
 from starter.keys import write_pair
+from starter.merchants import Merchant, opened
+from starter.ports import HOST, Ports, is_open, usual_ports
+from starter.server import start_command
 
-HOST: Final = "127.0.0.1"
 _NOTIFY_PATH: Final = "/antom/refund-notify"
-# In the order of Ports. The worker's may be any: it is started again while others look for ports.
-_ANY: Final = 0
-_USUAL: Final = (7233, 8233, 8870, 8080, _ANY)
-# Below those that systems give to outgoing connections, which would take them before we listen.
-_OTHERS: Final = range(15_000, 32_000)
-_PORT_TRIES: Final = 100
 _READY_LIMIT: Final = timedelta(seconds=30)
 _STOP_LIMIT: Final = timedelta(seconds=10)
-
-# A shard of the development server looks for work 20 times a second at most and rounds waits up
-# to a second; with these a refund takes a third of the time (docs/decisions/0004-local-server.md).
-_QUICK: Final = (
-    "history.transferProcessorMaxPollRPS=2000",
-    "history.timerProcessorMaxPollRPS=2000",
-    "history.visibilityProcessorMaxPollRPS=2000",
-    'history.timerProcessorMaxTimeShift="10ms"',
-    "matching.numTaskqueueReadPartitions=1",
-    "matching.numTaskqueueWritePartitions=1",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where everything listens."""
-
-    temporal: int
-    ui: int
-    simulator: int
-    webhook: int
-    worker: int
-
-
-@dataclass(frozen=True, slots=True)
-class Merchant:
-    """An account of the rehearsal and where its own key stands."""
-
-    name: str
-    client_id: str
-    private_key: Path
-    public_key: Path
-    balance: Mapping[str, int] | None = None
 
 
 class Stack:
@@ -91,7 +50,10 @@ class Stack:
     @classmethod
     def fresh(cls, home: Path, ports: Ports, *, pace: float) -> Self:
         """A stack in a folder made anew, with new keys; nothing of it runs yet."""
-        return cls(home, ports, pace, _prepared(home))
+        shutil.rmtree(home, ignore_errors=True)
+        (home / "logs").mkdir(parents=True)
+        write_pair(home / "keys", "antom")
+        return cls(home, ports, pace, opened(home / "keys"))
 
     @property
     def temporal_address(self) -> str:
@@ -145,7 +107,7 @@ class Stack:
         Raises SettingsError, in one sentence, if it does not.
         """
         command, port = self.part(name)
-        if _is_open(port):
+        if is_open(port):
             raise SettingsError(f"{name} cannot start: somebody took port {port}; try again")
         log = self.home / "logs" / f"{name}.log"
         self._processes[name] = await self._spawned(name, command, log)
@@ -181,7 +143,7 @@ class Stack:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    env={**_inherited(), **self.environment_of(name)},
+                    env={**inherited_environment(), **self.environment_of(name)},
                     start_new_session=True,
                 )
         except OSError as error:
@@ -189,7 +151,7 @@ class Stack:
 
     async def _listens(self, name: str, port: int, log: Path) -> None:
         process = self._processes[name]
-        while not _is_open(port):
+        while not is_open(port):
             if process.returncode is not None:
                 raise SettingsError(f"{name} did not start: {_last_line(log)} (see {log})")
             await asyncio.sleep(0.05)
@@ -240,18 +202,8 @@ class Stack:
         return done.pop().get_name()
 
     def temporal_command(self) -> list[str]:
-        """The real server, as quick as a development server can be."""
-        attributes = [f"{key.name}={_type_name(key.indexed_value_type.name)}" for key in KEYS]
-        command = [
-            temporal_cli(), "server", "start-dev", "--ip", HOST, "--ui-ip", HOST,
-            "--port", str(self.ports.temporal), "--ui-port", str(self.ports.ui),
-            "--log-level", "error",
-        ]  # fmt: skip
-        for attribute in attributes:
-            command += ["--search-attribute", attribute]
-        for value in _QUICK:
-            command += ["--dynamic-config-value", value]
-        return command
+        """The real server, for this stack."""
+        return start_command(port=self.ports.temporal, ui_port=self.ports.ui)
 
     def _simulator_command(self) -> list[str]:
         path = self.home / "simulator.json"
@@ -281,7 +233,7 @@ async def local_stack(home: Path, *, pace: float) -> AsyncIterator[Stack]:
     """The whole stack while inside; raises SettingsError if a part does not start."""
     async with AsyncExitStack() as ending:
         async with _alone():
-            stack = Stack.fresh(home, _ports(), pace=pace)
+            stack = Stack.fresh(home, usual_ports(), pace=pace)
             ending.push_async_callback(stack.stop_all)
             for name in ("temporal", "simulator", "webhook", "worker"):
                 await stack.start(name)
@@ -297,43 +249,6 @@ async def _alone() -> AsyncIterator[None]:
         yield
 
 
-def _prepared(home: Path) -> tuple[Merchant, ...]:
-    """A fresh folder with keys: one merchant in order, one that signs with a wrong key."""
-    shutil.rmtree(home, ignore_errors=True)
-    (home / "logs").mkdir(parents=True)
-    keys = home / "keys"
-    write_pair(keys, "antom")
-    default, default_public = write_pair(keys, "default")
-    right, kiosk_public = write_pair(keys, "kiosk")
-    wrong, _ = write_pair(keys, "stranger")
-    in_use = keys / "kiosk-in-use.pem"
-    shutil.copy(wrong, in_use)
-    shutil.copy(right, keys / "kiosk-right.pem")
-    return (
-        Merchant(
-            "default", "SANDBOX_5X00000000000000", default, default_public,
-            {"EUR": 10**9, "USD": 10**9, "JPY": 10**9, "GBP": 100},
-        ),
-        Merchant("kiosk", "SANDBOX_5X00000000000001", in_use, kiosk_public),
-    )  # fmt: skip
-
-
-def temporal_cli() -> str:
-    """The Temporal CLI: TEMPORAL_CLI_PATH, else the wheel's, else the PATH's.
-
-    Raises SettingsError if there is none.
-    """
-    beside = Path(sys.executable).with_name("temporal")
-    found = os.environ.get("TEMPORAL_CLI_PATH") or (
-        str(beside) if beside.exists() else shutil.which("temporal")
-    )
-    if not found:
-        raise SettingsError(
-            "no Temporal CLI: run 'make setup', or set TEMPORAL_CLI_PATH to the binary"
-        )
-    return found
-
-
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"
@@ -343,7 +258,7 @@ def _ours(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
-def _inherited() -> dict[str, str]:
+def inherited_environment() -> dict[str, str]:
     """Our own settings of the surrounding shell must not leak into a rehearsal."""
     return {
         name: value
@@ -352,41 +267,8 @@ def _inherited() -> dict[str, str]:
     }
 
 
-def _type_name(name: str) -> str:
-    """KEYWORD as the CLI spells it: Keyword."""
-    return name.capitalize()
-
-
-def _ports() -> Ports:
-    """The usual ports where nobody has them, else any that differ."""
-    found: list[int] = []
-    for usual in _USUAL:
-        candidates = [usual, *SystemRandom().sample(_OTHERS, _PORT_TRIES)]
-        port = next((each for each in candidates if each not in found and _is_free(each)), None)
-        if port is None:
-            raise SettingsError("there is no free port on this machine")
-        found.append(port)
-    return Ports(*found)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return port != _ANY
-
-
 def _signal(process: Process, number: signal.Signals) -> None:
     """Not by the process's own methods: they may take its exit code away from the event loop."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.kill(process.pid, number)
-
-
-def _is_open(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex((HOST, port)) == 0

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import settings
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
@@ -18,52 +16,23 @@ from antom_refunds.namespace import register_attributes
 from antom_refunds.process import leave
 from antom_refunds.settings import Settings
 from antom_refunds.telemetry import runtime_of
+from starter.keys import write_pair
+from starter.server import QUICK_OPTIONS
 from tests.engine import BRISK, KeyFiles, Stage, own_queues, stage_on
 
 BIN = Path(sys.executable).parent
-# A local server otherwise looks for work twenty times a second only.
-SWIFT = [
-    part
-    for setting in (
-        "history.transferProcessorMaxPollRPS=2000",
-        "history.timerProcessorMaxPollRPS=2000",
-        "history.visibilityProcessorMaxPollRPS=2000",
-        'history.timerProcessorMaxTimeShift="10ms"',
-        "matching.numTaskqueueReadPartitions=1",
-        "matching.numTaskqueueWritePartitions=1",
-    )
-    for part in ("--dynamic-config-value", setting)
-]
-
-
-def _made(folder: Path) -> KeyFiles:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private, public = folder / "private.pem", folder / "public.pem"
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    public.write_bytes(
-        key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
-    return private, public
 
 
 @pytest.fixture(scope="session")
 def merchant_keys(tmp_path_factory: pytest.TempPathFactory) -> KeyFiles:
     """The merchant's RSA-2048 pair: the private and the public key's file, both PEM."""
-    return _made(tmp_path_factory.mktemp("merchant_keys"))
+    return write_pair(tmp_path_factory.mktemp("merchant_keys"), "merchant")
 
 
 @pytest.fixture(scope="session")
 def antom_keys(tmp_path_factory: pytest.TempPathFactory) -> KeyFiles:
     """Antom's RSA-2048 pair: the private and the public key's file, both PEM."""
-    return _made(tmp_path_factory.mktemp("antom_keys"))
+    return write_pair(tmp_path_factory.mktemp("antom_keys"), "antom")
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +49,7 @@ async def dev_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
         data_converter=pydantic_data_converter,
         search_attributes=list(attributes.KEYS),
         runtime=runtime,
-        dev_server_extra_args=SWIFT,
+        dev_server_extra_args=QUICK_OPTIONS,
     )
     async with environment:
         yield environment

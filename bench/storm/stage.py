@@ -2,29 +2,24 @@
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from random import SystemRandom
 from typing import Final
 
-from antom_refunds.settings import SettingsError, variable
+from antom_refunds.settings import variable
 from antom_refunds.simulator.config import SimulatorConfig
 from antom_refunds.simulator.remote import SimulatorRemote
 from bench.storm.blows import worker_name
 from bench.storm.schedule import PACE, Plan
 from bench.storm.skies import ANSWER_TIMEOUT
-from starter.stack import HOST, Ports, Stack
+from starter.ports import ANY, HOST, Ports, free_ports
+from starter.stack import Stack
 
 ROOT: Final = Path(__file__).parents[2]
 MUTATION: Final = "STORM_MUTATION"
 _SITE: Final = ROOT / "bench" / "storm" / "mutations" / "site"
-# Below the range from which connections take their own ports: a process that is down for a
-# moment must find its port free when it comes back.
-_PORTS: Final = range(15_000, 30_000)
-_PORT_TRIES: Final = 1000
 # A log that is written ahead outlives every SIGKILL; waiting for the disk each time, which guards
 # against a loss of power, would let two refunds a second through on a busy machine.
 _PRAGMAS: Final = ("journal_mode=wal", "synchronous=normal")
@@ -78,7 +73,7 @@ async def playing(plan: Plan, home: Path, *, mutation: str = "") -> AsyncIterato
     Raises SettingsError if one does not start.
     """
     workers = [worker_name(number) for number in range(plan.shape.workers)]
-    ports = _free_ports(5 + len(workers))
+    ports = free_ports([ANY] * (5 + len(workers)))
     theatre = Theatre.fresh(home, Ports(*ports[:5]), pace=PACE)
     theatre.plan = plan
     theatre.mutation = mutation
@@ -97,26 +92,3 @@ async def _set_up(theatre: Theatre) -> None:
         await antom.add_payments(*theatre.plan.payments)
         if theatre.plan.scripts:
             await antom.script(*theatre.plan.scripts)
-
-
-def _free_ports(wanted: int) -> list[int]:
-    """Any that nobody listens on; not the seed's business."""
-    dice = SystemRandom()
-    found: set[int] = set()
-    for _ in range(_PORT_TRIES):
-        port = dice.choice(_PORTS)
-        if port not in found and _is_free(port):
-            found.add(port)
-        if len(found) == wanted:
-            return sorted(found)
-    raise SettingsError("there are not enough free ports on this machine")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True

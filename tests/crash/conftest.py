@@ -17,7 +17,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import attributes
 from antom_refunds.simulator.server import listening
-from tests.conftest import BIN, SWIFT
+from starter.server import QUICK_OPTIONS
+from tests.conftest import BIN
 from tests.crash.nursery import Birth
 from tests.engine import BRISK, CLIENT_ID, KeyFiles, Stage, stage_on
 
@@ -114,7 +115,7 @@ async def strict_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
         data_converter=pydantic_data_converter,
         search_attributes=list(attributes.KEYS),
         runtime=runtime,
-        dev_server_extra_args=[*SWIFT, *_DECISION_LIMIT],
+        dev_server_extra_args=[*QUICK_OPTIONS, *_DECISION_LIMIT],
     )
     async with environment:
         yield environment

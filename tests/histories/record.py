@@ -25,7 +25,7 @@ from antom_refunds.domain.refund import State
 from antom_refunds.process import OK, leave
 from antom_refunds.simulator.faults import FaultKind, Operation
 from starter.keys import write_pair
-from starter.stack import temporal_cli
+from starter.server import temporal_cli
 from tests.engine import BRISK, NOTIFY_URL, Stage, stage_on
 
 HOME: Final = Path(__file__).parent

@@ -23,7 +23,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     home = tmp_path_factory.mktemp("stack") / "home"
     async with AsyncExitStack() as ending:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("starter.stack._USUAL", (0, 0, 0, 0, 0))
+            patch.setattr("starter.ports._USUAL", (0, 0, 0, 0, 0))
             running = await ending.enter_async_context(local_stack(home, pace=300))
         yield running
 

@@ -22,7 +22,7 @@ from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.remote import SimulatorRemote
 from antom_refunds.views import RefundView
 from starter.cli import run
-from starter.stack import Stack, _inherited
+from starter.stack import Stack, inherited_environment
 
 COMMAND: Final = str(Path(sys.executable).with_name("antom-refunds"))
 # Only a hang is stopped by it.
@@ -70,7 +70,7 @@ class Processes:
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
         self.mark = uuid4().hex
-        self._environment = {**_inherited(), **environment, MARK: self.mark}
+        self._environment = {**inherited_environment(), **environment, MARK: self.mark}
 
     async def start(self, *tokens: str, **environment: str) -> Process:
         return await asyncio.create_subprocess_exec(

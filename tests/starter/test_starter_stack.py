@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 
 from antom_refunds.settings import SettingsError
+from starter import ports
 from starter import stack as stacks
-from starter.stack import HOST, Ports, Stack, local_stack, temporal_cli
+from starter.ports import ANY, HOST, Ports, free_ports, is_open, usual_ports
+from starter.server import temporal_cli
+from starter.stack import Stack, inherited_environment, local_stack
 from tests.starter.shop import COMMAND, MARK, PATIENCE, Processes, ended, read_until
 
 SILENT = "#!/bin/sh\nexit 3"
@@ -40,10 +43,8 @@ signal.pause()
 """
 
 
-def free_ports() -> Ports:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stacks, "_USUAL", (0,) * 5)
-        return stacks._ports()
+def any_ports() -> Ports:
+    return Ports(*free_ports([ANY] * 5))
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def script(shell: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def lone_stack(tmp_path: Path) -> Stack:
     """A stack of which nothing runs yet."""
-    return Stack(tmp_path / "home", free_ports(), 300, stacks._prepared(tmp_path / "home"))
+    return Stack.fresh(tmp_path / "home", any_ports(), pace=300)
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def _write(script: Path, text: str, *, mode: int = stat.S_IRWXU) -> None:
 
 
 async def test_all_parts_listen_where_they_say(stack: Stack) -> None:
-    assert all(stacks._is_open(port) for port in astuple(stack.ports))
+    assert all(is_open(port) for port in astuple(stack.ports))
 
 
 async def test_nothing_listens_beyond_this_machine(stack: Stack) -> None:
@@ -101,31 +102,30 @@ def _sockets(pid: str) -> list[str]:
     return [found[1] for link in links if (found := re.fullmatch(r"socket:\[(\d+)\]", link))]
 
 
-async def test_ports_that_are_taken_are_avoided(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ports_that_are_taken_are_avoided() -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
-        monkeypatch.setattr(stacks, "_USUAL", (port,) * 5)
 
-        ports = stacks._ports()
+        found = free_ports([port] * 5)
 
-    assert len(set(astuple(ports))) == 5
-    assert port not in astuple(ports)
+    assert len(set(found)) == 5
+    assert port not in found
 
 
-async def test_the_usual_ports_are_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
-    free = free_ports()
-    monkeypatch.setattr(stacks, "_USUAL", astuple(free))
+def test_the_ports_wished_for_are_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = any_ports()
+    monkeypatch.setattr(ports, "_USUAL", astuple(free))
 
-    assert stacks._ports() == free
+    assert usual_ports() == free
 
 
 async def test_a_machine_without_a_free_port_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stacks, "HOST", "192.0.2.1")  # an address that no machine has
+    monkeypatch.setattr(ports, "HOST", "192.0.2.1")  # an address that no machine has
 
     with pytest.raises(SettingsError, match="no free port"):
-        stacks._ports()
+        usual_ports()
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ async def test_stacks_that_start_at_the_same_time_share_no_port(
     script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _write(script, LISTENER)
-    usual = free_ports()
+    usual = any_ports()
     names = ("temporal", "simulator", "webhook", "worker")
 
     def part(stack: Stack, name: str) -> tuple[list[str], int]:
@@ -227,7 +227,7 @@ async def test_stacks_that_start_at_the_same_time_share_no_port(
             await both.wait()
             return [getattr(stack.ports, name) for name in names]
 
-    monkeypatch.setattr(stacks, "_USUAL", astuple(usual))
+    monkeypatch.setattr(ports, "_USUAL", astuple(usual))
     monkeypatch.setattr(Stack, "part", part)
     both = asyncio.Barrier(2)
     chosen = await asyncio.gather(ports_of(tmp_path / "a"), ports_of(tmp_path / "b"))
@@ -239,7 +239,7 @@ async def test_a_stack_of_which_a_part_fails_is_taken_down_whole(
     watched: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = [sys.executable, "-c", "raise SystemExit('no memory left')"]
-    monkeypatch.setattr(stacks, "_USUAL", (0,) * 5)
+    monkeypatch.setattr(ports, "_USUAL", (0,) * 5)
     monkeypatch.setattr(stacks, "_ours", lambda *_: broken)
 
     with pytest.raises(SettingsError, match="simulator did not start: no memory left"):
@@ -254,7 +254,7 @@ def test_the_surrounding_settings_do_not_leak_in(shell: pytest.MonkeyPatch) -> N
     shell.setenv("TEMPORAL_API_KEY", "secret")
     shell.setenv("HARMLESS", "1")
 
-    inherited = stacks._inherited()
+    inherited = inherited_environment()
 
     assert inherited["HARMLESS"] == "1"
     assert not [name for name in inherited if name.startswith(("ANTOM_REFUNDS_", "TEMPORAL_"))]

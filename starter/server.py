@@ -1,0 +1,51 @@
+"""The local Temporal server: where its binary is, and how it is started."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+from antom_refunds.attributes import KEYS
+from antom_refunds.settings import SettingsError
+from starter.ports import HOST
+
+# A shard of the development server looks for work 20 times a second at most and rounds waits up
+# to a second; with these a refund takes a third of the time (docs/decisions/0004-local-server.md).
+_QUICK: Final = (
+    "history.transferProcessorMaxPollRPS=2000",
+    "history.timerProcessorMaxPollRPS=2000",
+    "history.visibilityProcessorMaxPollRPS=2000",
+    'history.timerProcessorMaxTimeShift="10ms"',
+    "matching.numTaskqueueReadPartitions=1",
+    "matching.numTaskqueueWritePartitions=1",
+)
+QUICK_OPTIONS: Final = tuple(word for value in _QUICK for word in ("--dynamic-config-value", value))
+
+
+def start_command(*, port: int, ui_port: int) -> list[str]:
+    """The real server, as quick as a development server can be; raises SettingsError."""
+    command = [
+        temporal_cli(), "server", "start-dev", "--ip", HOST, "--ui-ip", HOST,
+        "--port", str(port), "--ui-port", str(ui_port), "--log-level", "error",
+    ]  # fmt: skip
+    for key in KEYS:
+        # The engine says KEYWORD where its command line wants Keyword.
+        command += ["--search-attribute", f"{key.name}={key.indexed_value_type.name.capitalize()}"]
+    return [*command, *QUICK_OPTIONS]
+
+
+def temporal_cli() -> str:
+    """The Temporal CLI: TEMPORAL_CLI_PATH, else the wheel's, else the PATH's.
+
+    Raises SettingsError if there is none.
+    """
+    beside = Path(sys.executable).with_name("temporal")
+    found = os.environ.get("TEMPORAL_CLI_PATH") or (
+        str(beside) if beside.exists() else shutil.which("temporal")
+    )
+    if not found:
+        raise SettingsError(
+            "no Temporal CLI: run 'make setup', or set TEMPORAL_CLI_PATH to the binary"
+        )
+    return found
