@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
 from antom_refunds.domain.order import MerchantKey
 from antom_refunds.domain.policy import CALL_TIMEOUT, Policy
@@ -69,7 +70,7 @@ def _address(value: object) -> object:
 
 ListenAddress = Annotated[Address, NoDecode, BeforeValidator(_address)]
 MaybeAddress = Annotated[Address | None, NoDecode, BeforeValidator(_address)]
-Path_ = Annotated[str, StringConstraints(pattern=r"^/\S*$")]
+UrlPath = Annotated[str, StringConstraints(pattern=r"^/\S*$")]
 
 
 class MerchantSettings(BaseModel):
@@ -124,8 +125,8 @@ class Settings(BaseSettings):
     pace: Annotated[float, Field(gt=0)] = 1
     overdue_days: Annotated[float, Field(gt=0)] = 10
     webhook_listen: ListenAddress = Address(host="127.0.0.1", port=8080)
-    webhook_path: Path_ = "/antom/refund-notify"
-    webhook_public_path: Path_ | None = None
+    webhook_path: UrlPath = "/antom/refund-notify"
+    webhook_public_path: UrlPath | None = None
     health_listen: MaybeAddress = None
     metrics_listen: MaybeAddress = None
     log_format: LogFormat = LogFormat.AUTO
@@ -147,6 +148,12 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             raise SettingsError(_complaint(error)) from error
+        except UnreadableError as error:
+            # Only this one is read as JSON, if it is given as a whole.
+            name = variable("merchants")
+            raise SettingsError(
+                f"{name} is no JSON object: set {name}__<NAME>__<FIELD> instead, see .env.example"
+            ) from error
 
     @property
     def policy(self) -> Policy:

@@ -105,6 +105,7 @@ def test_each_setting_of_a_merchant_is_read(
         ("UI_URL", "temporal", "ANTOM_REFUNDS_UI_URL"),
         ("LOG_FORMAT", "xml", "ANTOM_REFUNDS_LOG_FORMAT"),
         ("NO_SUCH", "1", "ANTOM_REFUNDS_NO_SUCH: no such setting; see .env.example"),
+        ("MERCHANTS", "shop", "ANTOM_REFUNDS_MERCHANTS is no JSON object"),
         ("MERCHANTS__DEFAULT__GATEWAY", "antom", f"{MERCHANT}GATEWAY"),
         ("MERCHANTS__DEFAULT__COLOUR", "red", f"{MERCHANT}COLOUR"),
         ("MERCHANTS__DEFAULT__ANSWER_TIMEOUT", "20", "must not exceed 25 seconds"),
