@@ -45,8 +45,8 @@ FULL: Final = RefundOrder(
     reference_refund_id="ref-1",
 )
 BARE: Final = RefundOrder(refund_request_id="rf-1", payment_id="pay-1", amount=EUR)
-INSTRUCTION: Final = Instruction(by="ada", reason="the buyer called")
-RESOLUTION: Final = Resolution(by="ada", reason="seen at the bank", proof="T-1", state="failed")
+INSTRUCTION: Final = Instruction(by="ops", reason="the buyer called")
+RESOLUTION: Final = Resolution(by="ops", reason="seen at the bank", proof="T-1", state="failed")
 SUCCESS: Final = Evidence(
     source=Source.NOTICE,
     word=Word.SUCCEEDED,
@@ -183,10 +183,10 @@ GOLDEN: Final[tuple[tuple[BaseModel, dict[str, Any]], ...]] = (
             "entries": [{"at": "2026-09-12T12:00:00Z", "evidence": GOLDEN_EVIDENCE}],
         },
     ),
-    (INSTRUCTION, {"by": "ada", "reason": "the buyer called"}),
+    (INSTRUCTION, {"by": "ops", "reason": "the buyer called"}),
     (
         RESOLUTION,
-        {"by": "ada", "reason": "seen at the bank", "state": "failed", "proof": "T-1"},
+        {"by": "ops", "reason": "seen at the bank", "state": "failed", "proof": "T-1"},
     ),
     (
         RefundOutcome(
@@ -416,7 +416,7 @@ def test_a_resolution_ends_the_refund_and_names_person_reason_and_proof(state: S
     assert refund.state is state
     assert refund.basis is not None
     assert refund.basis.code == "resolved_by_operator"
-    assert refund.basis.message == "ada: seen at the bank (proof: T-1)"
+    assert refund.basis.message == "ops: seen at the bank (proof: T-1)"
 
 
 def test_an_instruction_names_person_and_reason() -> None:
@@ -426,7 +426,7 @@ def test_an_instruction_names_person_and_reason() -> None:
         source=Source.OPERATOR,
         word=Word.CALL_OFF,
         code="call_off_by_operator",
-        message="ada: the buyer called",
+        message="ops: the buyer called",
     )
 
 

@@ -29,7 +29,7 @@ COMMAND: Final = str(Path(sys.executable).with_name("antom-refunds"))
 PATIENCE: Final = timedelta(seconds=60)
 # Longer than any test: whoever waits for this bank waits in vain.
 NEVER: Final = timedelta(days=10_000)
-BY: Final = ("--by", "ada", "--reason", "the buyer called")
+BY: Final = ("--by", "ops", "--reason", "the buyer called")
 
 _GLANCE_SECONDS: Final = 0.02
 MARK: Final = "STARTER_TEST_MARK"

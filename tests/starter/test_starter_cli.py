@@ -353,7 +353,7 @@ async def test_resolve_ends_a_refund_by_hand(cli: Cli, shop: Shop) -> None:
 
     assert (said.code, said.out) == (0, "the refund is failed\n")
     assert shown.code == 6
-    assert "ada: the buyer called (proof: T-1 [x])" in shown.out
+    assert "ops: the buyer called (proof: T-1 [x])" in shown.out
 
 
 async def test_a_refund_is_called_off_while_nothing_was_sent(

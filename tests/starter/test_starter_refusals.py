@@ -90,7 +90,7 @@ async def test_all_flaws_are_named_at_once(lone_cli: Cli) -> None:
         (("list", "--limit", "0"), "--limit"),
         (("show", "x", "--wait", "-1"), "--wait"),
         (("show", "x", "--wait", "soon"), "--wait"),
-        (("check-now", "x", "--by", "ada"), "--reason"),
+        (("check-now", "x", "--by", "ops"), "--reason"),
         (("resolve", "x", "processing", *BY, *PROOF), "processing"),
         (("demo", "--pace", "0"), "--pace"),
         (("up", "--pace", "-1"), "--pace"),
