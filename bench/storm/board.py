@@ -4,8 +4,9 @@ from rich.columns import Columns
 from rich.console import Console
 from rich.table import Table
 
+from bench.spread import Spread
 from bench.storm.invariants import Invariant
-from bench.storm.verdict import Spread, Verdict, ended
+from bench.storm.verdict import Verdict, ended
 
 _NAMED_MAX = 4
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from math import ceil
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
@@ -11,30 +10,13 @@ from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import WELL, Fault, FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
 from antom_refunds.simulator.plans import drawn
+from bench.spread import Spread
 from bench.storm.aftermath import Aftermath
 from bench.storm.blows import Struck
 from bench.storm.invariants import Invariant, history_bound, violations
 from bench.storm.schedule import Plan
 
 _OPERATIONS: Final = {CallKind.REFUND: Operation.REFUND, CallKind.INQUIRY: Operation.INQUIRY}
-
-
-class Spread(BaseModel):
-    """Median, 99th percentile and largest of some numbers; all 0 if there are none."""
-
-    model_config = ConfigDict(frozen=True)
-
-    p50: float = 0
-    p99: float = 0
-    max: float = 0
-
-    @classmethod
-    def of(cls, numbers: Iterable[float]) -> "Spread":
-        ordered = sorted(numbers)
-        if not ordered:
-            return cls()
-        at = [ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.99, 1.0)]
-        return cls(p50=at[0], p99=at[1], max=at[2])
 
 
 class Verdict(BaseModel):

@@ -6,12 +6,13 @@ from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
 from antom_refunds.simulator.plans import Script, Weather
 from antom_refunds.simulator.records import Calls
+from bench.spread import Spread
 from bench.storm.aftermath import Aftermath
 from bench.storm.blows import BlowKind, Struck
 from bench.storm.invariants import Invariant
 from bench.storm.schedule import drawn
 from bench.storm.shape import SHORT
-from bench.storm.verdict import Spread, Verdict, judged
+from bench.storm.verdict import Verdict, judged
 from tests.storm.witnesses import history, ledger, sending, witnessed
 
 KILL = Struck(BlowKind.WORKER_KILLED, ("worker-0",), 1.0, 2.0)

@@ -1,0 +1,1 @@
+"""The same job on other engines, for comparison; nothing of this is shipped."""

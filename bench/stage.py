@@ -1,0 +1,90 @@
+"""Where measurements take place: the local stack, without the limit that protects Antom."""
+
+import asyncio
+import os
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from antom_refunds.domain.money import Money
+from antom_refunds.settings import variable
+from antom_refunds.simulator.accounts import Payment
+from antom_refunds.simulator.remote import SimulatorRemote
+from starter.ports import usual_ports
+from starter.stack import Stack
+
+ROOT: Final = Path(__file__).parents[1]
+EVERYTHING: Final = ("temporal", "simulator", "webhook", "worker")
+# A log that is written ahead outlives every SIGKILL, as a database of production would.
+_PRAGMAS: Final = ("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal")
+_UNLIMITED: Final = "100000"
+
+
+class QuickStack(Stack):
+    """The local stack without a rate limit; Temporal's database stands on disk if told where."""
+
+    database: Path | None = None
+    told: dict[str, str] = {}  # noqa: RUF012 - settings of our processes, replaced as a whole
+
+    def environment_of(self, name: str) -> dict[str, str]:
+        usual = super().environment_of(name)
+        return {**usual, variable("antom_calls_per_second"): _UNLIMITED, **self.told}
+
+    def temporal_command(self) -> list[str]:
+        usual = super().temporal_command()
+        return [*usual, "--db-filename", str(self.database), *_PRAGMAS] if self.database else usual
+
+    @property
+    def client_id(self) -> str:
+        """The account at Antom whose refunds are measured."""
+        return self.merchants["default"].client_id
+
+
+@asynccontextmanager
+async def standing(
+    *parts: str, pace: float = 1, on_disk: bool = False, told: dict[str, str] | None = None
+) -> AsyncIterator[QuickStack]:
+    """These parts of the stack while inside, all of them if none is named."""
+    with tempfile.TemporaryDirectory() as folder:
+        stack = QuickStack.fresh(Path(folder) / "stack", usual_ports(), pace=pace)
+        stack.database = stack.home / "temporal.db" if on_disk else None
+        stack.told = told or {}
+        try:
+            for name in parts or EVERYTHING:
+                await stack.start(name)
+            yield stack
+        finally:
+            await stack.stop_all()
+
+
+@asynccontextmanager
+async def beside(stack: Stack, *arguments: str, **told: str) -> AsyncIterator[Process]:
+    """`python -m ARGUMENTS` while inside, told where the stack's Temporal is, killed at the end."""
+    with (stack.home / "logs" / f"{arguments[0]}.log").open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", *arguments,
+            stdin=DEVNULL, stdout=output, stderr=output, cwd=ROOT, start_new_session=True,
+            env={**os.environ, "TEMPORAL_ADDRESS": stack.temporal_address, **told},
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def open_payment(stack: QuickStack, payment_id: str, **manner: object) -> None:
+    """A payment large enough for every refund; `manner` is what a simulated payment takes."""
+    async with SimulatorRemote(stack.simulator_url) as antom:
+        told = {
+            "payment_id": payment_id,
+            "client_id": stack.client_id,
+            "amount": Money(currency="EUR", minor=10**9),
+            **manner,
+        }
+        await antom.add_payments(Payment.model_validate(told))
