@@ -7,7 +7,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 KEEP ?=
 SEED ?=
+ONLY ?=
+QUICK ?=
 WITH_PICTURE := .venv/.ready-bench
+PEERS_BIN := .venv-peers/bin
+WITH_PEERS := .venv-peers/.ready
 STORM = $(BIN)/python -m bench.storm $(if $(SEED),--seed $(SEED)) --json .storm/verdict.json
 
 ##@ Use it
@@ -20,13 +24,13 @@ demo: $(READY) ## Watch real refunds run on a real Temporal server (KEEP=1 leave
 up: $(READY) ## Start the local stack: Temporal with its UI, simulator, webhook, worker
 	$(BIN)/antom-refunds up
 
+.PHONY: bench
+bench: $(WITH_PEERS) ## Measure speed and cost, and make bench/RESULTS.md anew (ONLY="floor cost", QUICK=1)
+	$(PEERS_BIN)/python -m bench $(ONLY) $(if $(QUICK),--quick)
+
 .PHONY: bench-cost
 bench-cost: $(READY) ## Count history events, billable actions and calls on each path
 	$(BIN)/python -m bench.cost
-
-.PHONY: bench-floor
-bench-floor: $(READY) ## Compare a refund's speed and CPU with a bare workflow's, side by side
-	$(BIN)/python -m bench.floor
 
 .PHONY: storm
 storm: $(WITH_PICTURE) ## Break everything for three minutes, then count what was lost (SEED=n repeats one)
@@ -80,7 +84,7 @@ lock: $(READY) ## Pin every dependency anew, with hashes
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf .venv .demo .up .storm .storm .fuzz .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-peers .demo .up .storm .bench .fuzz .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help
 help: ## List the targets
@@ -92,4 +96,8 @@ $(READY): pyproject.toml requirements/dev.txt scripts/setup
 
 $(WITH_PICTURE): $(READY) requirements/bench.txt
 	PYTHON=$(PYTHON) scripts/setup requirements/bench.txt
+	@touch $@
+
+$(WITH_PEERS): requirements/peers.txt scripts/setup-peers
+	PYTHON=$(PYTHON) scripts/setup-peers
 	@touch $@

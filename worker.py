@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Final, NoReturn
@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 from fastapi import FastAPI, Response
 from temporalio.client import Client
 from temporalio.service import RPCError
-from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from activities.antom import AntomActivities
 from antom_refunds import contract
@@ -59,27 +59,47 @@ def workers_of(
     temporal: Client, clients: Mapping[str, AntomClient], settings: Settings
 ) -> tuple[Worker, Worker]:
     """One worker for refunds, one for the calls at Antom with their common rate limit."""
-    grace = timedelta(seconds=settings.shutdown_seconds)
     calls = AntomActivities(clients, settings.policy)
-    refunds_worker = Worker(
+    asking = [calls.request_refund, calls.await_result, calls.inquire]
+    return (
+        workflow_worker(temporal, settings, contract.REFUNDS_QUEUE, WORKFLOWS),
+        call_worker(temporal, settings, contract.ANTOM_QUEUE, asking),
+    )
+
+
+def workflow_worker(
+    temporal: Client, settings: Settings, queue: str, workflows: Sequence[type]
+) -> Worker:
+    """Runs these workflows without a sandbox: what it guards is guarded by the import rules and by
+    the tests, which run in it (docs/decisions/0008-unsandboxed.md)."""
+    return Worker(
         temporal,
-        task_queue=contract.REFUNDS_QUEUE,
-        workflows=WORKFLOWS,
+        task_queue=queue,
+        workflows=workflows,
+        workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=settings.cached_workflows_max,
         sticky_queue_schedule_to_start_timeout=_STICKY_LIMIT,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=5),
-        graceful_shutdown_timeout=grace,
+        graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_seconds),
     )
-    calls_worker = Worker(
+
+
+def call_worker(
+    temporal: Client,
+    settings: Settings,
+    queue: str,
+    activities: Sequence[Callable[..., Awaitable[object]]],
+) -> Worker:
+    """Runs these activities: so many at once here, so many a second in the whole namespace."""
+    return Worker(
         temporal,
-        task_queue=contract.ANTOM_QUEUE,
-        activities=[calls.request_refund, calls.await_result, calls.inquire],
+        task_queue=queue,
+        activities=activities,
         max_concurrent_activities=settings.concurrent_calls_max,
         max_task_queue_activities_per_second=settings.antom_calls_per_second,
         activity_task_poller_behavior=PollerBehaviorAutoscaling(initial=5),
-        graceful_shutdown_timeout=grace,
+        graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_seconds),
     )
-    return refunds_worker, calls_worker
 
 
 async def _serve(workers: tuple[Worker, Worker], stop: asyncio.Event) -> None:

@@ -72,8 +72,24 @@ class Stack:
         return f"http://{HOST}:{self.ports.webhook}{_NOTIFY_PATH}"
 
     async def temporal(self) -> Client:
-        """A client of the stack's own server, whatever the surrounding shell says."""
-        return await Client.connect(self.temporal_address, data_converter=pydantic_data_converter)
+        """A client of the stack's own server, whatever the surrounding shell says.
+
+        Waits for a server that listens and is not ready yet; raises SettingsError if it stays so.
+        """
+        try:
+            async with asyncio.timeout(_READY_LIMIT.total_seconds()):
+                return await self._connected()
+        except TimeoutError as error:
+            raise SettingsError(f"temporal does not answer at {self.temporal_address}") from error
+
+    async def _connected(self) -> Client:
+        while True:
+            try:
+                return await Client.connect(
+                    self.temporal_address, data_converter=pydantic_data_converter
+                )
+            except RuntimeError:
+                await asyncio.sleep(0.05)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -232,7 +248,7 @@ class Stack:
 async def local_stack(home: Path, *, pace: float) -> AsyncIterator[Stack]:
     """The whole stack while inside; raises SettingsError if a part does not start."""
     async with AsyncExitStack() as ending:
-        async with _alone():
+        async with alone():
             stack = Stack.fresh(home, usual_ports(), pace=pace)
             ending.push_async_callback(stack.stop_all)
             for name in ("temporal", "simulator", "webhook", "worker"):
@@ -241,7 +257,7 @@ async def local_stack(home: Path, *, pace: float) -> AsyncIterator[Stack]:
 
 
 @asynccontextmanager
-async def _alone() -> AsyncIterator[None]:
+async def alone() -> AsyncIterator[None]:
     """While another stack starts, its ports look free; so stacks start one after another."""
     path = Path(tempfile.gettempdir()) / f"antom-refunds-{os.getuid()}.lock"
     with path.open("a") as lock:
