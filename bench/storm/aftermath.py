@@ -15,6 +15,8 @@ from antom_refunds.simulator.records import LedgerView, Movement, Refund, Refund
 from antom_refunds.simulator.told import notice, written
 
 _CONTRADICTING: Final = FaultKind.REORDERED
+# Notifications that Antom means: the truth, on time or late, once or more, and its opposite.
+_FINAL_WORDS: Final = frozenset({None, FaultKind.REPEATED, _CONTRADICTING})
 _NEVER_ARRIVED: Final = "ConnectError"
 
 Entry = TypeVar("Entry", Movement, Sending)
@@ -44,9 +46,9 @@ class Aftermath:
     """Everything that the judge may look at.
 
     `chosen` are the ids that callers ever chose, `unanswered` those for which one of them got
-    neither yes nor no, `accepted` what start() took, `told` the ends that callers read. `flagged`
-    are refunds about whose notification the webhook called a person. `interruptions` is how
-    often processes were struck.
+    neither yes nor no, or an error that it cannot know, `accepted` what start() took, `told` the
+    ends that callers read. `flagged` are refunds about whose notification the webhook called a
+    person. `interruptions` is how often processes were struck.
     """
 
     chosen: frozenset[str]
@@ -66,12 +68,12 @@ class Aftermath:
     @cached_property
     def moved(self) -> Mapping[str, list[Movement]]:
         """Money that went back, by refundRequestId."""
-        return _by_id(self.ledger.movements)
+        return by_id(self.ledger.movements)
 
     @cached_property
     def sent(self) -> Mapping[str, list[Sending]]:
         """Notifications that left, by refundRequestId."""
-        return _by_id(self.ledger.notifications)
+        return by_id(self.ledger.notifications)
 
     def is_true(self, sending: Sending) -> bool:
         """Whether this notification said what Antom's books say."""
@@ -91,7 +93,7 @@ class Aftermath:
     def has_heard_two_words(self, refund_request_id: str) -> bool:
         """Whether we took both of them from Antom, and so had to notice."""
         sent = self.sent.get(refund_request_id, ())
-        taken = [each for each in sent if each.is_acknowledged and each.fault == _CONTRADICTING]
+        taken = [each for each in sent if each.is_acknowledged and each.fault in _FINAL_WORDS]
         return len({each.digest for each in taken}) > 1
 
     def is_shown(self, history: History) -> bool:
@@ -100,7 +102,8 @@ class Aftermath:
         return is_contradicted or history.refund_request_id in self.flagged
 
 
-def _by_id(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:
+def by_id(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:
+    """The entries of each refundRequestId, in their order; an empty list where there are none."""
     found: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         found[entry.refund_request_id].append(entry)

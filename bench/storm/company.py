@@ -1,7 +1,6 @@
 """The callers as processes: started, killed and started again by name."""
 
 import asyncio
-import os
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from datetime import timedelta
@@ -12,6 +11,7 @@ from bench.storm.blows import caller_name
 from bench.storm.callers import Note, notes_in
 from bench.storm.schedule import Plan
 from bench.storm.stage import ROOT, Theatre
+from starter.stack import inherited_environment
 
 _LAST_WORDS: Final = timedelta(seconds=5)
 
@@ -38,7 +38,7 @@ class Company:
                 str(self._plan), str(self._numbers[name]), str(self._beginning),
                 str(self._notes_of(name)),
                 stdin=DEVNULL, stdout=output, stderr=output, cwd=ROOT, start_new_session=True,
-                env={**os.environ, **self._theatre.environment},
+                env={**inherited_environment(), **self._theatre.environment_of(name)},
             )  # fmt: skip
 
     async def kill(self, name: str) -> None:

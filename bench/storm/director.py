@@ -13,9 +13,11 @@ from typing import Final
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from antom_refunds.simulator.remote import SimulatorRemote
 from bench.storm.blows import PAUSES, Blow, Struck
 from bench.storm.company import Company
 from bench.storm.schedule import Plan
+from bench.storm.silence import is_silent
 from bench.storm.stage import Theatre
 
 log = logging.getLogger(__name__)
@@ -39,15 +41,14 @@ class Director:
     _held: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def play(self) -> None:
-        """Until every refund has ended, or the plan's patience has."""
+        """Until every refund has ended and Antom fell silent, or the plan's patience has ended."""
         for name in self.company.names:
             await self.company.start(name)
         async with asyncio.TaskGroup() as group:
             for blow in self.plan.blows:
                 group.create_task(self._deal(blow))
             group.create_task(self._sit_through())
-        await self._until_ended()
-        await self.company.finish()
+        await self._until_over()
 
     @property
     def _now(self) -> float:
@@ -88,19 +89,28 @@ class Director:
         await asyncio.sleep(lasts)
         await self.theatre.start(name)
 
-    async def _until_ended(self) -> None:
+    async def _until_over(self) -> None:
         temporal = await self.theatre.temporal()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.plan.shape.draining):
                 await self._everything_ends(temporal)
                 self.say(f"{self._now:6.1f} s  every refund has ended")
+                await self._antom_falls_silent()
+                self.say(f"{self._now:6.1f} s  Antom has said all that it had to say")
                 return
-        self.say(f"{self._now:6.1f} s  the patience is over, and some refunds have no end")
+        self.say(f"{self._now:6.1f} s  the patience is over")
 
     async def _everything_ends(self, temporal: Client) -> None:
         # Another process's callers and Temporal's refunds set no event of ours.
         while not self._all_answered() or await _open_refunds(temporal):  # noqa: ASYNC110
             await asyncio.sleep(_GLANCE.total_seconds())
+
+    async def _antom_falls_silent(self) -> None:
+        """What Antom still has to say comes too late for the histories, and must not be lost."""
+        async with SimulatorRemote(self.theatre.simulator_url) as antom:
+            # Another process's ledger sets no event of ours either.
+            while not is_silent(await antom.ledger(), self.plan.payments):  # noqa: ASYNC110
+                await asyncio.sleep(_GLANCE.total_seconds())
 
     def _all_answered(self) -> bool:
         answered = {note.ask for note in self.company.notes()}

@@ -19,7 +19,7 @@ class Invariant(StrEnum):
     STRAY_ID = "Antom heard an id that nobody chose"
     TWO_PAYLOADS = "two different payloads under one id"
     TWO_ORDERS = "two different orders accepted under one id"
-    UNANSWERED = "asked for, but neither taken nor refused"
+    UNANSWERED = "asked for, but no answer that a caller can know"
     NEVER_ENDED = "accepted, but never ended"
     LEDGER_DISAGREES = "final, but the ledger disagrees"
     TOLD_OTHERWISE = "a caller was told another end"

@@ -21,7 +21,7 @@ _AMOUNT_MAX: Final = 50_000
 _CONCURRENT: Final = 0.25
 _CONFLICTING: Final = 0.03
 _CONFLICT_AFTER: Final = 0.5
-# At once; at a bank that pays, refuses or closes; over limits of the payment's own.
+# At once; at a bank that pays, refuses or closes; by a method that refuses at once.
 _KINDS: Final = (
     {"is_async": False},
     {"is_async": False},

@@ -11,8 +11,8 @@ class Shape(BaseModel):
     """One size of storm; all times are real seconds after its beginning.
 
     Refunds are asked for until `asking`. Processes are struck until `striking`: a call that was
-    lost with its worker is given up by the engine 30 s later, so a storm lasts at least that
-    much longer. A paused worker stands still for `pause`. `gap` is the least and the most time
+    lost with its worker is given up by the engine 30 s later, so a storm may last that much
+    longer. A paused worker stands still for `pause`. `gap` is the least and the most time
     between two blows. Refunds that have not ended `draining` after the asking count as lost.
     """
 

@@ -24,6 +24,8 @@ _SITE: Final = ROOT / "bench" / "storm" / "mutations" / "site"
 # against a loss of power, would let two refunds a second through on a busy machine.
 _PRAGMAS: Final = ("journal_mode=wal", "synchronous=normal")
 _CALLS_PER_SECOND: Final = 500
+# A mutation breaks the product's processes; what they are judged by is never broken.
+_WHOLE: Final = frozenset({"temporal", "simulator"})
 
 
 class Theatre(Stack):
@@ -53,7 +55,7 @@ class Theatre(Stack):
         }
         if name in self.worker_ports:
             told[variable("health_listen")] = f"{HOST}:{self.worker_ports[name]}"
-        if self.mutation and (name in self.worker_ports or name == "webhook"):
+        if self.mutation and name not in _WHOLE:
             told |= {MUTATION: self.mutation, "PYTHONPATH": f"{_SITE}{os.pathsep}{ROOT}"}
         return told
 

@@ -36,7 +36,8 @@ async def testify(
         ledger = await antom.ledger()
     notes = list(notes)
     accepted = {plan.asks[note.ask].order for note in notes if note.stance is Stance.ACCEPTED}
-    answered = {note.ask for note in notes}
+    broken = {note.ask for note in notes if note.stance is Stance.BROKEN}
+    answered = {note.ask for note in notes} - broken
     ended = [note for note in notes if note.stance is Stance.ENDED]
     return Aftermath(
         chosen=plan.ids,

@@ -28,6 +28,7 @@ STRAY = movement(refund_request_id="r-1-2")
 LATE = sending(at=at(11))
 LIE = sending(succeeded=False, fault="reordered", at=at(9.5))
 TRUTH = sending(fault="reordered")
+AGAIN = sending(number=2, at=at(9.8))
 BOTH = (TRUTH.digest, LIE.digest)
 FAILED = history(outcome=outcome(State.FAILED))
 
@@ -126,6 +127,11 @@ BREACHES: Final[list[tuple[str, Invariant, Aftermath]]] = [
         "two words taken, nobody shown",
         Invariant.CONTRADICTION_HIDDEN,
         replace(sent(TRUTH, LIE), histories={"r-1": history(notices=BOTH)}),
+    ),
+    (
+        "the lie taken first, the truth when it was told again, nobody shown",
+        Invariant.CONTRADICTION_HIDDEN,
+        replace(sent(LIE, AGAIN), histories={"r-1": history(notices=BOTH)}),
     ),
     (
         "a forgery acknowledged",

@@ -9,12 +9,13 @@ from rich.console import Console
 
 from antom_refunds.process import FAILED, OK, USAGE, complain, leave
 from antom_refunds.settings import SettingsError
-from bench.storm.mutations.scenes import SCENES, control, plan_of
+from bench.storm.mutations.plans import control, plan_of
+from bench.storm.mutations.scenes import SCENES
 from bench.storm.schedule import Plan
 from bench.storm.storm import weathered
 from bench.storm.verdict import Verdict
 
-_FOLDER: Final = Path(".storm") / "mutation"
+_FOLDER: Final = Path(".storm") / "mutations"
 
 
 def main(names: list[str]) -> int:
@@ -26,7 +27,7 @@ def main(names: list[str]) -> int:
     if not _is_clean(console):
         return FAILED
     caught = [_is_caught(name, console) for name in names or SCENES]
-    console.print(f"{sum(caught)} of {len(caught)} mutations caught, each by its invariant")
+    console.print(f"{sum(caught)} of {len(caught)} mutations caught, each by its invariants")
     return OK if all(caught) else FAILED
 
 
@@ -43,15 +44,16 @@ def _is_caught(name: str, console: Console) -> bool:
     verdict = _played(plan_of(name), name)
     if verdict is None:
         return False
-    is_caught = bool(verdict.found[SCENES[name].finds])
+    is_caught = all(verdict.found[invariant] for invariant in SCENES[name].finds)
     mark = "[green]caught[/]" if is_caught else "[red]MISSED[/]"
-    console.print(f"{mark}  {name:<18} by: {_found(verdict)}  ({verdict.lasted:.0f} s)")
+    console.print(f"{mark}  {name:<21} by: {_found(verdict)}  ({verdict.lasted:.0f} s)")
     return is_caught
 
 
 def _played(plan: Plan, mutation: str) -> Verdict | None:
     try:
-        return asyncio.run(weathered(plan, _FOLDER, mutation=mutation)).verdict
+        home = _FOLDER / (mutation or "unbroken")
+        return asyncio.run(weathered(plan, home, mutation=mutation)).verdict
     except SettingsError as error:
         complain(error)
         return None

@@ -1,0 +1,60 @@
+"""Ways to break the doors: the webhook that Antom calls, and the client that callers ask."""
+
+from typing import Any
+
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from antom_refunds import contract, webhook
+from antom_refunds.client import Delivery, RefundClient, Started
+from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain import fold
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import State
+from bench.storm.mutations.replacement import replace
+
+
+def contradiction_dropped() -> None:
+    """What contradicts an end is dropped by the workflow, and the webhook calls nobody."""
+    replace(fold, "contradicts", lambda *_: False)
+    replace(contract, "contradicts_outcome", lambda *_: False)
+
+
+def early_ack() -> None:
+    """The webhook acknowledges at once, and then forgets to tell the workflow."""
+
+    async def notify(*_: object, **__: object) -> Delivery:
+        return Delivery.DELIVERED
+
+    replace(RefundClient, "notify", notify)
+
+
+def stranger_trusted() -> None:
+    """Notifications are believed whoever signed them."""
+    replace(webhook, "verify", lambda *_: None)
+
+
+def other_fields() -> None:
+    """The fields of an order are not held against those that its id stands for."""
+    replace(contract, "fingerprint", lambda _: {})
+
+
+def bare_error() -> None:
+    """Whoever asks for a refund that stands meets the engine's own error."""
+
+    async def already_started(_: RefundClient, order: RefundOrder) -> Started:
+        raise WorkflowAlreadyStartedError(order.refund_request_id, contract.WORKFLOW)
+
+    replace(RefundClient, "_already_started", already_started)
+
+
+def closed_is_failure() -> None:
+    """Callers are told of a closed refund that it failed."""
+    honest = RefundClient.outcome
+
+    async def outcome(self: RefundClient, *which: Any, **wait: Any) -> RefundOutcome | None:
+        told = await honest(self, *which, **wait)
+        if told is None or told.state is not State.CLOSED:
+            return told
+        return told.model_copy(update={"state": State.FAILED})
+
+    replace(RefundClient, "outcome", outcome)
