@@ -43,8 +43,13 @@ class Peer(Protocol):
     loopback; everything that is stored stands in the folder that the peer was made with.
     """
 
-    name: str
-    about: str  # versions and settings that matter, in one line
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def about(self) -> str:
+        """Versions and settings that matter, in one line."""
 
     async def start(self) -> None:
         """Start every part; ready for orders when it returns. Raises SettingsError."""

@@ -1,0 +1,1 @@
+"""What every competitor's application shares, so that only the engines differ."""

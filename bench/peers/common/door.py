@@ -1,0 +1,88 @@
+"""The door for Antom's notifications: verify, decode, hand over, and only then acknowledge."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from pydantic import ValidationError
+
+from antom_refunds.antom import reading
+from antom_refunds.antom.keys import KeyFile
+from antom_refunds.antom.signing import SignatureError, Signed, read_public_key, verify
+from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotice
+from antom_refunds.domain.evidence import Evidence
+from starter.ports import HOST
+
+log = logging.getLogger(__name__)
+
+# Who hands over must have it durably when it returns; (refundRequestId, evidence, delivery id).
+# Equal bytes are one delivery, however often Antom sends them.
+Deliver = Callable[[str, Evidence, str], Awaitable[None]]
+
+_DELIVERY_LIMIT: Final = timedelta(seconds=4)
+_STOP_SECONDS: Final = 5
+
+
+def create_door(antom_public_key: Path, notify_path: str, deliver: Deliver) -> FastAPI:
+    """The ASGI app: Antom's acknowledgement once delivered; 401, 400 or 503 otherwise.
+
+    Raises KeyFileError if the key file is none.
+    """
+    key = KeyFile(antom_public_key, read_public_key)
+
+    async def receive(request: Request) -> Response:
+        body = await request.body()
+        try:
+            verify(_signed(request, body), request.headers.get("signature"), [key.key])
+            notice = RefundNotice.model_validate_json(body)
+        except SignatureError:
+            return Response(status_code=401)
+        except ValidationError:
+            return Response(status_code=400)
+        return await _handed_over(notice, hashlib.sha256(body).hexdigest(), deliver)
+
+    app = FastAPI(title="Antom refund notifications", openapi_url=None)
+    app.add_api_route(notify_path, receive, methods=["POST"])
+    return app
+
+
+async def serve(app: FastAPI, port: int) -> None:
+    """Serves the app on the loopback address until SIGTERM."""
+    config = uvicorn.Config(
+        app,
+        host=HOST,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        lifespan="off",
+    )
+    await uvicorn.Server(config).serve()
+
+
+async def _handed_over(notice: RefundNotice, delivery_id: str, deliver: Deliver) -> Response:
+    try:
+        async with asyncio.timeout(_DELIVERY_LIMIT.total_seconds()):
+            await deliver(notice.refund_request_id, reading.noticed(notice), delivery_id)
+    except Exception:
+        # Whatever the engine's trouble is, Antom sends it again.
+        log.exception("notice.undeliverable")
+        return Response(status_code=503)
+    return Response(ACKNOWLEDGEMENT, media_type="application/json")
+
+
+def _signed(request: Request, body: bytes) -> Signed:
+    path: bytes = request.scope["raw_path"]
+    query: bytes = request.scope["query_string"]
+    return Signed(
+        path=(path + b"?" + query if query else path).decode("latin-1"),
+        client_id=request.headers.get("client-id", ""),
+        time=request.headers.get("request-time", ""),
+        body=body,
+    )
