@@ -9,7 +9,7 @@ from rich.console import Console
 
 from antom_refunds.process import OK, USAGE, complain, leave
 from bench.contents import MEASUREMENTS
-from bench.measurement import Measurement
+from bench.measurement import Findings, Measurement
 from bench.results import keep, write
 
 _TRIES: Final = Path(".bench")
@@ -47,7 +47,7 @@ def bench(*names: str, quick: bool = False) -> int:
 def _measured(
     measurement: Measurement[Any], folder: Path, console: Console, *, is_quick: bool
 ) -> None:
-    found = asyncio.run(
+    found: Findings = asyncio.run(
         measurement.measure(is_quick, lambda text: console.print(text, highlight=False))
     )
     keep(found, measurement, folder)

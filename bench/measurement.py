@@ -1,9 +1,9 @@
 """What one measurement is to the report: something to do, its raw numbers, its text, its plots."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -31,6 +31,6 @@ class Measurement(Generic[Found]):
     name: str
     title: str
     form: type[Found]
-    measure: Callable[[bool, Say], Awaitable[Found]]
+    measure: Callable[[bool, Say], Coroutine[Any, Any, Found]]
     written: Callable[[Found], str]
     drawn: Callable[[Found, Path], tuple[str, ...]] = lambda _, __: ()
