@@ -1,0 +1,1 @@
+"""A refund as Temporal's public samples poll: a loop of an activity and a timer."""

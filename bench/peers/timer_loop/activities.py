@@ -1,0 +1,43 @@
+"""The two calls at Antom, one activity each: they return what was learnt, doubt included."""
+
+from pydantic import BaseModel, ConfigDict
+from temporalio import activity
+
+from antom_refunds.antom import reading
+from antom_refunds.antom.client import AntomClient
+from antom_refunds.antom.errors import AntomError, OutcomeUnknownError, RefusedError
+from antom_refunds.domain.evidence import Evidence
+from antom_refunds.domain.order import RefundOrder
+
+
+class Inquiry(BaseModel):
+    """What is inquired about; `closing` is the closure that the inquiry is to confirm, if any."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order: RefundOrder
+    closing: Evidence | None = None
+
+
+class TimerLoopActivities:
+    """Each is one attempt at one call; what raises here is retried by the usual policy."""
+
+    def __init__(self, antom: AntomClient) -> None:
+        self._antom = antom
+
+    @activity.defn
+    async def ask(self, order: RefundOrder) -> Evidence:
+        """Send the refund call; raises NotSentError if no connection opened."""
+        try:
+            return reading.answered(await self._antom.refund(order))
+        except (OutcomeUnknownError, RefusedError) as error:
+            return reading.unanswered(error)
+
+    @activity.defn
+    async def inquire(self, inquiry: Inquiry) -> Evidence:
+        """Ask Antom how the refund stands; an inquiry without an answer teaches nothing."""
+        try:
+            answer = await self._antom.inquire_refund(inquiry.order.refund_request_id)
+        except AntomError as error:
+            return reading.uninquired(error)
+        return reading.inquired(answer, closing=inquiry.closing)
