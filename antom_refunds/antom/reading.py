@@ -154,7 +154,7 @@ def noticed(notice: RefundNotice) -> Evidence:
 def _noticed_word(result: Word, refund_status: str) -> Word:
     """An end only where the result's status, its code and the refund's status all agree."""
     match result, refund_status:
-        case Word.CLOSING, _:
+        case Word.CLOSING, "FAIL":
             return Word.CLOSING
         case Word.SUCCEEDED, "SUCCESS":
             return Word.SUCCEEDED

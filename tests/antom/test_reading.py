@@ -374,7 +374,10 @@ def test_an_inquiry_without_an_answer_says_nothing_of_the_refund(error: AntomErr
         ("S", "PROCESS_FAIL", "SUCCESS", Word.SUSPECT),
         ("F", "ORDER_IS_CLOSED", "FAIL", Word.CLOSING),
         ("U", "ORDER_IS_CLOSED", "FAIL", Word.CLOSING),
-        ("S", "ORDER_IS_CLOSED", "SUCCESS", Word.CLOSING),
+        ("S", "ORDER_IS_CLOSED", "FAIL", Word.CLOSING),
+        ("F", "ORDER_IS_CLOSED", "SUCCESS", Word.SUSPECT),
+        ("S", "ORDER_IS_CLOSED", "SUCCESS", Word.SUSPECT),
+        ("F", "ORDER_IS_CLOSED", "PROCESSING", Word.SUSPECT),
     ],
 )
 def test_a_notification_is_believed_where_all_its_parts_agree(

@@ -10,9 +10,9 @@ from antom_refunds.antom.reading import noticed
 from antom_refunds.antom.wire import Amount, RefundNotice, Result
 from antom_refunds.connection import TemporalUnavailableError, reaching_temporal
 from antom_refunds.contract import contradicts_outcome, outcome_of
-from antom_refunds.domain.evidence import Evidence
+from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.fold import take
-from antom_refunds.domain.refund import Refund
+from antom_refunds.domain.refund import Refund, State, Step
 from tests.storm.witnesses import ORDER
 
 
@@ -59,3 +59,20 @@ def test_a_closure_notified_after_the_workflow_is_gone_contradicts_a_success() -
     outcome = outcome_of(take(Refund(order=ORDER), SUCCEEDED))
 
     assert contradicts_outcome(outcome, CLOSED)
+
+
+def test_a_notified_success_within_a_closure_contradicts_a_closed_refund() -> None:
+    """Antom signed ORDER_IS_CLOSED and SUCCESS in one notification: it passed for an echo."""
+    both = notified("ORDER_IS_CLOSED", "F", "SUCCESS")
+    closed = Evidence(source=Source.INQUIRY, word=Word.CLOSED, code="ORDER_IS_CLOSED")
+    refund = take(Refund(order=ORDER), closed)
+
+    assert contradicts_outcome(outcome_of(refund), both)
+    assert outcome_of(take(refund, both)).is_contradicted
+
+
+def test_a_notified_success_within_a_closure_calls_a_person_before_an_end() -> None:
+    refund = take(Refund(order=ORDER), notified("ORDER_IS_CLOSED", "F", "SUCCESS"))
+
+    assert (refund.state, refund.next_step) == (State.IN_DOUBT, Step.INQUIRE)
+    assert refund.human_reason is not None
