@@ -1,16 +1,17 @@
 """`python -m bench [NAME ...]`: measure, keep the raw numbers, make the report anew."""
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Any, Final
 
 from cyclopts import App
 from rich.console import Console
 
-from antom_refunds.process import OK, USAGE, complain, leave
+from antom_refunds.process import FAILED, OK, USAGE, complain, leave
 from bench.contents import MEASUREMENTS
 from bench.measurement import Findings, Measurement
-from bench.results import keep, write
+from bench.report import keep, write
 
 _TRIES: Final = Path(".bench")
 _HERE: Final = Path(__file__).parent
@@ -47,12 +48,24 @@ def bench(*names: str, quick: bool = False) -> int:
 def _measured(
     measurement: Measurement[Any], folder: Path, console: Console, *, is_quick: bool
 ) -> None:
-    found: Findings = asyncio.run(
-        measurement.measure(is_quick, lambda text: console.print(text, highlight=False))
-    )
+    found = asyncio.run(_until_told(measurement, console, is_quick=is_quick))
     keep(found, measurement, folder)
     console.print(measurement.written(found), markup=False, highlight=False)
 
 
+async def _until_told(
+    measurement: Measurement[Any], console: Console, *, is_quick: bool
+) -> Findings:
+    """Told to stop, a measurement stops what it started."""
+    measuring: asyncio.Task[Findings] = asyncio.ensure_future(
+        measurement.measure(is_quick, lambda text: console.print(text, highlight=False))
+    )
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
+    return await measuring
+
+
 if __name__ == "__main__":
-    leave(app(result_action="return_value") or OK)
+    try:
+        leave(app(result_action="return_value") or OK)
+    except asyncio.CancelledError:
+        leave(FAILED)

@@ -28,8 +28,11 @@ class Told(NamedTuple):
 async def passage(temporal: Client, told: Told) -> Passage:
     """The word's whole way; raises TimeoutError if the workflow does not end by it."""
     handle = temporal.get_workflow_handle(told.workflow_id)
-    async with asyncio.timeout(_PATIENCE.total_seconds()):
-        await handle.result()
+    try:
+        async with asyncio.timeout(_PATIENCE.total_seconds()):
+            await handle.result()
+    except TimeoutError as error:
+        raise TimeoutError(f"{told.workflow_id} was told its end, and goes on") from error
     return passage_in([event async for event in handle.fetch_history_events()], told)
 
 

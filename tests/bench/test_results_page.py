@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.contents import MEASUREMENTS
-from bench.results import PAGE, RAW, text
+from bench.report import PAGE, RAW, text
 
 BENCH = Path(__file__).parents[2] / "bench"
 
