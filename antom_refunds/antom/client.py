@@ -45,6 +45,7 @@ INQUIRE_PAYMENT_PATH: Final = "/ams/api/v1/payments/inquiryPayment"
 _CONTENT_TYPE: Final = "application/json; charset=UTF-8"
 _OK: Final = 200
 _ANSWER_BYTES_MAX: Final = 256 * 1024
+_CONNECTIONS_MAX: Final = 100
 # The engine gives up an attempt at CALL_TIMEOUT; ours ends before, so that it can say why.
 _DEADLINE: Final = CALL_TIMEOUT - timedelta(seconds=3)
 _NEVER_SENT: Final = (
@@ -103,7 +104,10 @@ class AntomClient:
                 connect=account.connect_timeout.total_seconds(),
                 pool=account.connect_timeout.total_seconds(),
             ),
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+            # All are kept: a burst would otherwise open most of its connections anew.
+            limits=httpx.Limits(
+                max_connections=_CONNECTIONS_MAX, max_keepalive_connections=_CONNECTIONS_MAX
+            ),
             transport=transport,
         )
 
