@@ -1,5 +1,6 @@
 """What tests everywhere share: real key pairs, real Temporal servers, and a clean end."""
 
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,6 +22,12 @@ from starter.server import QUICK_OPTIONS
 from tests.engine import BRISK, KeyFiles, Stage, own_queues, stage_on
 
 BIN = Path(sys.executable).parent
+
+
+def pytest_configure() -> None:
+    """A shell that starts us in the background has SIGINT ignored, here and in every child."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
