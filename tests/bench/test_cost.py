@@ -1,7 +1,5 @@
 """Costs: counting histories, and the text that follows from what was counted."""
 
-from datetime import UTC, datetime
-
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -11,17 +9,7 @@ from bench.cost.counting import actions, stored
 from bench.cost.findings import CostFindings, Fare, Toll
 from bench.cost.ways import WAYS
 from bench.cost.writing import Line
-from bench.machine import About
-
-ABOUT = About(
-    at=datetime(2026, 1, 1, tzinfo=UTC),
-    processor="a processor",
-    cpus=2,
-    memory_gib=8,
-    system="Linux",
-    load=0,
-    versions={},
-)
+from tests.bench.somewhere import ABOUT
 
 
 def toll(events: int, *, billed: int = 3, size: int = 1024, end: str = "succeeded") -> Toll:

@@ -1,23 +1,11 @@
 """The floor's section says what its bursts say."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from bench.floor import FLOOR
 from bench.floor.measure import Burst, FloorFindings
 from bench.floor.report import ratios
-from bench.machine import About
-
-ABOUT = About(
-    at=datetime(2026, 1, 1, tzinfo=UTC),
-    processor="a processor",
-    cpus=2,
-    memory_gib=8,
-    system="Linux 6",
-    load=0.1,
-    versions={"python": "3.11.7"},
-)
+from tests.bench.somewhere import ABOUT
 
 
 def burst(per_second: float, **cpu_ms: float) -> Burst:

@@ -11,10 +11,9 @@ from bench.latency import LATENCY
 from bench.latency.arrivals import at_rate
 from bench.latency.findings import LatencyFindings, Leg, Pair, Passage, Series
 from bench.latency.record import Told, passage_in
-from bench.machine import About
+from tests.bench.somewhere import ABOUT
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-ABOUT = About(at=NOON, processor="slow", cpus=2, memory_gib=1, system="Linux", load=0, versions={})
 
 
 def after(milliseconds: float) -> datetime:

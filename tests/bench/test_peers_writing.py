@@ -1,9 +1,7 @@
 """The section says what the numbers say: who won, by how much and why, and nothing else."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from bench.machine import About
 from bench.peers import PEERS
 from bench.peers.audit import Audit
 from bench.peers.findings import PeersFound
@@ -11,18 +9,10 @@ from bench.peers.race import Race
 from bench.peers.struck import Blow, Steady
 from bench.peers.writing import written
 from bench.spread import Spread
+from tests.bench.somewhere import ABOUT
 
 SLOW = Spread(p50=9, p99=9, max=9)
 CLEAN = Audit(asked=40, ended=40)
-ABOUT = About(
-    at=datetime(2026, 1, 1, tzinfo=UTC),
-    processor="a processor",
-    cpus=2,
-    memory_gib=8,
-    system="Linux",
-    load=0,
-    versions={},
-)
 
 
 def race(engine: str, seconds: float = 2, **changes: Any) -> Race:

@@ -1,25 +1,15 @@
 """Waiting: how hard calls press on a limit, and the text that follows from what was measured."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from bench.machine import About
 from bench.waiting import WAITING
 from bench.waiting.findings import Holding, Level, Pressure, Rush, WaitingFindings, Window
 from bench.waiting.pressure import Line, bucket, busiest, by_second
+from tests.bench.somewhere import ABOUT
 
 KIB, MIB = 1024, 1024**2
-ABOUT = About(
-    at=datetime(2026, 1, 1, tzinfo=UTC),
-    processor="a processor",
-    cpus=2,
-    memory_gib=8,
-    system="Linux",
-    load=0,
-    versions={},
-)
 QUIET = Pressure(calls=500, fastest_second=90, fastest_ten=600, bucket=50)
 
 

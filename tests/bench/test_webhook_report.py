@@ -1,22 +1,11 @@
 """What is said about the webhook follows from the bursts."""
 
-from datetime import UTC, datetime
-
 import pytest
 
-from bench.machine import About
 from bench.webhook import WEBHOOK
 from bench.webhook.findings import Burst, Kind, WebhookFindings
+from tests.bench.somewhere import ABOUT
 
-ABOUT = About(
-    at=datetime(2026, 1, 1, 12, tzinfo=UTC),
-    processor="slow",
-    cpus=2,
-    memory_gib=1,
-    system="Linux",
-    load=0,
-    versions={},
-)
 CPU = {"webhook": 0.2, "temporal": 1.0, "worker": 0.4, "sender": 0.1}
 
 
