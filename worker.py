@@ -70,8 +70,11 @@ def workers_of(
 def workflow_worker(
     temporal: Client, settings: Settings, queue: str, workflows: Sequence[type]
 ) -> Worker:
-    """Runs these workflows without a sandbox: what it guards is guarded by the import rules and by
-    the tests, which run in it (docs/decisions/0008-unsandboxed.md)."""
+    """Runs these workflows without the sandbox.
+
+    What it guards is guarded by the import rules, and by the tests, which do run in it
+    (docs/decisions/0008-unsandboxed.md).
+    """
     return Worker(
         temporal,
         task_queue=queue,
