@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
 _DEFAULT_ADDRESS: Final = "localhost:7233"
 # UNKNOWN is what a connection that broke under a call comes home as, and with INTERNAL and
@@ -48,7 +48,13 @@ async def connect(*, is_lazy: bool = False, runtime: Runtime | None = None) -> C
     address = config.setdefault("target_host", _DEFAULT_ADDRESS)
     try:
         return await Client.connect(
-            **config, data_converter=pydantic_data_converter, lazy=is_lazy, runtime=runtime
+            **config,
+            data_converter=pydantic_data_converter,
+            lazy=is_lazy,
+            runtime=runtime,
+            # A refund's messages have some hundred bytes: to pack them costs both ends more
+            # than it saves the way between.
+            grpc_compression=GrpcCompression.NONE,
         )
     except RuntimeError as error:
         raise TemporalUnavailableError(

@@ -20,6 +20,7 @@ from typing import Final, Self
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import GrpcCompression
 
 from antom_refunds.settings import SettingsError, variable
 from antom_refunds.simulator.config import ClientConfig, SimulatorConfig
@@ -86,7 +87,9 @@ class Stack:
         while True:
             try:
                 return await Client.connect(
-                    self.temporal_address, data_converter=pydantic_data_converter
+                    self.temporal_address,
+                    data_converter=pydantic_data_converter,
+                    grpc_compression=GrpcCompression.NONE,
                 )
             except RuntimeError:
                 await asyncio.sleep(0.05)

@@ -15,7 +15,8 @@ GOAL: Final = 1.3
 class Side(StrEnum):
     """Whose latency."""
 
-    REFUND = "refund"
+    REFUND = "refund"  # told by a signed notification, through the webhook
+    DIRECT = "direct"  # a refund too, told the same without a webhook
     BARE = "bare"
 
 
@@ -73,39 +74,40 @@ def _ms(since: datetime, until: datetime) -> float:
     return round((until - since).total_seconds() * 1000, 2)
 
 
-class Pair(BaseModel):
-    """One round at one rate: both sides, one right after the other."""
+class Round(BaseModel):
+    """One round at one rate: all sides, one right after the other."""
 
     model_config = ConfigDict(frozen=True)
 
     per_second: int
     refund: Series
+    direct: Series
     bare: Series
 
     def side(self, side: Side) -> Series:
-        return self.refund if side is Side.REFUND else self.bare
+        series: Series = getattr(self, side.value)
+        return series
 
-    @property
-    def ratio(self) -> float:
-        """How many times longer a refund takes, at the median."""
-        return self.refund.whole.p50 / self.bare.whole.p50
+    def ratio(self, side: Side) -> float:
+        """How many times longer than the bare workflow this side takes, at the median."""
+        return self.side(side).whole.p50 / self.bare.whole.p50
 
 
 class LatencyFindings(Findings):
-    """Every pair, in the order of measuring."""
+    """Every round, in the order of measuring."""
 
-    pairs: tuple[Pair, ...]
+    rounds: tuple[Round, ...]
 
     @property
     def rates(self) -> list[int]:
-        return sorted({pair.per_second for pair in self.pairs})
+        return sorted({each.per_second for each in self.rounds})
 
-    def at(self, per_second: int) -> list[Pair]:
-        return [pair for pair in self.pairs if pair.per_second == per_second]
+    def at(self, per_second: int) -> list[Round]:
+        return [each for each in self.rounds if each.per_second == per_second]
 
-    def ratio(self, per_second: int) -> Rounds:
+    def ratio(self, per_second: int, side: Side = Side.REFUND) -> Rounds:
         """Over the rounds at this rate; each compares what was measured side by side."""
-        return Rounds.of(pair.ratio for pair in self.at(per_second))
+        return Rounds.of(each.ratio(side) for each in self.at(per_second))
 
     def is_reached(self, per_second: int) -> bool:
         """Whether the middle round keeps to the goal."""

@@ -1,18 +1,18 @@
-"""Notifications at a steady rate to refunds in processing, and beside them signals to the floor."""
+"""Last words at a steady rate: to refunds by notification, to refunds directly, to the floor."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 from temporalio.client import Client
 
 from bench.latency.arrivals import at_rate
-from bench.latency.findings import LatencyFindings, Pair, Passage, Series
+from bench.latency.findings import LatencyFindings, Passage, Round, Series, Side
 from bench.latency.record import Told, passage
-from bench.latency.sides import Bare, Refunds
+from bench.latency.sides import Bare, Direct, Notified, Teller, Tells
 from bench.machine import About
 from bench.measurement import Say
 from bench.stage import beside, standing
@@ -20,48 +20,38 @@ from bench.webhook.notices import Pen
 from bench.webhook.pipe import Pool
 from bench.webhook.processing import FIRST_INQUIRY_PAST, Queue, by_few
 
-Thing = TypeVar("Thing")
 # What the last word sets going is over by then.
 _REST: Final = timedelta(seconds=0.5)
 _WARM_UP: Final = 20
 # Words a second, and how many of them a round has.
 _FULL: Final = ((1, 8), (10, 50), (50, 150))
 _QUICK: Final = ((10, 20), (50, 50))
-_ROUNDS: Final = 5
+# So that each side is the first equally often.
+_ROUNDS: Final = 2 * len(Side)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Both sides on one server."""
+    """All sides on one server."""
 
     temporal: Client
-    refunds: Refunds
-    bare: Bare
+    sides: Mapping[Side, Teller]
 
     async def warm_up(self) -> None:
         """So that nobody connects for the first time while it counts."""
-        await self._told(_WARM_UP, await self.bare.opened("warm-up", _WARM_UP), self.bare.tell)
-        notices = await self.refunds.opened("warm-up", _WARM_UP)
-        await self._told(_WARM_UP, notices, self.refunds.tell)
+        for name, side in self.sides.items():
+            await _told(_WARM_UP, await side.opened(f"warm-up-{name}", _WARM_UP))
 
-    async def pair(self, name: str, per_second: int, count: int, *, is_bare_first: bool) -> Pair:
-        """One round: everything is opened beforehand, and has come to rest."""
-        signals = await self.bare.opened(name, count)
-        notices = await self.refunds.opened(name, count)
+    async def round(self, number: int, per_second: int, count: int) -> Round:
+        """Everything is opened beforehand, and has come to rest; who is first changes."""
+        words = {
+            name: await side.opened(f"{name}-{number}-{per_second}", count)
+            for name, side in self.sides.items()
+        }
         await asyncio.sleep(FIRST_INQUIRY_PAST.total_seconds())
-        floor = await self._told(per_second, signals, self.bare.tell) if is_bare_first else []
-        ours = await self._told(per_second, notices, self.refunds.tell)
-        floor = floor or await self._told(per_second, signals, self.bare.tell)
-        return Pair(
-            per_second=per_second, refund=await self._read(ours), bare=await self._read(floor)
-        )
-
-    async def _told(
-        self, per_second: int, things: Sequence[Thing], tell: Callable[[Thing], Awaitable[Told]]
-    ) -> list[Told]:
-        told = await at_rate(per_second, things, tell)
-        await asyncio.sleep(_REST.total_seconds())
-        return told
+        told = {name: await _told(per_second, words[name]) for name in _turned(number)}
+        series = {name.value: await self._read(told[name]) for name in Side}
+        return Round(per_second=per_second, **series)
 
     async def _read(self, told: list[Told]) -> Series:
         async def read(each: Told) -> Passage:
@@ -70,19 +60,28 @@ class Match:
         return Series.of(await by_few(told, read))
 
 
+async def _told(per_second: int, words: Sequence[Tells]) -> list[Told]:
+    told = await at_rate(per_second, words, lambda tell: tell())
+    await asyncio.sleep(_REST.total_seconds())
+    return told
+
+
+def _turned(number: int) -> list[Side]:
+    first = number % len(Side)
+    return [*list(Side)[first:], *list(Side)[:first]]
+
+
 async def measured(is_quick: bool, say: Say) -> LatencyFindings:  # noqa: FBT001 - as it is called
-    """Every rate, round after round; who goes first changes each time."""
+    """Every rate, round after round."""
     about = About.now("fastapi", "cryptography")
-    pairs = []
+    rounds = []
     async with _match() as match:
         await match.warm_up()
         for number in range(1 if is_quick else _ROUNDS):
             for rate, count in _QUICK if is_quick else _FULL:
                 say(f"latency: round {number + 1}, {rate} a second")
-                name = f"{number}-{rate}"
-                first = number % 2 == 1
-                pairs.append(await match.pair(name, rate, count, is_bare_first=first))
-    return LatencyFindings(about=about, pairs=tuple(pairs))
+                rounds.append(await match.round(number, rate, count))
+    return LatencyFindings(about=about, rounds=tuple(rounds))
 
 
 @asynccontextmanager
@@ -94,4 +93,10 @@ async def _match() -> AsyncIterator[Match]:
     ):
         temporal = await stack.temporal()
         pen = Pen(stack.home / "keys" / "antom-private.pem", stack.notify_url)
-        yield Match(temporal, Refunds(await Queue.open(stack), pen, pool), Bare(temporal))
+        queue = await Queue.open(stack)
+        sides: dict[Side, Teller] = {
+            Side.REFUND: Notified(queue, pen, pool),
+            Side.DIRECT: Direct(queue, pen),
+            Side.BARE: Bare(temporal),
+        }
+        yield Match(temporal, sides)

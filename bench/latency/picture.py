@@ -16,7 +16,7 @@ def drawn(found: LatencyFindings, folder: Path) -> tuple[str, ...]:
     """One PNG: the stretches stacked, and the ratio of every round."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - not everybody has it
 
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure = Figure(figsize=(9.5, 4), layout="constrained")
     ways, ratios = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_ways(ways, found)
     _draw_ratios(ratios, found)
@@ -38,7 +38,7 @@ def _draw_ways(axes: Any, found: LatencyFindings) -> None:
 
 
 def _draw_ratios(axes: Any, found: LatencyFindings) -> None:
-    points = [(str(pair.per_second), pair.ratio) for pair in found.pairs]
+    points = [(str(each.per_second), each.ratio(Side.REFUND)) for each in found.rounds]
     points.sort(key=lambda point: int(point[0]))
     axes.scatter(*zip(*points, strict=True), color="tab:blue", label="a round")
     axes.axhline(GOAL, color="tab:red", linestyle="--", label=f"goal {GOAL}")
@@ -49,4 +49,4 @@ def _draw_ratios(axes: Any, found: LatencyFindings) -> None:
 
 
 def _median(found: LatencyFindings, rate: int, side: Side, leg: Leg) -> float:
-    return median(pair.side(side).leg(leg).p50 for pair in found.at(rate))
+    return median(each.side(side).leg(leg).p50 for each in found.at(rate))

@@ -9,7 +9,7 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from bench.latency import LATENCY
 from bench.latency.arrivals import at_rate
-from bench.latency.findings import LatencyFindings, Leg, Pair, Passage, Series
+from bench.latency.findings import LatencyFindings, Leg, Passage, Round, Series, Side
 from bench.latency.record import Told, passage_in
 from tests.bench.somewhere import ABOUT
 
@@ -30,12 +30,19 @@ def series(*wholes: float) -> Series:
     )
 
 
-def pair(refund: float, bare: float, per_second: int = 10) -> Pair:
-    return Pair(per_second=per_second, refund=series(refund), bare=series(bare))
+def a_round(
+    refund: float, bare: float, per_second: int = 10, *, direct: float | None = None
+) -> Round:
+    return Round(
+        per_second=per_second,
+        refund=series(refund),
+        direct=series(refund if direct is None else direct),
+        bare=series(bare),
+    )
 
 
-def found(*pairs: Pair) -> LatencyFindings:
-    return LatencyFindings(about=ABOUT, pairs=pairs)
+def found(*rounds: Round) -> LatencyFindings:
+    return LatencyFindings(about=ABOUT, rounds=rounds)
 
 
 def event(kind: "EventType.ValueType", milliseconds: float) -> HistoryEvent:
@@ -79,8 +86,8 @@ def test_a_workflow_that_was_told_and_goes_on_is_no_latency() -> None:
 
 
 def test_each_refund_is_compared_with_the_bare_round_beside_it() -> None:
-    slow_machine, quick_machine = pair(30.0, 25.0), pair(10.0, 8.0)
-    odd = pair(11.0, 5.5)
+    slow_machine, quick_machine = a_round(30.0, 25.0), a_round(10.0, 8.0)
+    odd = a_round(11.0, 5.5)
 
     ratio = found(slow_machine, quick_machine, odd).ratio(10)
 
@@ -88,17 +95,24 @@ def test_each_refund_is_compared_with_the_bare_round_beside_it() -> None:
 
 
 def test_the_goal_is_said_to_be_reached_or_not_at_each_rate() -> None:
-    text = LATENCY.written(found(pair(12.0, 10.0, 1), pair(14.0, 10.0, 50)))
+    text = LATENCY.written(found(a_round(12.0, 10.0, 1), a_round(14.0, 10.0, 50)))
 
     assert "is reached at 1 a second (1.20), not reached at 50 a second (1.40)." in text
 
 
+def test_what_a_refund_takes_without_the_webhook_is_said_beside_it() -> None:
+    findings = found(a_round(14.0, 10.0, direct=12.0), a_round(15.0, 10.0, direct=13.0))
+
+    assert findings.ratio(10, Side.DIRECT).median == 1.25
+    assert "told directly takes 1.25 at 10 a second" in LATENCY.written(findings)
+
+
 def test_a_ratio_of_exactly_the_goal_reaches_it() -> None:
-    assert found(pair(13.0, 10.0)).is_reached(10)
+    assert found(a_round(13.0, 10.0)).is_reached(10)
 
 
 def test_every_number_is_kept_with_the_report() -> None:
-    kept = found(pair(12.0, 10.0))
+    kept = found(a_round(12.0, 10.0))
 
     assert LATENCY.form.model_validate_json(kept.model_dump_json()) == kept
 

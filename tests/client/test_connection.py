@@ -2,7 +2,7 @@
 
 import pytest
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import attributes
@@ -78,6 +78,12 @@ async def test_a_lazy_client_finds_out_with_its_first_call(
 
     with pytest.raises(TemporalUnavailableError), reaching_temporal():
         await lazy.get_workflow_handle("any").describe()
+
+
+async def test_messages_of_some_hundred_bytes_are_not_packed() -> None:
+    lazy = await connect(is_lazy=True)
+
+    assert lazy.service_client.config.grpc_compression is GrpcCompression.NONE
 
 
 async def test_a_prepared_namespace_is_accepted(dev_server: WorkflowEnvironment) -> None:
