@@ -1,23 +1,27 @@
-"""Bursts of refunds and of bare workflows in turn, on one server, with what each part spent."""
+"""Bursts of refunds and of what they are held against, on one server, with what each part spent."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 from temporalio.client import Client
 
+from antom_refunds import attributes, contract
 from antom_refunds.client import RefundClient
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import Refund
 from bench.books import cpu_seconds
-from bench.floor.bare import QUEUE, WORKFLOW
+from bench.floor.bare import LISTED, QUEUE, WORKFLOW
 from bench.machine import About
 from bench.measurement import Findings, Say
 from bench.stage import beside, open_payments, standing
 
-_ROUNDS: Final = 7
+# So that each kind is the first equally often.
+_ROUNDS: Final = 6
 _BURST: Final = 400
 _AT_ONCE: Final = 40
 
@@ -34,33 +38,39 @@ class Burst(BaseModel):
 
 
 class FloorFindings(Findings):
-    """Bursts in pairs, in the order in which they were run: first the floor, then refunds."""
+    """Bursts of each kind, in the order of the rounds."""
 
     burst: int
     at_once: int
     floor: tuple[Burst, ...]
+    listed: tuple[Burst, ...]
     refunds: tuple[Burst, ...]
 
 
 async def measure(quick: bool, say: Say) -> FloorFindings:  # noqa: FBT001 - as the kit calls it
-    """Alternating bursts; the first pair warms everything up and does not count."""
+    """Bursts in turn, who is first changes; the first round warms up and does not count."""
     about, rounds, burst = About.now(), *((1, 100) if quick else (_ROUNDS, _BURST))
-    floor, refunds = [], []
+    floor: list[Burst] = []
+    listed: list[Burst] = []
+    refunds: list[Burst] = []
     async with standing() as stack, beside(stack, "bench.floor.bare") as bare:
         await open_payments(stack, *(_payment(which) for which in range(burst)))
         temporal = await stack.temporal()
         server = {"temporal": stack.pid_of("temporal")}
         theirs = {**server, "worker": bare.pid}
         ours = {**server, **{part: stack.pid_of(part) for part in ("worker", "simulator")}}
+        kinds = [(floor, theirs, _bare), (listed, theirs, _listed), (refunds, ours, _refund)]
         for number in range(rounds + 1):
-            floor.append(await _burst(theirs, _bare(temporal, number), burst))
-            refunds.append(await _burst(ours, _refund(temporal, number), burst))
+            first = number % len(kinds)
+            for bursts, pids, kind in kinds[first:] + kinds[:first]:
+                bursts.append(await _burst(pids, kind(temporal, number), burst))
             say(f"floor {floor[-1].per_second:.0f}/s, refunds {refunds[-1].per_second:.0f}/s")
     return FloorFindings(
         about=about,
         burst=burst,
         at_once=_AT_ONCE,
         floor=tuple(floor[1:]),
+        listed=tuple(listed[1:]),
         refunds=tuple(refunds[1:]),
     )
 
@@ -77,19 +87,36 @@ def _bare(temporal: Client, number: int) -> One:
     return one
 
 
+def _listed(temporal: Client, number: int) -> One:
+    async def one(which: int) -> None:
+        order = _order(f"listed-{number}-{which}", which)
+        await temporal.execute_workflow(
+            LISTED,
+            id=order.refund_request_id,
+            task_queue=QUEUE,
+            memo={contract.MEMO_FINGERPRINT: contract.fingerprint(order)},
+            search_attributes=attributes.at_start(Refund(order=order), due_at=datetime.now(UTC)),
+        )
+
+    return one
+
+
 def _refund(temporal: Client, number: int) -> One:
     refunds = RefundClient(temporal)
 
     async def one(which: int) -> None:
-        order = RefundOrder(
-            refund_request_id=f"refund-{number}-{which}",
-            payment_id=_payment(which),
-            amount=Money(currency="EUR", minor=1),
-        )
+        order = _order(f"refund-{number}-{which}", which)
         await refunds.start(order)
         await refunds.outcome(order.refund_request_id)
 
     return one
+
+
+def _order(refund_request_id: str, which: int) -> RefundOrder:
+    amount = Money(currency="EUR", minor=1)
+    return RefundOrder(
+        refund_request_id=refund_request_id, payment_id=_payment(which), amount=amount
+    )
 
 
 async def _burst(pids: Mapping[str, int], one: One, size: int) -> Burst:

@@ -19,14 +19,15 @@ def found(*refunds_per_second: float) -> FloorFindings:
         burst=400,
         at_once=40,
         floor=tuple(burst(50) for _ in refunds_per_second),
+        listed=tuple(burst(45) for _ in refunds_per_second),
         refunds=tuple(burst(rate, simulator=2.5) for rate in refunds_per_second),
     )
 
 
 def test_each_burst_of_refunds_is_held_against_the_floor_beside_it() -> None:
-    drifting = found(40, 20).model_copy(update={"floor": (burst(50), burst(25))})
+    drifting = ratios((burst(40), burst(20)), (burst(50), burst(25)))
 
-    assert ratios(drifting).least == ratios(drifting).most == pytest.approx(0.8)
+    assert drifting.least == drifting.most == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,10 @@ def test_each_burst_of_refunds_is_held_against_the_floor_beside_it() -> None:
 )
 def test_the_median_pair_decides_about_the_goal(rates: tuple[float, ...], verdict: str) -> None:
     assert verdict in FLOOR.written(found(*rates))
+
+
+def test_what_is_lost_to_lists_alone_is_said_beside_the_verdict() -> None:
+    assert "To be listed alone leaves 0.90 (0.90-0.90) of it" in FLOOR.written(found(40, 40))
 
 
 def test_the_floor_has_no_simulator_and_claims_no_number_for_it() -> None:
