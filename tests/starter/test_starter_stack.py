@@ -98,8 +98,16 @@ def listeners(pids: set[str]) -> list[str]:
 
 
 def _sockets(pid: str) -> list[str]:
-    links = [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    links = [_link(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
     return [found[1] for link in links if (found := re.fullmatch(r"socket:\[(\d+)\]", link))]
+
+
+def _link(descriptor: Path) -> str:
+    """What it points to; a connection may end while we look, a listener does not."""
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:
+        return ""
 
 
 def test_ports_that_are_taken_are_avoided() -> None:
