@@ -47,19 +47,26 @@ async def connect(*, is_lazy: bool = False, runtime: Runtime | None = None) -> C
     config = _config()
     address = config.setdefault("target_host", _DEFAULT_ADDRESS)
     try:
-        return await Client.connect(
-            **config,
-            data_converter=pydantic_data_converter,
-            lazy=is_lazy,
-            runtime=runtime,
-            # A refund's messages have some hundred bytes: to pack them costs both ends more
-            # than it saves the way between.
-            grpc_compression=GrpcCompression.NONE,
-        )
+        return await client_of(config, is_lazy=is_lazy, runtime=runtime)
     except RuntimeError as error:
         raise TemporalUnavailableError(
             f"Temporal is not reachable at {address}: start it or set TEMPORAL_ADDRESS"
         ) from error
+
+
+async def client_of(
+    config: ClientConnectConfig, *, is_lazy: bool = False, runtime: Runtime | None = None
+) -> Client:
+    """A client that speaks as all of ours do; raises RuntimeError if nobody is ready there."""
+    return await Client.connect(
+        **config,
+        data_converter=pydantic_data_converter,
+        lazy=is_lazy,
+        runtime=runtime,
+        # A refund's messages have some hundred bytes: to pack them costs both ends more than it
+        # saves the way between.
+        grpc_compression=GrpcCompression.NONE,
+    )
 
 
 def _config() -> ClientConnectConfig:

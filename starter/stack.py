@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.service import GrpcCompression
+from temporalio.envconfig import ClientConnectConfig
 
+from antom_refunds.connection import client_of
 from antom_refunds.settings import SettingsError, variable
 from antom_refunds.simulator.config import ClientConfig, SimulatorConfig
 from starter.keys import write_pair
@@ -86,11 +86,7 @@ class Stack:
     async def _connected(self) -> Client:
         while True:
             try:
-                return await Client.connect(
-                    self.temporal_address,
-                    data_converter=pydantic_data_converter,
-                    grpc_compression=GrpcCompression.NONE,
-                )
+                return await client_of(ClientConnectConfig(target_host=self.temporal_address))
             except RuntimeError:
                 await asyncio.sleep(0.05)
 

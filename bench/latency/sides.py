@@ -39,7 +39,7 @@ class Notified:
 
     async def opened(self, name: str, count: int) -> list[Tells]:
         """Refunds that stand in processing, with their notifications unsent."""
-        notices = [await self.pen.write(record) for record in await self.queue.filled(name, count)]
+        notices = await _unsent(self.queue, self.pen, name, count)
         return [partial(self._tell, notice) for notice in notices]
 
     async def _tell(self, notice: Notice) -> Told:
@@ -61,7 +61,7 @@ class Direct:
 
     async def opened(self, name: str, count: int) -> list[Tells]:
         """Refunds that stand in processing, with what they are to be told."""
-        notices = [await self.pen.write(record) for record in await self.queue.filled(name, count)]
+        notices = await _unsent(self.queue, self.pen, name, count)
         return [partial(self._tell, notice) for notice in notices]
 
     async def _tell(self, notice: Notice) -> Told:
@@ -96,6 +96,11 @@ class Bare:
         sent = datetime.now(UTC)
         await handle.signal(SIGNAL)
         return Told(workflow_id, sent, datetime.now(UTC))
+
+
+async def _unsent(queue: Queue, pen: Pen, name: str, count: int) -> list[Notice]:
+    """The notifications of so many refunds that stand in processing."""
+    return [await pen.write(record) for record in await queue.filled(name, count)]
 
 
 def _workflow_id(notice: Notice) -> str:
