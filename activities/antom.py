@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from aiolimiter import AsyncLimiter
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
@@ -38,11 +39,21 @@ _OVERDUE: Final = Evidence(
 
 
 class AntomActivities(AntomCalls):
-    """The calls at Antom for the merchants this worker serves."""
+    """The calls at Antom for the merchants this worker serves.
 
-    def __init__(self, clients: Mapping[str, AntomClient], policy: Policy) -> None:
+    Each call takes one turn from `turns`, and waits for it; without them nobody waits.
+    """
+
+    def __init__(
+        self,
+        clients: Mapping[str, AntomClient],
+        policy: Policy,
+        *,
+        turns: AsyncLimiter | None = None,
+    ) -> None:
         self._clients = clients
         self._policy = policy
+        self._turns = turns
 
     @activity.defn(name=contract.ACTIVITY_REQUEST_REFUND)
     async def request_refund(self, question: Question) -> Evidence:
@@ -76,6 +87,7 @@ class AntomActivities(AntomCalls):
         client = self._clients.get(refund.order.merchant)
         if client is None:
             return _not_served(refund.order.merchant)
+        await self._turn()
         try:
             evidence = reading.answered(await client.refund(refund.order))
         except NotSentError as error:
@@ -100,6 +112,7 @@ class AntomActivities(AntomCalls):
             unserved = _not_served(refund.order.merchant)
             return unserved.model_copy(update={"source": Source.INQUIRY, "word": Word.SILENT})
         closing = refund.closing if refund.may_close else None
+        await self._turn()
         try:
             answer = await client.inquire_refund(refund.order.refund_request_id)
         except AntomError as error:
@@ -108,6 +121,11 @@ class AntomActivities(AntomCalls):
             evidence = reading.inquired(answer, closing=closing)
         _count(contract.ACTIVITY_INQUIRE, evidence)
         return evidence
+
+    async def _turn(self) -> None:
+        """A call that is cancelled while it waits here was not sent."""
+        if self._turns is not None:
+            await self._turns.acquire()
 
     def _news(self, question: Question, evidence: Evidence, schedule: Schedule) -> Evidence:
         """The evidence, if it changes what is known; raises "later" otherwise."""

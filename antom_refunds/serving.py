@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from antom_refunds.settings import Address, SettingsError
 
@@ -20,10 +20,15 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, listen: Address) -> AsyncIterator[int]:
+async def serving(app: ASGIApp, listen: Address) -> AsyncIterator[int]:
     """Serves while inside; gives the port. Raises SettingsError if the address cannot be had."""
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="off"
+        app,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+        lifespan="off",
     )
     server = _Server(config)
     bound = _bound(listen)

@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     )
 
     merchants: dict[MerchantKey, MerchantSettings] = {}
-    antom_calls_per_second: Annotated[float, Field(gt=0)] = 50
+    antom_calls_per_second: Annotated[float, Field(ge=1)] = 50
     concurrent_calls_max: Annotated[int, Field(gt=0)] = 100
     cached_workflows_max: Annotated[int, Field(ge=0)] = 5000
     shutdown_seconds: Annotated[float, Field(gt=0)] = 35

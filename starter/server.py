@@ -10,13 +10,17 @@ from antom_refunds.attributes import KEYS
 from antom_refunds.settings import SettingsError
 from starter.ports import HOST
 
-# A shard of the development server looks for work 20 times a second at most and rounds waits up
-# to a second; with these a refund takes a third of the time (docs/decisions/0004-local-server.md).
+# What a development server takes its time for, and a refund need not wait for: each value has its
+# reason in docs/decisions/0004-local-server.md.
 _QUICK: Final = (
     "history.transferProcessorMaxPollRPS=2000",
     "history.timerProcessorMaxPollRPS=2000",
     "history.visibilityProcessorMaxPollRPS=2000",
     'history.timerProcessorMaxTimeShift="10ms"',
+    'history.transferProcessorUpdateAckInterval="1s"',
+    'history.timerProcessorUpdateAckInterval="1s"',
+    'history.visibilityProcessorUpdateAckInterval="1s"',
+    "system.forceSearchAttributesCacheRefreshOnRead=false",
     "matching.numTaskqueueReadPartitions=1",
     "matching.numTaskqueueWritePartitions=1",
 )

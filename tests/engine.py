@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from temporalio.api.enums.v1 import EventType, PendingActivityState
 from temporalio.api.testservice.v1 import LockTimeSkippingRequest, UnlockTimeSkippingRequest
 from temporalio.api.workflow.v1 import PendingActivityInfo
@@ -125,7 +125,7 @@ class Stage:
     wire: Wire
     antom: AntomClient
     refunds: RefundClient
-    webhook: FastAPI
+    webhook: Starlette
     tally: Tally
     started: list[str] = field(default_factory=list)
 

@@ -98,6 +98,7 @@ def test_each_setting_of_a_merchant_is_read(
     [
         ("PACE", "0", "ANTOM_REFUNDS_PACE"),
         ("PACE", "fast", "ANTOM_REFUNDS_PACE"),
+        ("ANTOM_CALLS_PER_SECOND", "0.5", "ANTOM_REFUNDS_ANTOM_CALLS_PER_SECOND"),
         ("CONCURRENT_CALLS_MAX", "-1", "ANTOM_REFUNDS_CONCURRENT_CALLS_MAX"),
         ("HEALTH_LISTEN", "8080", "ANTOM_REFUNDS_HEALTH_LISTEN: must be written like"),
         ("HEALTH_LISTEN", "127.0.0.1:99999", "ANTOM_REFUNDS_HEALTH_LISTEN"),

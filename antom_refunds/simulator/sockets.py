@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _SOCKET: Final = "antom_refunds.socket"
 
@@ -16,7 +16,7 @@ class ConnectionCutError(httpx.ReadError):
     """There is no socket to cut, so the client in the same process sees what a cut would show."""
 
 
-class CuttableProtocol(H11Protocol):
+class CuttableProtocol(HttpToolsProtocol):
     """HTTP/1.1 whose application can reach its own socket."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -73,7 +73,7 @@ def _turned(number: int) -> list[Side]:
 
 async def measured(is_quick: bool, say: Say) -> LatencyFindings:  # noqa: FBT001 - as it is called
     """Every rate, round after round."""
-    about = About.now("fastapi", "cryptography")
+    about = About.now("starlette", "cryptography")
     rounds = []
     async with _match() as match:
         await match.warm_up()

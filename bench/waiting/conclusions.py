@@ -108,18 +108,15 @@ def _pressed(pressure: Pressure) -> str:
 
 
 def _burst(found: WaitingFindings) -> str:
-    """Temporal's bucket holds what is refilled in a second, and is full after a quiet while."""
     both = (found.pressure, found.rush.pressure)
     fastest, needed = max(p.fastest_second for p in both), max(p.bucket for p in both)
     if fastest <= found.limit:
         return "No second had more calls than the limit."
-    admitted = 2 * found.limit + 1
-    words = (
-        f"Temporal limits by a bucket that holds one second's calls, so after a quiet while "
-        f"{admitted:,.0f} may come in a second; these calls needed a bucket of {needed:,.0f}"
+    over = (fastest / found.limit - 1) * 100
+    return (
+        f"The busiest second had {over:.0f} % more calls than the limit; a bucket of "
+        f"{needed:.1f} calls would have let all of them pass."
     )
-    is_late = needed > found.limit + 1
-    return f"{words}, since some were late and met those that were not." if is_late else f"{words}."
 
 
 def _new_worker(found: WaitingFindings) -> str:

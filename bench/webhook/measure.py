@@ -29,7 +29,7 @@ _QUICK: Final = _Size(rounds=1, burst=160)
 
 async def measured(is_quick: bool, say: Say) -> WebhookFindings:  # noqa: FBT001 - as it is called
     """Every kind of burst, round after round."""
-    about = About.now("fastapi", "cryptography")
+    about = About.now("starlette", "cryptography")
     size = _QUICK if is_quick else _FULL
     bursts: list[Burst] = []
     async with set_up() as bench:

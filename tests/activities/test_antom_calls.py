@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from aiolimiter import AsyncLimiter
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 
@@ -72,13 +73,30 @@ def wire(world: World) -> Wire:
 
 
 @pytest.fixture
-async def calls(
+async def antom(
     wire: Wire, merchant_keys: KeyFiles, antom_keys: KeyFiles
-) -> AsyncIterator[AntomActivities]:
+) -> AsyncIterator[AntomClient]:
     keys = KeyRing(merchant_keys[0], [antom_keys[1]])
     account = Account(client_id=CLIENT_ID, keys=keys, gateway="http://antom.test")
     async with AntomClient(account, transport=wire) as antom:
-        yield AntomActivities({"default": antom}, Policy())
+        yield antom
+
+
+@pytest.fixture
+def calls(antom: AntomClient) -> AntomActivities:
+    return AntomActivities({"default": antom}, Policy())
+
+
+class Turns(AsyncLimiter):
+    """Turns that are given out when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.wanted, self.given = asyncio.Event(), asyncio.Event()
+
+    async def acquire(self, amount: float = 1) -> None:  # noqa: ARG002 - one at a time
+        self.wanted.set()
+        await self.given.wait()
 
 
 def script(world: World, operation: Operation, fault: Fault) -> None:
@@ -182,6 +200,36 @@ async def test_a_refusal_at_the_gate_is_no_doubt(calls: AntomActivities, world: 
 
     assert (evidence.word, evidence.code) == (Word.BLOCKED, "ACCESS_DENIED")
     assert evidence.needs_human
+
+
+@pytest.mark.parametrize("call", ["request_refund", "inquire"])
+async def test_a_call_waits_for_its_turn(antom: AntomClient, world: World, call: str) -> None:
+    turns = Turns()
+    calls = AntomActivities({"default": antom}, Policy(), turns=turns)
+    calling = asyncio.ensure_future(attempt().run(getattr(calls, call), asked()))
+
+    await turns.wanted.wait()
+    before = world.journal.calls
+    turns.given.set()
+    evidence: Evidence = await calling
+
+    assert (len(before), len(world.journal.calls)) == (0, 1)
+    assert evidence.word in {Word.SUCCEEDED, Word.ABSENT}
+
+
+async def test_a_call_that_is_cancelled_before_its_turn_was_not_sent(
+    antom: AntomClient, world: World
+) -> None:
+    turns, environment = Turns(), attempt()
+    calls = AntomActivities({"default": antom}, Policy(), turns=turns)
+    calling = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
+
+    await turns.wanted.wait()
+    environment.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await calling
+    assert not world.ledger.movements
 
 
 async def test_a_stopping_worker_reports_doubt_about_the_call_in_the_air(

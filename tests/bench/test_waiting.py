@@ -124,16 +124,12 @@ def test_a_limit_that_always_held_is_told() -> None:
     assert "No second had more calls than the limit." in WAITING.written(findings())
 
 
-@pytest.mark.parametrize(("needed", "is_late"), [(100.9, False), (140, True)])
-def test_a_burst_is_explained_by_the_bucket_or_by_calls_that_were_late(
-    needed: float, *, is_late: bool
-) -> None:
-    pressed = Pressure(calls=900, fastest_second=199, fastest_ten=900, bucket=needed)
+def test_a_second_beyond_the_limit_is_told() -> None:
+    pressed = Pressure(calls=900, fastest_second=107, fastest_ten=900, bucket=8.4)
 
-    text = WAITING.written(findings(pressure=pressed))
+    text = WAITING.written(findings(pressure=pressed, rush=rush(pressed)))
 
-    assert "201 may come in a second" in text
-    assert ("some were late" in text) is is_late
+    assert "The busiest second had 7 % more calls than the limit; a bucket of 8.4" in text
 
 
 def test_refunds_in_doubt_are_not_passed_over() -> None:

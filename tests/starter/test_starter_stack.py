@@ -10,6 +10,7 @@ import stat
 import sys
 from dataclasses import astuple
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from antom_refunds.settings import SettingsError
 from starter import ports
 from starter import stack as stacks
 from starter.ports import ANY, HOST, Ports, free_ports, is_open, usual_ports
-from starter.server import temporal_cli
+from starter.server import start_command, temporal_cli
 from starter.stack import Stack, inherited_environment, local_stack
 from tests.starter.shop import COMMAND, MARK, PATIENCE, Processes, ended, read_until
 
@@ -266,6 +267,16 @@ def test_the_surrounding_settings_do_not_leak_in(shell: pytest.MonkeyPatch) -> N
 
     assert inherited["HARMLESS"] == "1"
     assert not [name for name in inherited if name.startswith(("ANTOM_REFUNDS_", "TEMPORAL_"))]
+
+
+def test_the_compose_file_tells_its_server_what_the_local_one_is_told() -> None:
+    flags = {"--dynamic-config-value", "--search-attribute"}
+    text = (Path(__file__).parents[2] / "docker-compose.yml").read_text(encoding="utf-8")
+
+    told = re.findall(r"^ +- (--[a-z-]+)=(\S+=\S+)$", text, re.MULTILINE)
+    ours = pairwise(start_command(port=1, ui_port=2))
+
+    assert sorted(told) == sorted(pair for pair in ours if pair[0] in flags)
 
 
 def test_the_cli_that_was_named_comes_first(shell: pytest.MonkeyPatch) -> None:

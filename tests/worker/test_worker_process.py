@@ -13,11 +13,13 @@ from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import attributes
 from antom_refunds.domain.refund import State
+from antom_refunds.settings import Settings
 from antom_refunds.simulator.faults import Fault, Operation
 from antom_refunds.simulator.heard import CallKind
 from tests.conftest import BIN
 from tests.engine import Stage
 from tests.worker.conftest import fetched, free_port, started
+from worker import workers_of
 
 DEFAULT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
 
@@ -48,6 +50,15 @@ async def test_a_worker_serves_refunds_tells_how_it_is_and_stops_when_told(
     assert "refund_antom_calls{" in page.text
     assert code == 0
     assert any("worker.stopped" in line for line in worker.lines)
+
+
+async def test_calls_are_limited_in_each_worker_as_in_the_whole_namespace(stage: Stage) -> None:
+    _, calls = workers_of(stage.temporal, {}, Settings(antom_calls_per_second=7))
+
+    told = calls.config()
+
+    assert told["max_activities_per_second"] == 7
+    assert told["max_task_queue_activities_per_second"] == 7
 
 
 async def test_a_call_in_the_air_is_kept_when_the_worker_is_told_to_stop(

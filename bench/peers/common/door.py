@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
 from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from antom_refunds.antom import reading
 from antom_refunds.antom.keys import KeyFile
@@ -29,7 +33,7 @@ _DELIVERY_LIMIT: Final = timedelta(seconds=4)
 _STOP_SECONDS: Final = 5
 
 
-def create_door(antom_public_key: Path, notify_path: str, deliver: Deliver) -> FastAPI:
+def create_door(antom_public_key: Path, notify_path: str, deliver: Deliver) -> Starlette:
     """The ASGI app: Antom's acknowledgement once delivered; 401, 400 or 503 otherwise.
 
     Raises KeyFileError if the key file is none.
@@ -47,12 +51,10 @@ def create_door(antom_public_key: Path, notify_path: str, deliver: Deliver) -> F
             return Response(status_code=400)
         return await _handed_over(notice, hashlib.sha256(body).hexdigest(), deliver)
 
-    app = FastAPI(title="Antom refund notifications", openapi_url=None)
-    app.add_api_route(notify_path, receive, methods=["POST"])
-    return app
+    return Starlette(routes=[Route(notify_path, receive, methods=["POST"])])
 
 
-async def serve(app: FastAPI, port: int) -> None:
+async def serve(app: ASGIApp, port: int) -> None:
     """Serves the app on the loopback address until SIGTERM."""
     config = uvicorn.Config(
         app,
