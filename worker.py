@@ -101,7 +101,8 @@ def call_worker(
 ) -> Worker:
     """Runs these activities: so many at once here, so many a second in the whole namespace.
 
-    And no more a second here: Temporal's limit lets twice as many through after a quiet while.
+    And no more a second here: after a quiet while Temporal's limit lets twice as many through,
+    which would wait for their turn inside of the time that a call has.
     """
     return Worker(
         temporal,
@@ -110,6 +111,7 @@ def call_worker(
         max_concurrent_activities=settings.concurrent_calls_max,
         max_activities_per_second=settings.antom_calls_per_second,
         max_task_queue_activities_per_second=settings.antom_calls_per_second,
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(initial=5),
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_seconds),
     )
 
