@@ -180,8 +180,8 @@ class RefundWorkflow:
 
     def _show(self) -> None:
         """One upsert for each change that operators filter by; the details cost nothing."""
-        moved = attributes.moving(self._refund)
-        changed = [new for new in moved if new not in attributes.moving(self._shown)]
+        shown = attributes.moving(self._shown)
+        changed = [new for new in attributes.moving(self._refund) if new not in shown]
         if changed:
             workflow.upsert_search_attributes([key.value_set(value) for key, value in changed])
         self._shown = self._refund

@@ -28,6 +28,9 @@ _FULL: Final = ((1, 8), (10, 50), (50, 150))
 _QUICK: Final = ((10, 20), (50, 50))
 # So that each side is the first equally often.
 _ROUNDS: Final = 2 * len(Side)
+# In so many shares the sides take turns within a round: what disturbs the machine for a few
+# seconds then disturbs all of them.
+_SHARES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,16 @@ class Match:
             await _told(_WARM_UP, await side.opened(f"warm-up-{name}", _WARM_UP))
 
     async def round(self, number: int, per_second: int, count: int) -> Round:
-        """Everything is opened beforehand, and has come to rest; who is first changes."""
+        """Everything is opened beforehand, and has come to rest; then share after share."""
         words = {
             name: await side.opened(f"{name}-{number}-{per_second}", count)
             for name, side in self.sides.items()
         }
         await asyncio.sleep(FIRST_INQUIRY_PAST.total_seconds())
-        told = {name: await _told(per_second, words[name]) for name in _turned(number)}
+        told: dict[Side, list[Told]] = {name: [] for name in Side}
+        for share in range(_SHARES):
+            for name in _turned(number + share):
+                told[name] += await _told(per_second, words[name][share::_SHARES])
         series = {name.value: await self._read(told[name]) for name in Side}
         return Round(per_second=per_second, **series)
 

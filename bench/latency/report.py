@@ -15,8 +15,9 @@ evidence, by the driver's client, without a webhook. Words are sent at a steady 
 moment, whatever became of those before it. All workflows were opened beforehand and had come to
 rest; inquiries about the refunds go on meanwhile, on the usual schedule. The time runs from just
 before the sending to the workflow's end in Temporal's own record, by the one clock of the machine
-that everything shares. In each round one side follows the other, and each is the first equally
-often. Numbers are medians over the rounds, in brackets the least and the most."""
+that everything shares. In each round the sides take turns, share by share of their words, and each
+is the first equally often. Numbers are medians over the rounds, in brackets the least and the
+most."""
 _LEGS: Final = {
     Leg.STORED: "sent, until Temporal has the signal",
     Leg.TAKEN: "until the worker begins with it",

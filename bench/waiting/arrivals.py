@@ -1,4 +1,7 @@
-"""When Antom was called: Unix times, told by `GET /arrivals?after=N` without the first N."""
+"""When calls were sent: Unix times, told by `GET /arrivals?after=N` without the first N.
+
+Each is the signed request-time of a call that arrived.
+"""
 
 from typing import Final
 
@@ -10,14 +13,14 @@ MOMENTS: Final = TypeAdapter(list[float])
 
 
 class Arrivals:
-    """When Antom was called, asked for as often as one likes and told only once each."""
+    """When calls were sent, asked for as often as one likes and told only once each."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
         self._moments: list[float] = []
 
     async def so_far(self) -> list[float]:
-        """Every call's moment up to now, in order."""
+        """Every call's moment up to now, in the order of arriving."""
         answer = await self._http.get(PATH, params={"after": len(self._moments)})
         self._moments += MOMENTS.validate_json(answer.raise_for_status().content)
         return self._moments

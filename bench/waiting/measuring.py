@@ -27,7 +27,7 @@ async def measure(quick: bool, say: Say) -> WaitingFindings:  # noqa: FBT001 - a
         nothing = await _level(stage, plan, 0.0)
         levels = await _levels(stage, plan, say)
         events, size = await stage.crowd.history()
-        moments = list(await stage.arrivals.so_far())
+        moments = sorted(await stage.arrivals.so_far())
         rush = await _rush(stage, plan, say)
     return WaitingFindings(
         about=about,
@@ -72,7 +72,7 @@ async def _rush(stage: Hall, plan: Plan, say: Say) -> Rush:
     await stack.start("worker")
     await asyncio.sleep(_WARM_SECONDS)
     window = await stage.window(plan.rush)
-    moments = (await stage.arrivals.so_far())[earlier:]
+    moments = sorted((await stage.arrivals.so_far())[earlier:])
     return Rush(
         away=plan.away,
         server_cpu=idle,

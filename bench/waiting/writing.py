@@ -31,6 +31,7 @@ def _method(found: WaitingFindings) -> Iterator[str]:
     yield "Refunds of payments that do not settle are started on one stack up to each level in turn"
     yield "and then left alone. Memory is PSS; that of Temporal holds its database too. The worker"
     yield f"may cache {found.cached_max:,} workflows and make {found.limit:,.0f} calls a second."
+    yield "A call's moment is its signed request-time: when the worker sent it."
     if found.pace != 1:
         yield f"Every wait is {1 / found.pace:,.3g} times its usual length, so that a crowd which"
         yield "grew in minutes polls about as rarely as one that has waited for long."
