@@ -5,14 +5,19 @@ import signal
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConnectConfig
 from temporalio.runtime import Runtime
-from temporalio.testing import WorkflowEnvironment
+from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
 from antom_refunds import attributes
-from antom_refunds.domain.refund import State
+from antom_refunds.connection import client_of
+from antom_refunds.contract import Question
+from antom_refunds.domain.refund import Refund, State
 from antom_refunds.settings import Settings
 from antom_refunds.simulator.faults import Fault, Operation
 from antom_refunds.simulator.heard import CallKind
@@ -22,6 +27,12 @@ from tests.worker.conftest import fetched, free_port, started
 from worker import workers_of
 
 DEFAULT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
+
+
+async def own_client(stage: Stage) -> Client:
+    """One that no other worker uses: two of a kind on one client are refused."""
+    address = stage.temporal.service_client.config.target_host
+    return await client_of(ClientConnectConfig(target_host=address))
 
 
 async def test_a_worker_serves_refunds_tells_how_it_is_and_stops_when_told(
@@ -53,12 +64,26 @@ async def test_a_worker_serves_refunds_tells_how_it_is_and_stops_when_told(
 
 
 async def test_calls_are_limited_in_each_worker_as_in_the_whole_namespace(stage: Stage) -> None:
-    _, calls = workers_of(stage.temporal, {}, Settings(antom_calls_per_second=7))
+    _, calls = workers_of(await own_client(stage), {}, Settings(antom_calls_per_second=7))
 
     told = calls.config()
 
     assert told["max_activities_per_second"] == 7
     assert told["max_task_queue_activities_per_second"] == 7
+
+
+async def test_a_call_is_not_sent_before_its_share_of_the_limit_is_over(stage: Stage) -> None:
+    one_an_hour = Settings().model_copy(update={"antom_calls_per_second": 1 / 3600})
+    _, calls = workers_of(await own_client(stage), {"default": stage.antom}, one_an_hour)
+    ask, *_ = calls.config()["activities"]
+    first, second = (Question(refund=Refund(order=stage.paid())) for _ in range(2))
+
+    await ActivityEnvironment().run(ask, first)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await ActivityEnvironment().run(ask, second)
+
+    assert [stage.moved(each.refund.order) for each in (first, second)] == [1, 0]
 
 
 async def test_a_call_in_the_air_is_kept_when_the_worker_is_told_to_stop(
