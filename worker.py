@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from activities.antom import AntomActivities
+from activities.calls import Calls
 from antom_refunds import contract
 from antom_refunds.antom.client import AntomClient
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError, connect
@@ -65,7 +66,7 @@ def workers_of(
     """One worker for refunds, one for the calls at Antom with their common rate limit."""
     # One turn at a time, and the next when its share of a second is over: no call catches up.
     turns = AsyncLimiter(1, 1 / settings.antom_calls_per_second)
-    calls = AntomActivities(clients, settings.policy, turns=turns)
+    calls = AntomActivities(Calls(clients, turns=turns), settings.policy)
     asking = [calls.request_refund, calls.await_result, calls.inquire]
     return (
         workflow_worker(temporal, settings, contract.REFUNDS_QUEUE, WORKFLOWS),

@@ -1,190 +1,148 @@
-"""The calls at Antom as activities: each returns evidence, or asks to be tried again later.
+"""The calls at Antom as activities: each returns evidence, or asks to be tried again later."""
 
-"Later" is the engine's: an attempt that learnt nothing raises with the time of the next one, so
-waiting costs no history, survives every crash and is seen under Pending Activities.
-"""
-
-import asyncio
-import logging
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from aiolimiter import AsyncLimiter
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from antom_refunds import contract
-from antom_refunds.antom import reading
-from antom_refunds.antom.client import AntomClient
-from antom_refunds.antom.errors import (
-    AntomError,
-    NoAnswerError,
-    NotSentError,
-    OutcomeUnknownError,
-    RefusedError,
+from activities.attempts import (
+    alive,
+    elapsed,
+    is_first_attempt,
+    later,
+    remember,
+    remembered,
 )
+from activities.calls import Calls
+from antom_refunds import contract
 from antom_refunds.contract import Question
+from antom_refunds.domain.confirmation import awaits_quiet, confirmed
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.policy import Policy, Schedule
-from antom_refunds.domain.refund import Refund, State
+from antom_refunds.domain.refund import NOT_SERVED, Refund, State
+from antom_refunds.domain.streak import Streak
 from antom_refunds.ports import AntomCalls
 
-log = logging.getLogger(__name__)
-
-_OVERDUE: Final = Evidence(
-    source=Source.CLOCK, word=Word.OVERDUE, code="overdue", message="no end in time"
-)
+_DOUBTFUL: Final = frozenset({Word.DOUBT, Word.SILENT, Word.BLOCKED, Word.UNSENT})
+_NEVER_SENT: Final = frozenset({NOT_SERVED, "not_sent"})
 
 
 class AntomActivities(AntomCalls):
-    """The calls at Antom for the merchants this worker serves.
+    """The calls at Antom, each until it teaches something new; `policy` says when again."""
 
-    Each call takes one turn from `turns`, and waits for it; without them nobody waits.
-    """
-
-    def __init__(
-        self,
-        clients: Mapping[str, AntomClient],
-        policy: Policy,
-        *,
-        turns: AsyncLimiter | None = None,
-    ) -> None:
-        self._clients = clients
+    def __init__(self, calls: Calls, policy: Policy) -> None:
+        self._calls = calls
         self._policy = policy
-        self._turns = turns
 
     @activity.defn(name=contract.ACTIVITY_REQUEST_REFUND)
     async def request_refund(self, question: Question) -> Evidence:
-        if _is_newly_overdue(question):
-            return _OVERDUE
         refund = question.refund
         schedule = self._policy.blocked if refund.state is State.BLOCKED else self._policy.doubt
-        if refund.state is not State.REQUESTED and _is_first_moment():
-            raise self._later(f"{refund.state}: to be asked again with the same id", schedule)
-        return self._news(question, await self._ask(refund), schedule)
+        is_due = refund.state is State.REQUESTED or refund.is_ask_due
+        if is_first_attempt() and not is_due:
+            raise self._later(question, f"{refund.state}: to be sent again, same id", schedule)
+        async with alive():
+            if refund.state is State.IN_DOUBT and not refund.is_ask_due:
+                inquired = await self._inquire(question)
+                if _is_decisive(refund, inquired):
+                    return inquired
+            return self._learnt(question, await self._calls.refund(refund), schedule)
 
     @activity.defn(name=contract.ACTIVITY_AWAIT_RESULT)
     async def await_result(self, question: Question) -> Evidence:
-        if _is_newly_overdue(question):
-            return _OVERDUE
-        if _is_first_moment():
-            raise self._later("accepted by Antom, the result is pending", self._policy.watch)
-        evidence = await self._inquire(question.refund)
-        if evidence.word is Word.ABSENT:
-            evidence = await self._ask(question.refund)
-        return self._news(question, evidence, self._policy.watch)
+        schedule = self._policy.watch
+        if is_first_attempt():
+            raise self._later(question, "the result is pending at Antom", schedule)
+        async with alive():
+            evidence = await self._inquire(question)
+            if question.refund.may_ask and _calls_for_asking(question.refund, evidence):
+                evidence = await self._calls.refund(question.refund)
+        return self._learnt(question, evidence, schedule)
 
     @activity.defn(name=contract.ACTIVITY_INQUIRE)
     async def inquire(self, question: Question) -> Evidence:
-        evidence = await self._inquire(question.refund)
-        if evidence.word is Word.SILENT:
-            raise self._later(evidence.message, self._policy.watch)
-        return evidence
+        async with alive():
+            evidence = await self._inquire(question)
+        if _was_never_sent(question, evidence):
+            return _called_off(question.refund)
+        if awaits_quiet(question.refund, evidence):
+            wait = self._policy.quiet_period - elapsed(question.quiet_from)
+            why = f"{evidence.message}, but an earlier call may still be in flight"
+            raise later(why, max(wait, timedelta(milliseconds=1)), contract.NO_NEWS)
+        if evidence.is_usable:
+            return evidence
+        return self._learnt(question, evidence, self._policy.watch)
 
-    async def _ask(self, refund: Refund) -> Evidence:
-        client = self._clients.get(refund.order.merchant)
-        if client is None:
-            return _not_served(refund.order.merchant)
-        await self._turn()
-        try:
-            evidence = reading.answered(await client.refund(refund.order))
-        except NotSentError as error:
-            raise self._later(str(error), self._policy.unsent, contract.NOT_SENT) from error
-        except (OutcomeUnknownError, RefusedError) as error:
-            evidence = reading.unanswered(error)
-        except asyncio.CancelledError:
-            # The worker is stopping with the call in the air: what came of it is unknown.
-            evidence = reading.unanswered(NoAnswerError("no_answer", "the worker was stopped"))
-        except Exception:
-            # A defect of ours: nobody knows whether it struck before or after the sending.
-            log.exception("refund.call_broke")
-            evidence = reading.unanswered(
-                NoAnswerError("call_broke", "the call broke: see the log")
-            )
-        _count(contract.ACTIVITY_REQUEST_REFUND, evidence)
-        return evidence
+    async def _inquire(self, question: Question) -> Evidence:
+        refund = question.refund
+        evidence = await self._calls.inquiry(refund)
+        is_quiet = elapsed(question.quiet_from) >= self._policy.quiet_period
+        return confirmed(refund, evidence, is_quiet=is_quiet)
 
-    async def _inquire(self, refund: Refund) -> Evidence:
-        client = self._clients.get(refund.order.merchant)
-        if client is None:
-            unserved = _not_served(refund.order.merchant)
-            return unserved.model_copy(update={"source": Source.INQUIRY, "word": Word.SILENT})
-        closing = refund.closing if refund.may_close else None
-        await self._turn()
-        try:
-            answer = await client.inquire_refund(refund.order.refund_request_id)
-        except AntomError as error:
-            evidence = reading.uninquired(error)
-        else:
-            evidence = reading.inquired(answer, closing=closing)
-        _count(contract.ACTIVITY_INQUIRE, evidence)
-        return evidence
-
-    async def _turn(self) -> None:
-        """A call that is cancelled while it waits here was not sent."""
-        if self._turns is not None:
-            await self._turns.acquire()
-
-    def _news(self, question: Question, evidence: Evidence, schedule: Schedule) -> Evidence:
+    def _learnt(self, question: Question, evidence: Evidence, schedule: Schedule) -> Evidence:
         """The evidence, if it changes what is known; raises "later" otherwise."""
-        if take(question.refund, evidence) == question.refund:
-            raise self._later(evidence.message, schedule)
-        return evidence
+        told = _marked(question, evidence)
+        if take(question.refund, told) == question.refund:
+            raise self._later(question, told.message, schedule, told)
+        return told
 
     def _later(
-        self, why: str, schedule: Schedule, kind: str = contract.NO_NEWS
-    ) -> ApplicationError:
-        """What ends this attempt; the engine begins the next one when the schedule says so.
-
-        Counted on the engine's clock alone: it is the one that all workers share.
-        """
-        info = activity.info()
-        wait = self._policy.wait(schedule, info.started_time - info.scheduled_time)
-        return ApplicationError(
-            f"{why}; next in {_spoken(wait)}",
-            type=kind,
-            next_retry_delay=wait,
-            category=ApplicationErrorCategory.BENIGN,
-        )
+        self, question: Question, why: str, schedule: Schedule, told: Evidence | None = None
+    ) -> Exception:
+        is_unsent = told is not None and told.word is Word.UNSENT
+        chosen = self._policy.unsent if is_unsent else schedule
+        since = None if is_unsent else question.since
+        kind = contract.NOT_SENT if is_unsent else contract.NO_NEWS
+        return later(why, self._policy.wait(chosen, elapsed(since)), kind)
 
 
-def _is_newly_overdue(question: Question) -> bool:
-    due_at = question.due_at
-    is_due = due_at is not None and due_at <= activity.info().started_time
-    return is_due and not question.refund.is_overdue
+def _marked(question: Question, evidence: Evidence) -> Evidence:
+    """Marked as repeated if an operator must know by now; the count is left to the next attempt."""
+    before = remembered()
+    if evidence.word not in _DOUBTFUL:
+        if before is not None:
+            remember(Streak())
+        return evidence
+    known = question.refund.doubt if evidence.word is Word.DOUBT else None
+    streak = (before or Streak.beginning_with(known)).after(evidence)
+    remember(streak)
+    return evidence.model_copy(update={"is_repeated": streak.is_alarming})
 
 
-def _is_first_moment() -> bool:
-    """Whether this call was only just scheduled, and not retried or reset by an operator."""
-    info = activity.info()
-    return info.attempt == 1 and info.current_attempt_scheduled_time <= info.scheduled_time
-
-
-def _not_served(merchant: str) -> Evidence:
-    return Evidence(
-        source=Source.ANSWER,
-        word=Word.BLOCKED,
-        code="merchant_not_configured",
-        message=f"merchant {merchant!r} is not configured on this worker; nothing was sent",
-        advice="add the merchant to the worker's settings",
-        needs_human=True,
+def _is_decisive(refund: Refund, evidence: Evidence) -> bool:
+    """Whether an inquiry makes the refund call unnecessary."""
+    return (
+        evidence.is_usable
+        and not _calls_for_asking(refund, evidence)
+        and take(refund, evidence) != refund
     )
 
 
-def _count(call: str, evidence: Evidence) -> None:
-    labels = {"call": call, "word": evidence.word.value}
-    meter = activity.metric_meter().with_additional_attributes(labels)
-    meter.create_counter("refund_antom_calls", "Calls at Antom by what they said").add(1)
+def _calls_for_asking(refund: Refund, evidence: Evidence) -> bool:
+    """Antom knows nothing of it, or knows a success that only its answer can tie to the payment."""
+    is_unbound = evidence.payment_id is None and not refund.is_bound
+    is_claim = evidence.word is Word.SUCCEEDED and is_unbound
+    return evidence.word is Word.ABSENT or is_claim
 
 
-def _spoken(wait: timedelta) -> str:
-    """A wait for people: "2 min", "1 h 30 min", "0.5 s"."""
-    seconds = wait.total_seconds()
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.3g} s"
-    minutes = round(seconds / 60)
-    hours, rest = divmod(minutes, 60)
-    parts = ([f"{hours} h"] if hours else []) + ([f"{rest} min"] if rest else [])
-    return " ".join(parts)
+def _was_never_sent(question: Question, evidence: Evidence) -> bool:
+    """Whether a call-off needs no inquiry: no call of this refund ever left, and none can be asked.
+
+    Only the first run knows of all calls.
+    """
+    refund = question.refund
+    is_impossible = evidence.code in _NEVER_SENT and question.is_first_run
+    return refund.call_off is not None and is_impossible and not refund.was_sent
+
+
+def _called_off(refund: Refund) -> Evidence:
+    call_off = refund.call_off
+    assert call_off is not None  # noqa: S101 - the caller has seen it
+    return call_off.model_copy(
+        update={
+            "source": Source.INQUIRY,
+            "word": Word.CLOSED,
+            "message": f"{call_off.message}; no call of this refund ever left",
+        }
+    )

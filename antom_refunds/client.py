@@ -16,21 +16,18 @@ from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds import attributes, contract
 from antom_refunds.connection import (
-    TemporalUnavailableError,
     connect,
     is_about_the_namespace,
     reaching_temporal,
 )
-from antom_refunds.contract import Dossier, Instruction, RefundOutcome, Resolution
+from antom_refunds.contract import RPC_TIMEOUT, Dossier, Instruction, RefundOutcome, Resolution
 from antom_refunds.delivery import Delivery, store
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
@@ -43,6 +40,8 @@ from antom_refunds.errors import (
     RefundConflictError,
     RefundNotFoundError,
 )
+from antom_refunds.stored import stored_order
+from antom_refunds.updates import instruct
 from antom_refunds.views import RefundView, query_for, view_of
 
 __all__ = [
@@ -57,7 +56,6 @@ __all__ = [
     "Started",
 ]
 
-_RPC_TIMEOUT: Final = timedelta(seconds=10)
 _STOPPED: Final = frozenset(
     {
         WorkflowExecutionStatus.FAILED,
@@ -119,23 +117,23 @@ class RefundClient:
             task_queue=contract.REFUNDS_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-            memo={contract.MEMO_FINGERPRINT: contract.fingerprint(order)},
+            memo={contract.MEMO_OVERDUE_AFTER: self._policy.patience.total_seconds()},
             search_attributes=attributes.at_start(Refund(order=order), due_at=due_at),
             static_summary=f"refund {order.amount} of payment {order.payment_id}"[:200],
             static_details=_details(order),
-            rpc_timeout=_RPC_TIMEOUT,
+            rpc_timeout=RPC_TIMEOUT,
         )
 
     async def _already_started(self, order: RefundOrder) -> Started:
-        described = await self._temporal.get_workflow_handle(_workflow_id(order)).describe(
-            rpc_timeout=_RPC_TIMEOUT
-        )
-        known: dict[str, str] = await described.memo_value(
-            contract.MEMO_FINGERPRINT, {}, type_hint=dict[str, str]
-        )
-        asked = contract.fingerprint(order)
+        handle = self._temporal.get_workflow_handle(_workflow_id(order))
+        described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+        known = await stored_order(self._temporal, handle.id)
+        if known is None:
+            raise RefundAbandonedError(_no_order(order.refund_request_id))
         if differing := tuple(
-            name for name in RefundOrder.model_fields if known.get(name) != asked.get(name)
+            name
+            for name in RefundOrder.model_fields
+            if getattr(known, name) != getattr(order, name)
         ):
             raise RefundConflictError(order.refund_request_id, differing)
         if described.status in _STOPPED:
@@ -173,7 +171,7 @@ class RefundClient:
         """The refund at a glance; needs no worker. Raises RefundNotFoundError."""
         with reaching_temporal(), _finding(refund_request_id):
             handle = self._handle(refund_request_id, merchant)
-            return view_of(await handle.describe(rpc_timeout=_RPC_TIMEOUT))
+            return view_of(await handle.describe(rpc_timeout=RPC_TIMEOUT))
 
     async def dossier(self, refund_request_id: str, *, merchant: str = DEFAULT_MERCHANT) -> Dossier:
         """Everything known about the refund; needs a running worker.
@@ -182,7 +180,7 @@ class RefundClient:
         """
         with reaching_temporal(), _finding(refund_request_id):
             dossier: Dossier = await self._handle(refund_request_id, merchant).query(
-                contract.QUERY_DOSSIER, result_type=Dossier, rpc_timeout=_RPC_TIMEOUT
+                contract.QUERY_DOSSIER, result_type=Dossier, rpc_timeout=RPC_TIMEOUT
             )
         return dossier
 
@@ -201,7 +199,7 @@ class RefundClient:
         )
         with reaching_temporal():
             async for execution in self._temporal.list_workflows(
-                query, limit=limit, rpc_timeout=_RPC_TIMEOUT
+                query, limit=limit, rpc_timeout=RPC_TIMEOUT
             ):
                 yield view_of(execution)
 
@@ -252,18 +250,16 @@ class RefundClient:
             raise RefundAbandonedError(_abandoned(refund_request_id, "it takes no instructions"))
         if not view.is_running:
             raise InstructionRefusedError(f"{refund_request_id} has ended: it is {view.state}")
-        with reaching_temporal(), _finding(refund_request_id):
+        with reaching_temporal():
             try:
-                reply: str = await self._handle(refund_request_id, merchant).execute_update(
-                    update, instruction, result_type=str, rpc_timeout=_RPC_TIMEOUT
-                )
-            except WorkflowUpdateFailedError as error:
-                cause = error.cause
-                said = cause.message if isinstance(cause, ApplicationError) else str(cause)
-                raise InstructionRefusedError(f"{refund_request_id}: {said}") from error
-            except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-                raise TemporalUnavailableError("no worker took the instruction in time") from error
-        return reply
+                handle = self._handle(refund_request_id, merchant)
+                return await instruct(handle, update, instruction, who=refund_request_id)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND or is_about_the_namespace(error):
+                    raise
+        # It ended in between.
+        view = await self.describe(refund_request_id, merchant=merchant)
+        raise InstructionRefusedError(f"{refund_request_id} has ended: it is {view.state}")
 
     async def notify(
         self,
@@ -317,6 +313,13 @@ def _abandoned(refund_request_id: str, why: object) -> str:
     return (
         f"{refund_request_id} was stopped in Temporal before Antom's last word ({reason}): "
         "ask Antom what became of it"
+    )
+
+
+def _no_order(refund_request_id: str) -> str:
+    return (
+        f"{refund_request_id} was started by somebody with an input that is no refund order: "
+        "nothing was sent; choose a new id"
     )
 
 

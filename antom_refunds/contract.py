@@ -4,8 +4,7 @@ Names and fields here are stored in histories. Add fields with a default; never 
 one, and never change what a name means (CONTRIBUTING.md, "Changing a workflow safely").
 """
 
-import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -31,11 +30,18 @@ ACTIVITY_INQUIRE: Final = "inquire"
 # Types of the errors by which an activity asks to be tried again later.
 NOT_SENT: Final = "NotSent"
 NO_NEWS: Final = "NoNews"
+# The input of a run is no order: the run fails at once.
+INVALID_INPUT: Final = "InvalidInput"
 
 REFUNDS_QUEUE: Final = "refunds"
 ANTOM_QUEUE: Final = "antom-calls"
 
-MEMO_FINGERPRINT: Final = "fingerprint"
+# For how long the refund may stay without an end, in seconds; the workflow's own default without.
+MEMO_OVERDUE_AFTER: Final = "overdue_after_seconds"
+# One call to Temporal; a busy server answers within a second.
+RPC_TIMEOUT: Final = timedelta(seconds=10)
+# No text in a history is longer, wherever it came from.
+TEXT_MAX: Final = 500
 
 
 class Attribute(StrEnum):
@@ -59,10 +65,17 @@ class Message(BaseModel):
 
 
 class Question(Message):
-    """What an activity is asked: this refund as far as it is known, and when it is overdue."""
+    """What an activity is asked: this refund as far as it is known.
+
+    `since` is when the schedule of this step began, and `quiet_from` when the last refund call was
+    over, both by the server's clock. `is_first_run` is False after a reset or a continuation: then
+    calls were made that this run does not know of.
+    """
 
     refund: Refund
-    due_at: datetime | None = None
+    since: datetime | None = None
+    quiet_from: datetime | None = None
+    is_first_run: bool = False
 
 
 class Entry(Message):
@@ -79,6 +92,15 @@ class Dossier(Message):
     waits_for: Step | None
     human_reason: str | None
     entries: tuple[Entry, ...] = ()
+
+
+class Continuation(Message):
+    """What a run hands on to the next one, before its history gets too long."""
+
+    refund: Refund
+    entries: tuple[Entry, ...] = ()
+    since: dict[str, datetime] = {}
+    quiet_from: datetime | None = None
 
 
 class RefundOutcome(Message):
@@ -122,15 +144,6 @@ class Resolution(Instruction):
 def workflow_id(refund_request_id: RefundRequestId, *, merchant: MerchantKey) -> str:
     """The one workflow id that this refund can have."""
     return f"refund/{merchant}/{refund_request_id}"
-
-
-def fingerprint(order: RefundOrder) -> dict[str, str]:
-    """A digest of each field that is set; tells two orders apart without storing them."""
-    salt = order.refund_request_id
-    return {
-        name: hashlib.sha256(f"{salt}\n{name}\n{value}".encode()).hexdigest()[:16]
-        for name, value in order.model_dump(mode="json", exclude_none=True).items()
-    }
 
 
 def outcome_of(refund: Refund) -> RefundOutcome:

@@ -17,8 +17,8 @@ class AntomCalls(ABC):
     async def request_refund(self, question: Question) -> Evidence:
         """Send the refund call: at once while requested, else when the schedule says so.
 
-        Same id and same bytes each time. Retries by itself while nothing was sent and while the
-        answer is no news.
+        Same id and same bytes each time. In doubt an inquiry goes first, and may make the call
+        unnecessary. Retries while nothing was sent and while the response teaches nothing.
         """
 
     @activity.defn(name=contract.ACTIVITY_AWAIT_RESULT)
@@ -26,10 +26,14 @@ class AntomCalls(ABC):
     async def await_result(self, question: Question) -> Evidence:
         """Inquire on the schedule until Antom says more than that it is processing.
 
-        If Antom knows no such refund, the refund call is sent again with the same id.
+        If Antom knows no such refund, and the refund call may be sent, it is sent again.
         """
 
     @activity.defn(name=contract.ACTIVITY_INQUIRE)
     @abstractmethod
     async def inquire(self, question: Question) -> Evidence:
-        """Inquire now; retries only while the inquiry itself fails."""
+        """Inquire now; retries while the inquiry fails, until an operator must know of it.
+
+        "No such refund" where that would end the refund is asked again until no earlier call can
+        still be in flight.
+        """

@@ -25,6 +25,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from temporalio.workflow import SandboxImportNotificationPolicy
 
 from activities.antom import AntomActivities
+from activities.calls import Calls
 from antom_refunds import contract
 from antom_refunds.antom.client import Account, AntomClient
 from antom_refunds.antom.keys import KeyFile, KeyRing
@@ -79,6 +80,7 @@ class Wire(httpx.AsyncBaseTransport):
         self._passage.set()
         self.arrived = asyncio.Event()
         self.is_down = False
+        self.error: Exception | None = None
 
     def hold(self) -> None:
         self._passage.clear()
@@ -89,6 +91,8 @@ class Wire(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.is_down:
             raise httpx.ConnectError("refused", request=request)
+        if self.error is not None:
+            raise self.error
         self.moments.append(await self._now())
         self.arrived.set()
         await self._passage.wait()
@@ -203,6 +207,15 @@ class Stage:
                 await asyncio.sleep(0.005)
         return view
 
+    async def until_overdue(self, order: RefundOrder) -> None:
+        """Returns when the refund knows that it is overdue."""
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            while not await self._is_overdue(order):  # noqa: ASYNC110 - see above
+                await asyncio.sleep(0.05)
+
+    async def _is_overdue(self, order: RefundOrder) -> bool:
+        return (await self.refunds.dossier(order.refund_request_id)).refund.is_overdue
+
     async def until_pending(self, order: RefundOrder, call: str, why: str) -> None:
         """Returns when this call at Antom last failed so, as operators see it."""
         async with asyncio.timeout(PATIENCE.total_seconds()):
@@ -290,7 +303,7 @@ class Stage:
         self, clients: Mapping[str, AntomClient], *, grace: timedelta = timedelta(seconds=1)
     ) -> Worker:
         """A worker for the calls at Antom of these merchants."""
-        calls = AntomActivities(clients, self.policy)
+        calls = AntomActivities(Calls(clients), self.policy)
         return Worker(
             self.temporal,
             task_queue=contract.ANTOM_QUEUE,

@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Final, assert_never
 
+from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import Refund, State, Step
 
 _STANDS: Final = {
     State.REQUESTED: "Antom is being asked",
     State.BLOCKED: "Antom refuses at its gate; nothing was executed",
-    State.IN_DOUBT: "asked, but without a usable answer; the money may have moved",
+    State.IN_DOUBT: "no usable or confirmed answer yet; the money may have moved",
     State.PROCESSING: "Antom accepted; its result is pending",
     State.SUCCEEDED: "Antom says the refund is done",
     State.FAILED: "this id failed; a new attempt needs a new id",
@@ -22,7 +23,7 @@ _WAITS: Final = {
 }
 _MAY: Final = {
     State.REQUESTED: "`call_off`, as long as nothing was sent",
-    State.BLOCKED: "mend the configuration: it goes on by itself; `resolve` with proof",
+    State.BLOCKED: "fix the configuration, and it continues; `call_off`; `resolve` with proof",
     State.IN_DOUBT: "`check_now`; `resolve` with proof from Antom",
     State.PROCESSING: "`check_now`; `resolve` with proof from Antom",
 }
@@ -39,7 +40,7 @@ def summary(step: Step, refund: Refund) -> str:
                 "overdue: inquire until it ends" if refund.is_overdue else "inquire until it ends"
             )
         case Step.INQUIRE:
-            return "confirm the closure" if refund.may_close else "inquire now"
+            return "confirm the end by an inquiry" if refund.is_end_unconfirmed else "inquire now"
         case _:
             assert_never(step)
 
@@ -67,12 +68,19 @@ def _facts(refund: Refund, due_at: datetime | None) -> list[tuple[str, str]]:
         ("merchant", order.merchant),
         ("last word", f"{basis.source} `{basis.code}`: {basis.message}" if basis else ""),
         ("advice", basis.advice if basis else ""),
+        ("announced end", "; ".join(each.message for each in _announced(refund))),
         ("Antom's refund id", (basis.refund_id or "") if basis else ""),
         ("waits for", _WAITS[step] if step else ""),
         ("overdue from", f"{due_at:%Y-%m-%d %H:%M} UTC" if step and due_at else ""),
-        ("you may", _MAY.get(refund.state, "")),
+        ("you may", "" if refund.call_off else _MAY.get(refund.state, "")),
         ("contradicted by", "; ".join(each.message for each in refund.contradictions)),
     ]
+
+
+def _announced(refund: Refund) -> list[Evidence]:
+    """What would end the refund once an inquiry confirms it."""
+    each = (refund.call_off, refund.failure, refund.closing, refund.claim)
+    return [] if refund.is_final else [evidence for evidence in each if evidence is not None]
 
 
 def _plain(text: str) -> str:

@@ -12,11 +12,15 @@ AntomError                      no answer about the refund; the class says what 
 
 
 class AntomError(Exception):
-    """Antom gave no answer about the refund. `code` is for operators and metrics."""
+    """Antom gave no answer about the refund. `code` is for operators and metrics.
 
-    def __init__(self, code: str, message: str) -> None:
+    `claimed_code` is a result code that the response claims without proof, empty if none.
+    """
+
+    def __init__(self, code: str, message: str, *, claimed_code: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.claimed_code = claimed_code
 
 
 class NotSentError(AntomError):

@@ -2,10 +2,16 @@
 
 from typing import Final
 
-from antom_refunds.antom.errors import AntomError, OutcomeUnknownError, RefusedError
+from antom_refunds.antom.errors import (
+    AntomError,
+    NotSentError,
+    OutcomeUnknownError,
+    RefusedError,
+)
 from antom_refunds.antom.results import MEANINGS, Kind, kind_of, verdict
 from antom_refunds.antom.wire import (
     Amount,
+    PaymentInquiryAnswer,
     RefundAnswer,
     RefundInquiryAnswer,
     RefundNotice,
@@ -13,8 +19,10 @@ from antom_refunds.antom.wire import (
 )
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
 
 _STATUS_CODES: Final = {Word.FAILED: "FAIL", Word.PROCESSING: "PROCESSING"}
+_UNANSWERED_ADVICE: Final = "the same request is sent again"
 _FAILED_WITHOUT_REASON: Final = "Antom names no reason: ask its support, or use a new id"
 
 
@@ -39,26 +47,31 @@ def answered(answer: RefundAnswer) -> Evidence:
 def unanswered(error: OutcomeUnknownError | RefusedError) -> Evidence:
     """What the lack of an answer to the refund call says: doubt, or blocked at the gate."""
     is_refused = isinstance(error, RefusedError)
-    meaning = MEANINGS.get(error.code)
     return Evidence(
         source=Source.ANSWER,
         word=Word.BLOCKED if is_refused else Word.DOUBT,
         code=error.code,
         message=str(error),
-        advice=meaning.advice if meaning else "the same request is sent again",
+        advice=_error_advice(error) or _UNANSWERED_ADVICE,
         needs_human=is_refused,
+        claimed_code=error.claimed_code,
     )
 
 
-def inquired(answer: RefundInquiryAnswer, *, closing: Evidence | None) -> Evidence:
-    """What an answer to inquiryRefund says.
+def unsent(error: NotSentError) -> Evidence:
+    """What a refund call says for which no connection ever opened: nothing was sent."""
+    return Evidence(
+        source=Source.ANSWER,
+        word=Word.UNSENT,
+        code=error.code,
+        message=str(error),
+        advice="check network, proxy and certificates between the worker and Antom's gateway",
+    )
 
-    `closing` is the evidence whose closure this inquiry was asked to confirm, if any: then
-    neither success nor processing means closed.
-    """
+
+def inquired(answer: RefundInquiryAnswer) -> Evidence:
+    """What an answer to inquiryRefund says."""
     word, why = _inquired_word(answer)
-    if closing is not None and word in {Word.FAILED, Word.ABSENT, Word.CLOSED}:
-        return _closed(answer, closing)
     code = answer.result.result_code
     is_failure = word is Word.FAILED
     advice = _advice(code)
@@ -74,6 +87,17 @@ def inquired(answer: RefundInquiryAnswer, *, closing: Evidence | None) -> Eviden
         refund_id=answer.refund_id,
         amount=_money(answer.refund_amount),
         refund_time=answer.refund_time,
+    )
+
+
+def names_refund(answer: PaymentInquiryAnswer, order: RefundOrder) -> bool:
+    """Whether this payment's transactions hold this refund (docs/antom.md#inquirypayment)."""
+    is_payment = answer.payment_id in {None, order.payment_id}
+    return is_payment and any(
+        each.transaction_type == "REFUND"
+        and each.transaction_request_id == order.refund_request_id
+        and _money(each.transaction_amount) == order.amount
+        for each in answer.transactions or ()
     )
 
 
@@ -113,24 +137,21 @@ def _refused_inquiry(answer: RefundInquiryAnswer) -> tuple[Word, str]:
             return Word.SILENT, ""
 
 
-def _closed(answer: RefundInquiryAnswer, closing: Evidence) -> Evidence:
-    said = answer.refund_status or answer.result.result_code
+def uninquired(error: AntomError) -> Evidence:
+    """What an inquiry that brought no answer says: nothing about the refund.
+
+    A refusal at the gate says that no inquiry will be answered before somebody fixes the cause.
+    """
+    is_refused = isinstance(error, RefusedError)
     return Evidence(
         source=Source.INQUIRY,
-        word=Word.CLOSED,
-        code=closing.code,
-        message=f"{closing.message}; the inquiry confirms it with {said[:64]}",
-        advice=closing.advice,
-        needs_human=True,
-        refund_request_id=answer.refund_request_id,
-        refund_id=answer.refund_id,
-        amount=_money(answer.refund_amount),
+        word=Word.BLOCKED if is_refused else Word.SILENT,
+        code=error.code,
+        message=str(error),
+        advice=_error_advice(error),
+        needs_human=is_refused,
+        claimed_code=error.claimed_code,
     )
-
-
-def uninquired(error: AntomError) -> Evidence:
-    """What an inquiry that brought no answer says about the refund: nothing."""
-    return Evidence(source=Source.INQUIRY, word=Word.SILENT, code=error.code, message=str(error))
 
 
 def noticed(notice: RefundNotice) -> Evidence:
@@ -158,7 +179,7 @@ def _noticed_word(result: Word, refund_status: str) -> Word:
             return Word.CLOSING
         case Word.SUCCEEDED, "SUCCESS":
             return Word.SUCCEEDED
-        case Word.FAILED, "FAIL":
+        case Word.FAILED_UNCONFIRMED, "FAIL":
             return Word.FAILED
         case _:
             return Word.SUSPECT
@@ -175,6 +196,12 @@ def _noticed_message(notice: RefundNotice, word: Word) -> str:
 def _advice(code: str) -> str:
     meaning = MEANINGS.get(code)
     return meaning.advice if meaning else ""
+
+
+def _error_advice(error: AntomError) -> str:
+    """What to do about it; a code that is claimed without proof may be a lie."""
+    claimed = _advice(error.claimed_code)
+    return _advice(error.code) or (f"if {error.claimed_code} is true: {claimed}" if claimed else "")
 
 
 def _wants_human(code: str) -> bool:

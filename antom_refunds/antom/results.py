@@ -133,11 +133,11 @@ _VERDICTS: Final[dict[tuple[str, Kind], Word]] = {
     ("U", Kind.CLOSED): Word.CLOSING,
     ("F", Kind.CLOSED): Word.CLOSING,
     ("F", Kind.GATE): Word.BLOCKED,
-    ("F", Kind.MISMATCH): Word.SUSPECT,
-    ("F", Kind.FAILED): Word.FAILED,
-    ("F", Kind.ABSENT): Word.FAILED,
+    ("F", Kind.MISMATCH): Word.ID_CONFLICT,
+    ("F", Kind.FAILED): Word.FAILED_UNCONFIRMED,
+    ("F", Kind.ABSENT): Word.FAILED_UNCONFIRMED,
 }
-_UNLISTED: Final = {"S": Word.SUCCEEDED, "F": Word.FAILED}
+_UNLISTED: Final = {"S": Word.SUCCEEDED, "F": Word.FAILED_UNCONFIRMED}
 
 
 def verdict(status: str, code: str) -> Verdict:
@@ -145,7 +145,7 @@ def verdict(status: str, code: str) -> Verdict:
     meaning = MEANINGS.get(code)
     if meaning is None:
         word = _UNLISTED.get(status, Word.DOUBT)
-        return Verdict(word, _NEW_TO_US, needs_human=word is Word.FAILED)
+        return Verdict(word, _NEW_TO_US, needs_human=word is Word.FAILED_UNCONFIRMED)
     word = _VERDICTS.get((status, meaning.kind), Word.DOUBT)
     return Verdict(word, meaning.advice, meaning.needs_human)
 

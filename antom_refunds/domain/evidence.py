@@ -28,11 +28,14 @@ class Word(StrEnum):
     CLOSED = "closed"  # the id is dead at Antom, and an inquiry confirmed it
     PROCESSING = "processing"
     DOUBT = "doubt"  # asked, but no usable answer: the money may have moved
+    FAILED_UNCONFIRMED = "failed_unconfirmed"  # refused with F; an inquiry made after it decides
+    ID_CONFLICT = "id_conflict"  # Antom has this id with other fields
     BLOCKED = "blocked"  # refused at the gate: nothing was executed
     CLOSING = "closing"  # ORDER_IS_CLOSED, not yet confirmed
     SUSPECT = "suspect"  # disagrees with itself or with the order
     ABSENT = "absent"  # the inquiry knows no such refund
     SILENT = "silent"  # the inquiry itself failed: no news
+    UNSENT = "unsent"  # no connection ever opened: nothing was sent
     OVERDUE = "overdue"
     CALL_OFF = "call_off"
     CHECK = "check"
@@ -46,7 +49,9 @@ class Evidence(BaseModel):
 
     The ids and the amount are what the evidence itself names, None where it names none; they are
     held against the order before anything is believed. `advice` is for people; `needs_human`
-    says that this evidence, if it decides, wants a person to look.
+    says that this evidence, if it decides, wants a person to look. `claimed_code` is a code that a
+    response claims without proof. `is_repeated` marks a call that was unusable so often in a row
+    that a person must know (Streak).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -62,6 +67,8 @@ class Evidence(BaseModel):
     refund_id: str | None = None
     amount: Money | None = None
     refund_time: datetime | None = None
+    claimed_code: str = ""
+    is_repeated: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -81,10 +88,18 @@ class Evidence(BaseModel):
         """What Antom promises to echo with this word (docs/antom.md#refund, #inquiryrefund)."""
         if self.word is Word.SUCCEEDED and self.source is Source.ANSWER:
             return frozenset({"refund_request_id", "payment_id", "amount"})
-        spoken_of = {Word.SUCCEEDED, Word.FAILED}
-        if self.source in {Source.INQUIRY, Source.NOTICE} and self.word in spoken_of:
+        if self.source not in {Source.INQUIRY, Source.NOTICE}:
+            return frozenset()
+        if self.word is Word.SUCCEEDED:
             return frozenset({"refund_request_id", "amount"})
-        return frozenset()
+        # What failed moved nothing: its amount decides nothing.
+        return frozenset({"refund_request_id"} if self.word is Word.FAILED else ())
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether Antom answered a call of ours in a way that tells something of the refund."""
+        is_reply = self.source in {Source.ANSWER, Source.INQUIRY}
+        return is_reply and self.word not in {Word.DOUBT, Word.BLOCKED, Word.SILENT, Word.UNSENT}
 
 
 def weigh(order: RefundOrder, evidence: Evidence) -> Evidence:

@@ -7,7 +7,8 @@ in any order, twice or late, and the refund ends in the same state (docs/archite
 from typing import Final, assert_never
 
 from antom_refunds.domain.evidence import Evidence, Source, Word, weigh
-from antom_refunds.domain.refund import Refund, State
+from antom_refunds.domain.policy import ALARMS_CLEARED_MAX
+from antom_refunds.domain.refund import UNEXECUTED_STATES, WORKER_LOST, Refund, State
 
 _GROWTH: Final = (State.REQUESTED, State.BLOCKED, State.IN_DOUBT, State.PROCESSING)
 _ENDS: Final = {
@@ -22,40 +23,127 @@ def take(refund: Refund, evidence: Evidence) -> Refund:
     weighed = weigh(refund.order, evidence)
     if refund.is_final:
         return _against(refund, weighed)
-    return _learn(_inquired(refund, weighed), weighed)
+    prepared = _inquired(_asked(_heard_of(refund, weighed), weighed), weighed)
+    return _learn(prepared, weighed)
 
 
 def _learn(refund: Refund, evidence: Evidence) -> Refund:
     match evidence.word:
-        case Word.SUCCEEDED | Word.FAILED | Word.CLOSED:
+        case Word.SUCCEEDED:
+            return _succeeded(refund, evidence)
+        case Word.FAILED | Word.CLOSED:
             return _ended(refund, evidence)
         case Word.PROCESSING:
             return _accepted(refund, evidence)
         case Word.DOUBT:
-            return _reach(refund, State.IN_DOUBT, evidence)
+            return _doubted(refund, evidence)
         case Word.BLOCKED:
             return _blocked(refund, evidence)
         case Word.SUSPECT:
             return _suspected(refund, evidence)
+        case Word.ID_CONFLICT:
+            return _conflicted(refund, evidence)
+        case Word.FAILED_UNCONFIRMED:
+            return _refused(refund, evidence)
         case Word.CLOSING:
             return _closing(refund, evidence)
         case Word.CALL_OFF:
             return _called_off(refund, evidence)
-        case Word.CHECK:
-            return _with(refund, is_inquiry_due=True)
-        case Word.OVERDUE:
-            return _with(refund, is_overdue=True)
-        case Word.ABSENT | Word.SILENT:
-            return refund
+        case Word.CHECK | Word.OVERDUE | Word.ABSENT | Word.SILENT | Word.UNSENT:
+            return _noted(refund, evidence.word)
         case _:
             assert_never(evidence.word)
 
 
+def _noted(refund: Refund, word: Word) -> Refund:
+    """What changes no state, but perhaps what is to be done next."""
+    match word:
+        case Word.CHECK:
+            return _with(refund, is_inquiry_due=True)
+        case Word.OVERDUE:
+            return _with(refund, is_overdue=True)
+        case Word.ABSENT:
+            return _absent(refund)
+        case _:
+            return refund
+
+
+def _heard_of(refund: Refund, evidence: Evidence) -> Refund:
+    """The alarm over calls that do not work: raised by repetition, cleared by a call that does."""
+    alarm = refund.alarm
+    if evidence.is_repeated:
+        return refund if alarm is not None else _with(refund, alarm=evidence)
+    if alarm is None or not _clears(alarm, evidence):
+        return refund
+    if refund.alarms_cleared >= ALARMS_CLEARED_MAX:
+        return refund
+    return _with(refund, alarm=None, alarms_cleared=refund.alarms_cleared + 1)
+
+
+def _clears(alarm: Evidence, evidence: Evidence) -> bool:
+    """Permissions are per API: a call of one kind does not prove that the other works again.
+
+    Once Antom processes the refund it is only inquired about, so only inquiries must work.
+    """
+    is_answered = evidence.is_usable and evidence.source is alarm.source
+    return is_answered or (evidence.word is Word.PROCESSING and alarm.source is Source.ANSWER)
+
+
+def _asked(refund: Refund, evidence: Evidence) -> Refund:
+    """Whatever the refund call brought, it is not due at once again."""
+    return _with(refund, is_ask_due=False) if evidence.source is Source.ANSWER else refund
+
+
+def _inquired(refund: Refund, evidence: Evidence) -> Refund:
+    """Any answer of an inquiry settles that one was due, and so do failures in a row.
+
+    "No such refund" does not where it would end the refund: that inquiry was asked before there
+    was an end to confirm, or too early (antom_refunds/domain/confirmation.py).
+    """
+    if evidence.source is not Source.INQUIRY:
+        return refund
+    if evidence.is_repeated:
+        is_undecided = refund.is_undecided or refund.is_end_unconfirmed
+        return _with(refund, is_inquiry_due=False, is_undecided=is_undecided)
+    is_too_early = evidence.word is Word.ABSENT and refund.is_end_unconfirmed
+    is_settled = evidence.is_usable and not is_too_early
+    return _with(refund, is_inquiry_due=False) if is_settled else refund
+
+
+def _succeeded(refund: Refund, evidence: Evidence) -> Refund:
+    """A success that names no payment is believed once something tied the id to this payment."""
+    bound = _bound(refund, evidence)
+    if evidence.source is Source.ANSWER or evidence.source is Source.OPERATOR or bound.is_bound:
+        return _ended(bound, evidence)
+    return _claimed(bound, evidence)
+
+
+def _bound(refund: Refund, evidence: Evidence) -> Refund:
+    """An acceptance of our call, or an inquiry that names our payment, ties the id to it."""
+    known = refund.binding
+    by_payment = evidence.source is Source.INQUIRY and evidence.payment_id is not None
+    says_more = by_payment and (known is None or known.source is not Source.INQUIRY)
+    is_first = evidence.source is Source.ANSWER and known is None
+    return _with(refund, binding=evidence) if says_more or is_first else refund
+
+
+def _claimed(refund: Refund, evidence: Evidence) -> Refund:
+    """The refund call, repeated, is answered with the payment; an inquiry about it may be too."""
+    doubted = _reach(refund, State.IN_DOUBT, evidence)
+    if evidence.source is not Source.INQUIRY:
+        is_known = refund.claim is not None
+        return doubted if is_known else _with(doubted, claim=evidence, is_inquiry_due=True)
+    if refund.claim is not None and refund.claim.source is Source.INQUIRY:
+        return doubted
+    return _with(doubted, claim=evidence, is_ask_due=doubted.may_ask)
+
+
 def _ended(refund: Refund, evidence: Evidence) -> Refund:
     """What was notified before and cannot be true of this end contradicts it from the first."""
-    end = _with(refund, state=_ENDS[evidence.word], basis=evidence)
-    is_against = refund.closing is not None and contradicts(end, refund.closing)
-    return _with(end, contradictions=(refund.closing,)) if is_against else end
+    end = _with(refund, state=_ENDS[evidence.word], basis=evidence, is_inquiry_due=False)
+    before = (refund.closing, refund.claim)
+    against = tuple(each for each in before if each is not None and contradicts(end, each))
+    return _with(end, contradictions=against) if against else end
 
 
 def _reach(refund: Refund, state: State, evidence: Evidence) -> Refund:
@@ -65,14 +153,26 @@ def _reach(refund: Refund, state: State, evidence: Evidence) -> Refund:
 
 
 def _accepted(refund: Refund, evidence: Evidence) -> Refund:
-    """The gate let us in, so an earlier refusal there is mended."""
-    reached = _reach(refund, State.PROCESSING, evidence)
-    return reached if reached is refund else _with(reached, gate=None)
+    """Antom works on it, so an earlier refusal was not about this refund."""
+    reached = _reach(_bound(refund, evidence), State.PROCESSING, evidence)
+    is_wiped = evidence.source is Source.INQUIRY and refund.failure is not None
+    cleared = _with(reached, failure=None, is_undecided=False) if is_wiped else reached
+    return _ended(cleared, cleared.claim) if cleared.is_bound and cleared.claim else cleared
+
+
+def _doubted(refund: Refund, evidence: Evidence) -> Refund:
+    doubted = _reach(refund, State.IN_DOUBT, evidence)
+    due = _with(doubted, is_inquiry_due=True) if evidence.code == WORKER_LOST else doubted
+    return due if refund.doubt is not None else _with(due, doubt=evidence)
 
 
 def _blocked(refund: Refund, evidence: Evidence) -> Refund:
     """A refusal at the gate never lowers doubt: the earlier call may have moved money."""
-    return _with(_reach(refund, State.BLOCKED, evidence), gate=refund.gate or evidence)
+    is_known = refund.alarm is not None and refund.alarm.word is Word.BLOCKED
+    alarmed = refund if is_known else _with(refund, alarm=evidence)
+    if evidence.source is Source.INQUIRY:
+        return alarmed
+    return _reach(alarmed, State.BLOCKED, evidence)
 
 
 def _suspected(refund: Refund, evidence: Evidence) -> Refund:
@@ -84,11 +184,31 @@ def _suspected(refund: Refund, evidence: Evidence) -> Refund:
     return _with(doubted, suspect=evidence, is_inquiry_due=is_due)
 
 
+def _conflicted(refund: Refund, evidence: Evidence) -> Refund:
+    """The id may stand for another payment: only an inquiry about ours settles that."""
+    doubted = _reach(refund, State.IN_DOUBT, evidence)
+    if refund.conflict is not None:
+        return doubted
+    return _with(doubted, conflict=evidence, is_inquiry_due=True)
+
+
+def _refused(refund: Refund, evidence: Evidence) -> Refund:
+    """A signed F names no refund: it ends nothing by itself."""
+    doubted = _reach(refund, State.IN_DOUBT, evidence)
+    if refund.failure is None:
+        return _with(doubted, failure=evidence, is_inquiry_due=True)
+    if not refund.may_ask:
+        return doubted
+    if evidence.code == refund.failure.code:
+        return _ended(doubted, evidence.model_copy(update={"word": Word.FAILED}))
+    return _with(doubted, failure_again=evidence)
+
+
 def _closing(refund: Refund, evidence: Evidence) -> Refund:
     """ORDER_IS_CLOSED ends nothing until an inquiry confirms it (docs/antom.md#order-is-closed)."""
     doubted = _reach(refund, State.IN_DOUBT, evidence)
     known = refund.closing
-    if known is None or known.source is Source.OPERATOR:
+    if known is None:
         return _with(doubted, closing=evidence, is_inquiry_due=True)
     # A notified closure says more than an answered one (see contradicts), in whichever order.
     says_more = Source.NOTICE is evidence.source is not known.source
@@ -96,21 +216,16 @@ def _closing(refund: Refund, evidence: Evidence) -> Refund:
 
 
 def _called_off(refund: Refund, evidence: Evidence) -> Refund:
-    """Only while nothing was sent; an inquiry then proves that Antom knows nothing of it."""
-    if refund.state is not State.REQUESTED or refund.closing is not None:
+    """Only while nothing was executed; from then on no refund call is sent."""
+    if refund.state not in UNEXECUTED_STATES or refund.call_off is not None:
         return refund
-    return _with(refund, closing=evidence, is_inquiry_due=True)
+    return _with(refund, call_off=evidence, is_inquiry_due=True)
 
 
-def _inquired(refund: Refund, evidence: Evidence) -> Refund:
-    """Any answer of an inquiry settles that one was due; a failed inquiry does not.
-
-    Neither does "no such refund" where it would confirm a closure: that inquiry was asked before
-    there was one to confirm, and the refund must not be asked for on the strength of it.
-    """
-    is_answer = evidence.source is Source.INQUIRY and evidence.word is not Word.SILENT
-    is_too_early = evidence.word is Word.ABSENT and refund.may_close
-    return _with(refund, is_inquiry_due=False) if is_answer and not is_too_early else refund
+def _absent(refund: Refund) -> Refund:
+    """Antom knows nothing of it: the same request again, at once."""
+    is_due = refund.state is not State.PROCESSING and refund.may_ask and not refund.is_ask_due
+    return _with(refund, is_ask_due=True) if is_due else refund
 
 
 def _against(refund: Refund, evidence: Evidence) -> Refund:
@@ -123,14 +238,24 @@ def _against(refund: Refund, evidence: Evidence) -> Refund:
 def contradicts(refund: Refund, evidence: Evidence) -> bool:
     """Whether the evidence cannot be true of a refund that ended as this one did."""
     weighed = weigh(refund.order, evidence)
-    if weighed.word is Word.SUSPECT:
-        return True
-    if weighed.word is Word.CLOSING and weighed.source is Source.NOTICE:
-        # An answer may mean "closed, for it was refunded"; a notification says FAIL with it.
-        return refund.state is State.SUCCEEDED
-    if not weighed.is_final:
-        return False
-    return _ENDS[weighed.word] is not refund.state or _names_another(refund, weighed)
+    match weighed.word:
+        case Word.SUSPECT | Word.ID_CONFLICT:
+            return True
+        case Word.CLOSING:
+            # An answer may mean "closed, for it was refunded"; a notification says FAIL with it.
+            is_notified = weighed.source is Source.NOTICE
+            return is_notified and refund.state is State.SUCCEEDED
+        case Word.FAILED_UNCONFIRMED:
+            # Antom's own word on the refund outweighs it, a person's does not.
+            return refund.state is State.SUCCEEDED and _is_by_operator(refund)
+        case Word.SUCCEEDED | Word.FAILED | Word.CLOSED:
+            return _ENDS[weighed.word] is not refund.state or _names_another(refund, weighed)
+        case _:
+            return False
+
+
+def _is_by_operator(refund: Refund) -> bool:
+    return refund.basis is not None and refund.basis.source is Source.OPERATOR
 
 
 def _names_another(refund: Refund, evidence: Evidence) -> bool:

@@ -81,6 +81,22 @@ WATCH: Final = Schedule(
 # One attempt of one call at Antom, as the engine sees it: longer than all timeouts of the
 # HTTP client together, or the engine would give up a call that is still alive.
 CALL_TIMEOUT: Final = timedelta(seconds=30)
+# A worker that is lost in the middle of a call is noticed after this time without a heartbeat.
+HEARTBEAT_TIMEOUT: Final = timedelta(seconds=5)
+HEARTBEAT_EVERY: Final = timedelta(seconds=1)
+# After this time no earlier refund call can still be in flight: longer than one call may take.
+QUIET: Final = CALL_TIMEOUT + timedelta(seconds=5)
+# Unusable responses in a row, identical or of any kind, after which an operator must know.
+UNUSABLE_IDENTICAL: Final = 2
+UNUSABLE_IN_A_ROW: Final = 3
+# Calls in a row for which no connection opened: some five minutes of UNSENT.
+UNSENT_IN_A_ROW: Final = 10
+# How often an alarm of one refund may be cleared again; the last one stays until the end, so that
+# a cause that comes and goes cannot grow the history without limit.
+ALARMS_CLEARED_MAX: Final = 10
+# A history of this many events is continued in a new run, long before Temporal's own limits of
+# 2,000 updates and 10,000 signals would lock an operator or a notification out.
+HISTORY_EVENTS_MAX: Final = 2_000
 # The engine takes a wait of nothing for none given, and then waits as it sees fit.
 WAIT_MIN: Final = timedelta(milliseconds=1)
 # Between attempts that broke for reasons nobody planned for.
@@ -103,6 +119,7 @@ class Policy(BaseModel):
     unsent: Schedule = UNSENT
     watch: Schedule = WATCH
     overdue_after: timedelta = timedelta(days=10)
+    quiet: timedelta = QUIET
     pace: Annotated[float, Field(gt=0)] = 1.0
 
     @classmethod
@@ -113,6 +130,11 @@ class Policy(BaseModel):
     def wait(self, schedule: Schedule, elapsed: timedelta) -> timedelta:
         """How long to wait from `elapsed`, both in real time; always at least WAIT_MIN."""
         return max(schedule.wait(elapsed * self.pace) / self.pace, WAIT_MIN)
+
+    @property
+    def quiet_period(self) -> timedelta:
+        """Real time after which no earlier refund call can still be in flight."""
+        return self.quiet / self.pace
 
     @property
     def patience(self) -> timedelta:

@@ -61,7 +61,7 @@ def test_watching_says_when_a_refund_is_overdue() -> None:
 
 
 def test_an_inquiry_for_a_closure_says_so() -> None:
-    assert console.summary(Step.INQUIRE, learnt(Word.CLOSING)) == "confirm the closure"
+    assert console.summary(Step.INQUIRE, learnt(Word.CLOSING)) == "confirm the end by an inquiry"
     assert console.summary(Step.INQUIRE, learnt(Word.DOUBT)) == "inquire now"
 
 

@@ -54,6 +54,8 @@ async def test_of_two_last_words_the_first_stands_and_a_person_is_called(
     idle_stage: Stage,
 ) -> None:
     order = await idle_stage.start(idle_stage.paid(is_async=True))
+    async with idle_stage.working(cached_workflows_max=0):
+        await idle_stage.until(order, lambda view: view.state is State.PROCESSING)
     for word in (Word.SUCCEEDED, Word.FAILED):
         delivery = await idle_stage.refunds.notify(
             order.refund_request_id, notice(order, word), delivery_id=word.value
@@ -72,6 +74,8 @@ async def test_of_two_last_words_the_first_stands_and_a_person_is_called(
 
 async def test_a_second_refund_id_is_a_contradiction(idle_stage: Stage) -> None:
     order = await idle_stage.start(idle_stage.paid(is_async=True))
+    async with idle_stage.working(cached_workflows_max=0):
+        await idle_stage.until(order, lambda view: view.state is State.PROCESSING)
     for refund_id in ("2026_1", "2026_2"):
         await idle_stage.refunds.notify(
             order.refund_request_id,

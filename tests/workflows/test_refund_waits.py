@@ -22,15 +22,16 @@ async def test_doubt_asks_again_after_2_and_10_and_10_minutes_and_then_hourly(
     long_stage: Stage,
 ) -> None:
     order = long_stage.paid()
-    long_stage.script(order, Operation.REFUND, *[FaultKind.CUT_AFTER] * 6)
+    long_stage.script(order, Operation.REFUND, *[FaultKind.CUT_BEFORE] * 6)
 
     outcome = await long_stage.end(await long_stage.start(order))
 
     assert outcome.state is State.SUCCEEDED
-    assert _minutes_between_calls(long_stage) == [2, 10, 10, 60, 60, 60]
+    # Before each call but the first an inquiry asks whether it is needed.
+    assert _minutes_between_calls(long_stage) == [2, 0, 10, 0, 10, 0, 60, 0, 60, 0, 60, 0]
+    assert long_stage.asked(order, CallKind.REFUND) == 7
     assert long_stage.payloads(order) == 1
     assert long_stage.moved(order) == 1
-    assert await long_stage.events(order) <= 20
 
 
 async def test_a_blocked_refund_is_tried_every_quarter_of_an_hour(long_stage: Stage) -> None:
@@ -83,14 +84,14 @@ async def test_an_overdue_refund_calls_a_person_once_and_is_watched_on(long_stag
 
 async def test_a_refund_that_was_never_answered_becomes_overdue_too(long_stage: Stage) -> None:
     order = long_stage.paid()
-    long_stage.script(order, Operation.REFUND, *[FaultKind.CUT_AFTER] * 400)
+    long_stage.script(order, Operation.REFUND, *[FaultKind.CUT_BEFORE] * 400)
+    long_stage.script(order, Operation.INQUIRY, *[FaultKind.CUT_BEFORE] * 400)
     await long_stage.start(order)
 
     async with long_stage.flowing():
-        view = await long_stage.until(order, lambda view: view.needs_human)
+        await long_stage.until_overdue(order)
 
+    view = await long_stage.view(order)
     assert view.state is State.IN_DOUBT
     assert view.is_running
-    dossier = await long_stage.refunds.dossier(order.refund_request_id)
-    assert dossier.human_reason
-    assert "overdue" in dossier.human_reason
+    assert view.needs_human

@@ -1,0 +1,98 @@
+"""One attempt of an activity: when the next one is due, that it is alive, what it remembers.
+
+"Later" is the engine's: an attempt that learnt nothing raises with the time of the next one, so
+waiting costs no history, survives every crash and is seen under Pending Activities.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from antom_refunds.domain.policy import HEARTBEAT_EVERY
+from antom_refunds.domain.streak import Streak
+
+Result = TypeVar("Result")
+
+
+def is_first_attempt() -> bool:
+    """Whether this call was only just scheduled, and not retried or reset by an operator."""
+    info = activity.info()
+    return info.attempt == 1 and info.current_attempt_scheduled_time <= info.scheduled_time
+
+
+def elapsed(since: datetime | None) -> timedelta:
+    """The time since then, on the engine's clock alone: it is the one that all workers share."""
+    info = activity.info()
+    return max(info.started_time - (since or info.scheduled_time), timedelta())
+
+
+def later(why: str, wait: timedelta, kind: str) -> ApplicationError:
+    """What ends this attempt; the engine begins the next one after `wait`."""
+    return ApplicationError(
+        f"{why}; next in {format_wait(wait)}",
+        type=kind,
+        next_retry_delay=wait,
+        category=ApplicationErrorCategory.BENIGN,
+    )
+
+
+def remembered() -> Streak | None:
+    """The streak of unusable responses that an earlier attempt of this activity left."""
+    details = activity.info().heartbeat_details
+    return Streak.model_validate(details[0]) if details else None
+
+
+def remember(streak: Streak) -> None:
+    """Leave it to the next attempt; the server keeps it with the activity, not in the history."""
+    activity.heartbeat(streak)
+
+
+@asynccontextmanager
+async def alive() -> AsyncIterator[None]:
+    """Heartbeats while inside, so that a lost worker is noticed within seconds."""
+    beating = asyncio.create_task(_beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating
+
+
+async def _beat() -> None:
+    """The first one comes after a while: most calls are over before."""
+    details = activity.info().heartbeat_details
+    while True:
+        await asyncio.sleep(HEARTBEAT_EVERY.total_seconds())
+        activity.heartbeat(*details)
+
+
+async def uncancelled(call: Coroutine[Any, Any, Result]) -> Result:
+    """The call's result, even if the attempt is cancelled meanwhile: what was sent, was sent.
+
+    Raises asyncio.CancelledError only if the worker stops.
+    """
+    task = asyncio.create_task(call)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled() or activity.is_worker_shutdown():
+                task.cancel()
+                raise
+
+
+def format_wait(wait: timedelta) -> str:
+    """A wait for people: "2 min", "1 h 30 min", "0.5 s"."""
+    seconds = wait.total_seconds()
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.3g} s"
+    minutes = round(seconds / 60)
+    hours, rest = divmod(minutes, 60)
+    parts = ([f"{hours} h"] if hours else []) + ([f"{rest} min"] if rest else [])
+    return " ".join(parts)

@@ -1,0 +1,127 @@
+"""Calls at Antom as evidence: whatever comes back, or does not, is said in the domain's words."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final, TypeVar
+
+from aiolimiter import AsyncLimiter
+from temporalio import activity
+
+from activities.attempts import uncancelled
+from antom_refunds import contract
+from antom_refunds.antom import reading
+from antom_refunds.antom.client import AntomClient
+from antom_refunds.antom.errors import (
+    AntomError,
+    NoAnswerError,
+    NotSentError,
+    OutcomeUnknownError,
+    RefusedError,
+)
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.refund import NOT_SERVED, Refund
+
+log = logging.getLogger(__name__)
+
+_ABOUT_PAYMENT: Final = frozenset({Word.SUCCEEDED, Word.PROCESSING})
+Result = TypeVar("Result")
+
+
+class Calls:
+    """One call at a time for the merchants this worker serves.
+
+    Each call takes one turn from `turns`, and waits for it; without them nobody waits.
+    """
+
+    def __init__(
+        self, clients: Mapping[str, AntomClient], *, turns: AsyncLimiter | None = None
+    ) -> None:
+        self._clients = clients
+        self._turns = turns
+
+    async def refund(self, refund: Refund) -> Evidence:
+        """What Antom says to the refund call, or what follows from its silence."""
+        evidence = await self._refund(refund)
+        _count(contract.ACTIVITY_REQUEST_REFUND, evidence)
+        return evidence
+
+    async def inquiry(self, refund: Refund) -> Evidence:
+        """What Antom says if it is asked about the refund.
+
+        Its payment is asked about too, where nothing else ties the refund to it.
+        """
+        evidence = await self._inquiry(refund)
+        if evidence.word in _ABOUT_PAYMENT and not refund.is_bound and await self._names(refund):
+            evidence = evidence.model_copy(update={"payment_id": refund.order.payment_id})
+        _count(contract.ACTIVITY_INQUIRE, evidence)
+        return evidence
+
+    async def _refund(self, refund: Refund) -> Evidence:
+        client = self._clients.get(refund.order.merchant)
+        if client is None:
+            return _not_served(refund.order.merchant, Source.ANSWER)
+        await self._turn()
+        try:
+            return reading.answered(await uncancelled(client.refund(refund.order)))
+        except NotSentError as error:
+            return reading.unsent(error)
+        except (OutcomeUnknownError, RefusedError) as error:
+            return reading.unanswered(error)
+        except asyncio.CancelledError:
+            # The worker is stopping with the call in flight: its outcome is unknown.
+            return reading.unanswered(NoAnswerError("no_answer", "the worker was stopped"))
+        except Exception:
+            # A defect of ours: nobody knows whether it struck before or after the sending.
+            log.exception("refund.call_broke")
+            return reading.unanswered(NoAnswerError("call_broke", "the call broke: see the log"))
+
+    async def _inquiry(self, refund: Refund) -> Evidence:
+        client = self._clients.get(refund.order.merchant)
+        if client is None:
+            return _not_served(refund.order.merchant, Source.INQUIRY)
+        try:
+            answer = await self._taking_turn(client.inquire_refund(refund.order.refund_request_id))
+        except AntomError as error:
+            return reading.uninquired(error)
+        return reading.inquired(answer)
+
+    async def _names(self, refund: Refund) -> bool:
+        """Whether Antom lists the refund among its payment's; False if it cannot be asked."""
+        client = self._clients[refund.order.merchant]
+        try:
+            answer = await self._taking_turn(client.inquire_payment(refund.order.payment_id))
+        except AntomError as error:
+            log.warning("payment.not_inquired", extra={"reason": str(error)})
+            return False
+        return reading.names_refund(answer, refund.order)
+
+    async def _taking_turn(self, call: Coroutine[Any, Any, Result]) -> Result:
+        try:
+            await self._turn()
+        except asyncio.CancelledError:
+            call.close()
+            raise
+        return await call
+
+    async def _turn(self) -> None:
+        """A call that is cancelled while it waits here was not sent."""
+        if self._turns is not None:
+            await self._turns.acquire()
+
+
+def _not_served(merchant: str, source: Source) -> Evidence:
+    return Evidence(
+        source=source,
+        word=Word.BLOCKED,
+        code=NOT_SERVED,
+        message=f"merchant {merchant!r} is not configured on this worker; nothing was sent",
+        advice="add the merchant to the worker's settings",
+        needs_human=True,
+    )
+
+
+def _count(call: str, evidence: Evidence) -> None:
+    labels = {"call": call, "word": evidence.word.value}
+    meter = activity.metric_meter().with_additional_attributes(labels)
+    meter.create_counter("refund_antom_calls", "Calls at Antom by what they said").add(1)
