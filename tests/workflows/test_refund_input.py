@@ -10,8 +10,9 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
-from antom_refunds import contract
+from antom_refunds import attributes, contract
 from antom_refunds.contract import Resolution
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.refund import State
@@ -213,10 +214,6 @@ async def test_a_refund_started_with_nothing_but_its_order_is_like_any_other(
 
 
 async def test_attributes_that_lie_at_the_start_are_set_right(stage: Stage) -> None:
-    from temporalio.common import SearchAttributePair, TypedSearchAttributes
-
-    from antom_refunds import attributes
-
     order = stage.paid(is_async=True)
     lies = TypedSearchAttributes(
         [

@@ -5,7 +5,6 @@ tested.
 """
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 import temporalio.worker._workflow as sdk
@@ -25,11 +24,10 @@ FAILED = Resolution(by="ops", reason="ticket", proof="ticket 7", state="failed")
 
 
 @pytest.fixture(params=["two_batches", "single_batch"], autouse=True)
-def batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "single_batch":
         flags = frozenset({Flag.PROCESS_WORKFLOW_ACTIVATION_JOBS_AS_SINGLE_BATCH})
         monkeypatch.setattr(sdk, "_DEFAULT_ENABLED_WORKFLOW_LOGIC_FLAGS", flags)
-    yield
 
 
 def notice(order: RefundOrder, word: Word) -> Evidence:

@@ -1,9 +1,15 @@
 """Minutes, days and months, on a server that skips what lies between."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 
+import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import PauseActivityRequest
+
+from antom_refunds import contract
 from antom_refunds.client import RefundClient
+from antom_refunds.contract import Instruction
 from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import FaultKind, Operation
@@ -11,6 +17,7 @@ from antom_refunds.simulator.heard import CallKind
 from tests.engine import Stage
 
 _YEAR = timedelta(days=365)
+OPS = Instruction(by="ops", reason="the wrong order")
 
 
 def _minutes_between_calls(stage: Stage) -> list[int]:
@@ -95,3 +102,84 @@ async def test_a_refund_that_was_never_answered_becomes_overdue_too(long_stage: 
     assert view.state is State.IN_DOUBT
     assert view.is_running
     assert view.needs_human
+
+
+async def test_a_refund_that_is_only_inquired_about_becomes_overdue_too(long_stage: Stage) -> None:
+    order = long_stage.paid()
+    long_stage.script(order, Operation.REFUND, "ORDER_IS_CLOSED")
+    long_stage.script(order, Operation.INQUIRY, *["PROCESS_FAIL"] * 900)
+    await long_stage.start(order)
+
+    async with long_stage.flowing():
+        await long_stage.until_overdue(order)
+
+    assert (await long_stage.view(order)).needs_human
+
+
+async def test_a_called_off_refund_that_nothing_confirms_becomes_overdue_too(
+    long_stage: Stage,
+) -> None:
+    order = long_stage.paid()
+    long_stage.wire.hold()
+    await long_stage.start(order)
+    await long_stage.wire.arrived.wait()
+    await long_stage.refunds.call_off(order.refund_request_id, OPS)
+    long_stage.script(order, Operation.REFUND, FaultKind.CUT_BEFORE)
+    long_stage.script(order, Operation.INQUIRY, *["PROCESS_FAIL"] * 900)
+    long_stage.wire.let_go()
+
+    async with long_stage.flowing():
+        await long_stage.until_overdue(order)
+
+    assert (await long_stage.view(order)).needs_human
+    assert long_stage.asked(order, CallKind.REFUND) == 1
+
+
+async def test_a_refund_that_no_worker_calls_for_becomes_overdue(
+    idle_stage: Stage,
+) -> None:
+    stage = idle_stage
+    stage.refunds = RefundClient(stage.temporal, policy=Policy(overdue_after=timedelta(seconds=2)))
+
+    async with stage.deciding():
+        order = await stage.start(stage.paid())
+        view = await stage.until(order, lambda view: view.needs_human)
+
+    assert view.state is State.REQUESTED
+
+
+async def test_a_refund_whose_call_an_operator_paused_becomes_overdue(calm_stage: Stage) -> None:
+    stage = calm_stage
+    stage.refunds = RefundClient(stage.temporal, policy=Policy(overdue_after=timedelta(seconds=3)))
+    order = await stage.start(stage.paid(is_async=True))
+    await stage.until_pending(order, contract.ACTIVITY_AWAIT_RESULT, "next in")
+    await stage.temporal.workflow_service.pause_activity(
+        PauseActivityRequest(
+            namespace=stage.temporal.namespace,
+            execution=WorkflowExecution(workflow_id=stage.handle(order).id),
+            type=contract.ACTIVITY_AWAIT_RESULT,
+        )
+    )
+
+    view = await stage.until(order, lambda view: view.needs_human)
+
+    assert view.state is State.PROCESSING
+
+
+async def test_overdue_is_counted_by_the_servers_clock(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Ahead":
+            return super().now(tz) + timedelta(days=300)
+
+    monkeypatch.setattr("antom_refunds.client.datetime", Ahead)
+    order = await stage.start(stage.paid(is_async=True))
+
+    view = await stage.until(order, lambda view: view.state is State.PROCESSING)
+
+    assert view.due_at
+    assert view.due_at - view.started_at < timedelta(days=1)
+    stage.settle(order)
+    await stage.end(order)
