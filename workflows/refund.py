@@ -282,12 +282,17 @@ class RefundWorkflow:
 
     def _stop_calls(self) -> None:
         """End waits that something else has overtaken; a call in flight is heard to its end."""
-        if self._is_check_asked and self._refund.is_inquiry_due and Step.INQUIRE in self._calls:
-            self._calls[Step.INQUIRE][1].cancel()
+        inquiring = self._calls.get(Step.INQUIRE)
+        if inquiring is not None and (self._is_check_asked or self._is_outdated(inquiring[0])):
+            inquiring[1].cancel()
         self._is_check_asked = False
         asking = self._calls.get(Step.ASK)
         if asking is not None and (self._refund.is_asking_over or self._is_to_be_sooner(asking[0])):
             asking[1].cancel()
+
+    def _is_outdated(self, question: Question) -> bool:
+        """Whether an inquiry that waits knows nothing of a call-off, and so could not confirm it."""
+        return self._refund.call_off is not None and question.refund.call_off is None
 
     def _is_to_be_sooner(self, question: Question) -> bool:
         """Whether the refund call is due at once, and one is waiting for its own time."""

@@ -11,7 +11,14 @@ from antom_refunds.domain.evidence import Evidence, Source, Word, weigh
 from antom_refunds.domain.fold import contradicts, take
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import END_STATES, Refund, State, Step
+from antom_refunds.domain.refund import (
+    END_STATES,
+    NOT_SERVED,
+    WORKER_LOST,
+    Refund,
+    State,
+    Step,
+)
 
 ORDER: Final = RefundOrder(
     refund_request_id="rf-1", payment_id="pay-1", amount=Money(currency="EUR", minor=1250)
@@ -22,12 +29,14 @@ ECHO: Final[dict[str, Any]] = {"refund_request_id": "rf-1", "amount": ORDER.amou
 SAYS: Final[dict[Source, tuple[Word, ...]]] = {
     Source.ANSWER: (
         Word.SUCCEEDED,
-        Word.FAILED,
+        Word.FAILED_UNCONFIRMED,
         Word.PROCESSING,
         Word.DOUBT,
+        Word.UNSENT,
         Word.BLOCKED,
         Word.CLOSING,
         Word.SUSPECT,
+        Word.ID_CONFLICT,
     ),
     Source.INQUIRY: (
         Word.SUCCEEDED,
@@ -37,6 +46,7 @@ SAYS: Final[dict[Source, tuple[Word, ...]]] = {
         Word.SUSPECT,
         Word.ABSENT,
         Word.SILENT,
+        Word.BLOCKED,
     ),
     Source.NOTICE: (Word.SUCCEEDED, Word.FAILED, Word.CLOSING, Word.SUSPECT),
     Source.CLOCK: (Word.OVERDUE,),
@@ -52,17 +62,27 @@ GROWTH: Final = (State.REQUESTED, State.BLOCKED, State.IN_DOUBT, State.PROCESSIN
 
 
 def said(source: Source, word: Word, **changes: Any) -> Evidence:
-    """Evidence as Antom gives it: an end echoes what it owes."""
+    """Evidence as Antom gives it: an end echoes what it owes, and an inquiry names the payment."""
     echo: dict[str, Any] = {}
     if word in FINAL_STATE and source in {Source.ANSWER, Source.INQUIRY, Source.NOTICE}:
         echo = dict(ECHO)
-    if word in FINAL_STATE and source is Source.ANSWER:
+    if word in {*FINAL_STATE, Word.PROCESSING} and source in {Source.ANSWER, Source.INQUIRY}:
         echo["payment_id"] = "pay-1"
     fields = {"code": word.upper(), "message": f"{source} {word}", **echo, **changes}
     return Evidence(source=source, word=word, **fields)
 
 
-EVERYTHING: Final = tuple(said(source, word) for source, word in SAYINGS)
+# What names no payment: not even an inquiry does, if nothing could be learnt of the payment.
+NOTIFIED: Final = said(Source.NOTICE, Word.SUCCEEDED)
+UNBOUND: Final = said(Source.INQUIRY, Word.SUCCEEDED, payment_id=None)
+EVERYTHING: Final = (
+    *(said(source, word) for source, word in SAYINGS),
+    UNBOUND,
+    said(Source.INQUIRY, Word.PROCESSING, payment_id=None),
+)
+ENDING: Final = tuple(
+    piece for piece in EVERYTHING if piece.is_final and piece not in {NOTIFIED, UNBOUND}
+)
 # The one word that is no end and yet cannot be true of a success: it is notified with FAIL.
 NOTIFIED_CLOSURE: Final = said(Source.NOTICE, Word.CLOSING)
 
@@ -80,7 +100,7 @@ STATES: Final = {
     State.IN_DOUBT: after(said(Source.ANSWER, Word.DOUBT)),
     State.PROCESSING: after(said(Source.ANSWER, Word.PROCESSING)),
     State.SUCCEEDED: after(said(Source.ANSWER, Word.SUCCEEDED)),
-    State.FAILED: after(said(Source.ANSWER, Word.FAILED)),
+    State.FAILED: after(said(Source.INQUIRY, Word.FAILED)),
     State.CLOSED: after(said(Source.INQUIRY, Word.CLOSED)),
 }
 OPEN: Final = tuple(state for state in State if state not in END_STATES)
@@ -97,11 +117,19 @@ TABLE: Final[dict[Word, tuple[State, State, State, State]]] = {
     Word.BLOCKED: (B, B, D, P),
     Word.CLOSING: (D, D, D, P),
     Word.SUSPECT: (D, D, D, P),
+    Word.ID_CONFLICT: (D, D, D, P),
+    Word.FAILED_UNCONFIRMED: (D, D, D, P),
+    Word.UNSENT: (R, B, D, P),
     Word.ABSENT: (R, B, D, P),
     Word.SILENT: (R, B, D, P),
     Word.OVERDUE: (R, B, D, P),
     Word.CALL_OFF: (R, B, D, P),
     Word.CHECK: (R, B, D, P),
+}
+# Where it matters who says it: a notification names no payment, and an inquiry is another call.
+BY_SOURCE: Final = {
+    (Source.NOTICE, Word.SUCCEEDED): (D, D, D, S),
+    (Source.INQUIRY, Word.BLOCKED): (R, B, D, P),
 }
 
 
@@ -116,7 +144,8 @@ def test_the_table_names_every_state_and_every_word() -> None:
 def test_each_word_leads_where_the_table_says(state: State, source: Source, word: Word) -> None:
     refund = take(STATES[state], said(source, word))
 
-    assert refund.state is TABLE[word][GROWTH.index(state)]
+    leads = BY_SOURCE.get((source, word), TABLE[word])
+    assert refund.state is leads[GROWTH.index(state)]
 
 
 @pytest.mark.parametrize(("source", "word"), SAYINGS)
@@ -125,7 +154,9 @@ def test_an_end_stays_and_only_another_end_contradicts_it(
     state: State, source: Source, word: Word
 ) -> None:
     evidence = said(source, word)
-    is_against = word is Word.SUSPECT or FINAL_STATE.get(word, state) is not state
+    is_against = (
+        word in {Word.SUSPECT, Word.ID_CONFLICT} or FINAL_STATE.get(word, state) is not state
+    )
     is_against |= state is State.SUCCEEDED and evidence == NOTIFIED_CLOSURE
 
     refund = take(STATES[state], evidence)
@@ -169,7 +200,8 @@ def test_evidence_without_contradiction_ends_alike_in_every_order(pieces: list[E
     refunds = [after(*order) for order in permutations(pieces)]
 
     assert len({refund.state for refund in refunds}) == 1
-    assert Word.SUSPECT in {piece.word for piece in pieces} or not any(
+    shown_after_an_end = {Word.SUSPECT, Word.ID_CONFLICT, Word.FAILED_UNCONFIRMED}
+    assert shown_after_an_end & {piece.word for piece in pieces} or not any(
         refund.contradictions for refund in refunds
     )
 
@@ -182,13 +214,15 @@ def test_repetition_changes_nothing(pieces: list[Evidence], data: st.DataObject)
     assert after(*shuffled).state is after(*pieces).state
 
 
-@given(st.sets(st.sampled_from(EVERYTHING), max_size=3), st.data())
+@given(
+    st.sets(st.sampled_from([p for p in EVERYTHING if p not in {NOTIFIED, UNBOUND}]), max_size=3),
+    st.data(),
+)
 def test_of_two_last_words_the_first_stands_and_the_other_is_flagged_in_every_order(
     others: set[Evidence], data: st.DataObject
 ) -> None:
-    ends = [piece for piece in EVERYTHING if piece.is_final]
-    one = data.draw(st.sampled_from(ends))
-    other = data.draw(st.sampled_from([end for end in ends if end.word is not one.word]))
+    one = data.draw(st.sampled_from(ENDING))
+    other = data.draw(st.sampled_from([end for end in ENDING if end.word is not one.word]))
 
     for order in permutations({one, other, *others}):
         refund = after(*order)
@@ -248,11 +282,182 @@ def test_a_lost_answer_after_a_refusal_is_doubt_and_still_wants_a_person() -> No
     assert refund.human_reason is not None
 
 
-def test_a_refund_that_passed_the_gate_wants_no_person_any_more() -> None:
-    refund = after(said(Source.ANSWER, Word.BLOCKED), said(Source.ANSWER, Word.PROCESSING))
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (said(Source.ANSWER, Word.BLOCKED), said(Source.ANSWER, Word.PROCESSING)),
+        (
+            said(Source.ANSWER, Word.PROCESSING),
+            said(Source.ANSWER, Word.BLOCKED),
+            said(Source.INQUIRY, Word.PROCESSING),
+        ),
+        (said(Source.ANSWER, Word.BLOCKED), said(Source.INQUIRY, Word.PROCESSING)),
+        (
+            said(Source.ANSWER, Word.PROCESSING),
+            said(Source.INQUIRY, Word.BLOCKED),
+            said(Source.INQUIRY, Word.PROCESSING),
+        ),
+        (
+            said(Source.ANSWER, Word.PROCESSING),
+            said(Source.INQUIRY, Word.SILENT, is_repeated=True),
+            said(Source.INQUIRY, Word.PROCESSING),
+        ),
+    ],
+)
+def test_an_alarm_goes_with_its_cause_in_whatever_order(pieces: tuple[Evidence, ...]) -> None:
+    refund = after(*pieces)
 
-    assert refund.gate is None
+    assert refund.alarm is None
     assert refund.human_reason is None
+
+
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [
+        (Source.ANSWER, Word.DOUBT),
+        (Source.ANSWER, Word.UNSENT),
+        (Source.INQUIRY, Word.SILENT),
+        (Source.INQUIRY, Word.BLOCKED),
+    ],
+)
+@pytest.mark.parametrize("state", OPEN)
+def test_an_unusable_response_that_repeats_itself_calls_an_operator(
+    state: State, source: Source, word: Word
+) -> None:
+    evidence = said(source, word, is_repeated=True, advice="check the key")
+
+    refund = take(STATES[state], evidence)
+
+    assert refund.human_reason is not None
+    assert take(refund, evidence) == take(take(refund, evidence), evidence)
+
+
+def test_an_inquiry_that_works_does_not_prove_that_the_refund_call_is_permitted() -> None:
+    refund = after(said(Source.ANSWER, Word.BLOCKED), said(Source.INQUIRY, Word.ABSENT))
+
+    assert refund.alarm is not None
+
+
+def test_a_refusal_at_the_gate_says_more_than_a_repetition() -> None:
+    repeated = said(Source.ANSWER, Word.DOUBT, is_repeated=True)
+    blocked = said(Source.ANSWER, Word.BLOCKED, advice="fix the key")
+
+    assert after(repeated, blocked).alarm == blocked
+    assert after(blocked, repeated).alarm == blocked
+
+
+# --- refusals that no inquiry has confirmed
+
+
+UNDECIDED: Final = said(Source.INQUIRY, Word.SILENT, is_repeated=True)
+REFUSED: Final = said(Source.ANSWER, Word.FAILED_UNCONFIRMED)
+REFUSED_OTHERWISE: Final = said(Source.ANSWER, Word.FAILED_UNCONFIRMED, code="OTHER")
+DOUBTED: Final = said(Source.ANSWER, Word.DOUBT)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "state", "step"),
+    [
+        ((REFUSED,), D, Step.INQUIRE),
+        ((REFUSED, said(Source.INQUIRY, Word.ABSENT)), D, Step.INQUIRE),
+        ((REFUSED, REFUSED), D, Step.INQUIRE),
+        ((REFUSED, said(Source.INQUIRY, Word.PROCESSING)), P, Step.WATCH),
+        ((REFUSED, said(Source.INQUIRY, Word.SUCCEEDED)), S, None),
+        ((REFUSED, UNDECIDED), D, Step.ASK),
+        ((REFUSED, UNDECIDED, REFUSED), F, None),
+        ((REFUSED, UNDECIDED, REFUSED_OTHERWISE), D, Step.WATCH),
+        ((REFUSED, UNDECIDED, REFUSED_OTHERWISE, REFUSED), D, Step.WATCH),
+        ((REFUSED, UNDECIDED, DOUBTED), D, Step.WATCH),
+        ((REFUSED, UNDECIDED, DOUBTED, REFUSED), D, Step.WATCH),
+        ((DOUBTED, REFUSED, UNDECIDED), D, Step.WATCH),
+        ((DOUBTED, REFUSED, UNDECIDED, REFUSED), D, Step.WATCH),
+    ],
+)
+def test_a_refusal_ends_a_refund_only_if_it_is_confirmed(
+    pieces: tuple[Evidence, ...], state: State, step: Step | None
+) -> None:
+    refund = after(*pieces)
+
+    assert refund.state is state
+    assert refund.next_step is step
+
+
+def test_a_refusal_that_nothing_can_confirm_calls_an_operator() -> None:
+    refund = after(DOUBTED, REFUSED, UNDECIDED, said(Source.INQUIRY, Word.SUSPECT))
+
+    assert refund.human_reason is not None
+    assert after(DOUBTED, REFUSED).human_reason is None
+
+
+def test_processing_wipes_a_refusal_that_was_not_about_this_refund() -> None:
+    refund = after(REFUSED, UNDECIDED, said(Source.INQUIRY, Word.PROCESSING))
+
+    assert refund.failure is None
+    assert not refund.is_undecided
+    assert refund.may_ask
+
+
+# --- success of a payment that nobody named
+
+
+@pytest.mark.parametrize("claim", [NOTIFIED, UNBOUND])
+@pytest.mark.parametrize(
+    "binding",
+    [
+        said(Source.ANSWER, Word.PROCESSING),
+        said(Source.INQUIRY, Word.PROCESSING),
+        said(Source.INQUIRY, Word.SUCCEEDED),
+        said(Source.ANSWER, Word.SUCCEEDED),
+    ],
+)
+def test_a_success_that_names_no_payment_waits_for_something_that_does(
+    claim: Evidence, binding: Evidence
+) -> None:
+    assert after(claim).state is D
+    assert after(claim, binding).state is S
+    assert after(binding, claim).state is S
+    assert after(claim, binding).human_reason is None
+
+
+def test_a_notified_success_makes_an_inquiry_due_and_an_inquired_one_the_refund_call() -> None:
+    assert after(NOTIFIED).next_step is Step.INQUIRE
+    assert after(NOTIFIED).human_reason is None
+    inquired = after(NOTIFIED, UNBOUND)
+    assert inquired.next_step is Step.ASK
+    assert inquired.is_ask_due
+    assert inquired.human_reason is not None
+    assert not after(said(Source.OPERATOR, Word.CALL_OFF), UNBOUND).is_ask_due
+
+
+def test_a_claimed_success_that_ends_otherwise_is_a_contradiction() -> None:
+    refund = after(NOTIFIED, said(Source.INQUIRY, Word.FAILED))
+
+    assert refund.state is F
+    assert refund.contradictions == (NOTIFIED,)
+
+
+def test_an_id_that_antom_has_with_other_fields_is_shown_to_the_end() -> None:
+    conflict = said(Source.ANSWER, Word.ID_CONFLICT, advice="find out by whom")
+    accepted = said(Source.ANSWER, Word.PROCESSING)
+
+    assert after(conflict).human_reason == "ID_CONFLICT: find out by whom"
+    assert after(conflict).next_step is Step.INQUIRE
+    assert after(conflict, accepted, NOTIFIED).human_reason == "ID_CONFLICT: find out by whom"
+    assert after(conflict, said(Source.INQUIRY, Word.SUCCEEDED)).human_reason is None
+
+
+# --- a lost worker
+
+
+def test_after_a_lost_worker_an_inquiry_and_then_the_refund_call_are_due_at_once() -> None:
+    lost = said(Source.ANSWER, Word.DOUBT, code=WORKER_LOST)
+
+    refund = after(lost)
+    assert refund.next_step is Step.INQUIRE
+    unknown = take(refund, said(Source.INQUIRY, Word.ABSENT))
+    assert unknown.next_step is Step.ASK
+    assert unknown.is_ask_due
+    assert not take(unknown, DOUBTED).is_ask_due
 
 
 # --- evidence about another refund
@@ -272,6 +477,7 @@ MISSING: Final = (
         for source in (Source.INQUIRY, Source.NOTICE)
         for word in (Word.SUCCEEDED, Word.FAILED)
         for name in ("refund_request_id", "amount")
+        if (word, name) != (Word.FAILED, "amount")
     ),
 )
 
@@ -288,6 +494,11 @@ def test_evidence_about_another_refund_never_ends_this_one(
     assert refund.state is TABLE[Word.SUSPECT][GROWTH.index(state)]
     assert refund.human_reason is not None
     assert next(iter(wrong)) in refund.human_reason
+
+
+@pytest.mark.parametrize("source", [Source.INQUIRY, Source.NOTICE])
+def test_a_failure_moved_nothing_so_that_its_amount_may_be_missing(source: Source) -> None:
+    assert after(said(source, Word.FAILED, amount=None)).state is F
 
 
 @pytest.mark.parametrize(("source", "word", "name"), MISSING)
@@ -338,11 +549,11 @@ def test_evidence_that_fits_the_order_is_believed_as_it_stands() -> None:
 NO_NEWS: Final = (
     (State.BLOCKED, Source.ANSWER, Word.BLOCKED),
     (State.IN_DOUBT, Source.ANSWER, Word.DOUBT),
-    (State.PROCESSING, Source.ANSWER, Word.DOUBT),
     (State.PROCESSING, Source.ANSWER, Word.PROCESSING),
-    (State.PROCESSING, Source.INQUIRY, Word.PROCESSING),
-    *((state, Source.INQUIRY, word) for state in OPEN for word in (Word.ABSENT, Word.SILENT)),
-    *((state, Source.OPERATOR, Word.CALL_OFF) for state in OPEN if state is not R),
+    (State.PROCESSING, Source.INQUIRY, Word.ABSENT),
+    *((state, Source.INQUIRY, Word.SILENT) for state in OPEN),
+    *((state, Source.ANSWER, Word.UNSENT) for state in OPEN),
+    *((state, Source.OPERATOR, Word.CALL_OFF) for state in (State.IN_DOUBT, State.PROCESSING)),
 )
 
 
@@ -351,6 +562,19 @@ def test_no_news_leaves_an_equal_refund(state: State, source: Source, word: Word
     evidence = said(source, word, message="told once more", code="ANOTHER")
 
     assert take(STATES[state], evidence) == STATES[state]
+
+
+def test_an_inquiry_that_says_processing_again_is_no_news() -> None:
+    again = said(Source.INQUIRY, Word.PROCESSING, payment_id=None)
+
+    assert take(STATES[State.PROCESSING], again) == STATES[State.PROCESSING]
+
+
+def test_the_first_doubt_is_kept_and_the_second_is_no_news() -> None:
+    once = take(STATES[State.PROCESSING], DOUBTED)
+
+    assert once.doubt == DOUBTED
+    assert take(once, said(Source.ANSWER, Word.DOUBT, code="ANOTHER")) == once
 
 
 @pytest.mark.parametrize(
@@ -415,39 +639,58 @@ def test_an_id_that_antom_called_closed_is_watched_and_not_asked_for_again() -> 
 
 
 def test_nothing_is_due_after_an_end_even_if_an_inquiry_was() -> None:
-    refund = after(said(Source.OPERATOR, Word.CHECK), said(Source.NOTICE, Word.SUCCEEDED))
+    refund = after(said(Source.OPERATOR, Word.CHECK), said(Source.ANSWER, Word.SUCCEEDED))
 
     assert refund.next_step is None
 
 
-# --- closing
+# --- announced ends
 
 
-def test_order_is_closed_may_be_confirmed_in_any_open_state() -> None:
-    closing = said(Source.ANSWER, Word.CLOSING)
+@pytest.mark.parametrize("state", [State.REQUESTED, State.BLOCKED])
+@pytest.mark.parametrize("later", EVERYTHING)
+def test_after_a_call_off_the_refund_call_is_never_sent_again(
+    state: State, later: Evidence
+) -> None:
+    called_off = take(STATES[state], said(Source.OPERATOR, Word.CALL_OFF))
 
-    assert take(STATES[State.IN_DOUBT], closing).may_close
-    assert take(STATES[State.PROCESSING], closing).may_close
-    assert not STATES[State.IN_DOUBT].may_close
+    refund = take(called_off, later)
 
-
-def test_a_call_off_closes_only_while_nothing_was_sent() -> None:
-    called_off = after(said(Source.OPERATOR, Word.CALL_OFF))
-    sent = take(called_off, said(Source.ANSWER, Word.DOUBT))
-
-    assert called_off.is_called_off
-    assert called_off.may_close
-    assert not sent.is_called_off
-    assert not sent.may_close
+    assert called_off.call_off is not None
+    assert refund.call_off == called_off.call_off
+    assert not refund.may_ask
+    assert refund.next_step is not Step.ASK
+    assert refund.is_asking_over
 
 
-def test_antoms_closing_takes_the_place_of_a_call_off() -> None:
-    closing = said(Source.ANSWER, Word.CLOSING)
+def test_a_call_off_that_came_too_late_is_told_at_the_end() -> None:
+    called_off = (said(Source.OPERATOR, Word.CALL_OFF),)
 
-    refund = after(said(Source.OPERATOR, Word.CALL_OFF), closing)
+    assert after(*called_off, said(Source.ANSWER, Word.PROCESSING)).human_reason
+    assert after(*called_off, said(Source.ANSWER, Word.SUCCEEDED)).human_reason
+    assert after(*called_off, said(Source.INQUIRY, Word.CLOSED)).human_reason is None
 
-    assert refund.closing == closing
-    assert refund.may_close
+
+def test_a_notified_closure_takes_the_place_of_an_answered_one() -> None:
+    answered = said(Source.ANSWER, Word.CLOSING)
+
+    assert after(answered, NOTIFIED_CLOSURE).closing == NOTIFIED_CLOSURE
+    assert after(NOTIFIED_CLOSURE, answered).closing == NOTIFIED_CLOSURE
+
+
+@pytest.mark.parametrize(
+    ("pieces", "was_sent"),
+    [
+        ((), False),
+        ((said(Source.ANSWER, Word.BLOCKED, code=NOT_SERVED),), False),
+        ((said(Source.ANSWER, Word.BLOCKED),), True),
+        ((DOUBTED,), True),
+    ],
+)
+def test_what_was_sent_is_known_from_the_calls(
+    pieces: tuple[Evidence, ...], *, was_sent: bool
+) -> None:
+    assert after(*pieces).was_sent is was_sent
 
 
 # --- why a person must look
@@ -461,8 +704,15 @@ def test_antoms_closing_takes_the_place_of_a_call_off() -> None:
         ([said(Source.ANSWER, Word.PROCESSING)], None),
         ([said(Source.ANSWER, Word.CLOSING)], None),
         ([said(Source.ANSWER, Word.SUCCEEDED)], None),
-        ([said(Source.ANSWER, Word.FAILED)], None),
-        ([said(Source.ANSWER, Word.FAILED, needs_human=True, advice="ask")], "FAILED: ask"),
+        ([said(Source.INQUIRY, Word.FAILED)], None),
+        ([said(Source.INQUIRY, Word.FAILED, needs_human=True, advice="ask")], "FAILED: ask"),
+        ([said(Source.OPERATOR, Word.CLOSED)], None),
+        (
+            [said(Source.OPERATOR, Word.SUCCEEDED), said(Source.ANSWER, Word.FAILED_UNCONFIRMED)],
+            "Antom contradicted the end: answer failed_unconfirmed",
+        ),
+        ([said(Source.ANSWER, Word.DOUBT, is_repeated=True, advice="x")], "answer doubt: x"),
+        ([said(Source.ANSWER, Word.DOUBT, is_repeated=True)], "answer doubt"),
         ([said(Source.INQUIRY, Word.CLOSED, advice="new id")], "CLOSED: new id"),
         ([said(Source.INQUIRY, Word.CLOSED)], "CLOSED: inquiry closed"),
         ([said(Source.ANSWER, Word.BLOCKED, advice="mend the key")], "BLOCKED: mend the key"),
@@ -471,7 +721,7 @@ def test_antoms_closing_takes_the_place_of_a_call_off() -> None:
             [said(Source.CLOCK, Word.OVERDUE)],
             "overdue: Antom has not ended this refund in time",
         ),
-        ([said(Source.CLOCK, Word.OVERDUE), said(Source.NOTICE, Word.SUCCEEDED)], None),
+        ([said(Source.CLOCK, Word.OVERDUE), said(Source.ANSWER, Word.SUCCEEDED)], None),
         (
             [said(Source.ANSWER, Word.SUCCEEDED), said(Source.NOTICE, Word.FAILED)],
             "Antom contradicted the end: notice failed",

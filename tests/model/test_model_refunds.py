@@ -40,6 +40,7 @@ from antom_refunds.antom.signing import (
 )
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotice
 from antom_refunds.contract import Instruction
+from antom_refunds.domain.confirmation import confirmed
 from antom_refunds.domain.evidence import Evidence, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.order import RefundOrder
@@ -90,6 +91,9 @@ class Said(StrEnum):
     SUCCESS = "success"
     FAIL = "fail"
     CLOSED = "closed"
+    REFUSAL = "refused with F, to be confirmed"
+    CONFLICT = "the id is taken by other fields"
+    CLAIM = "success, of a payment that is not named"
 
 
 ENDS: Final = {
@@ -97,6 +101,7 @@ ENDS: Final = {
     Said.FAIL: State.FAILED,
     Said.CLOSED: State.CLOSED,
 }
+CLAIMS: Final = {**ENDS, Said.CLAIM: State.SUCCEEDED}
 LADDER: Final = (State.REQUESTED, State.BLOCKED, State.IN_DOUBT, State.PROCESSING)
 RUNGS: Final = {
     Said.NOTHING: State.REQUESTED,
@@ -105,6 +110,9 @@ RUNGS: Final = {
     Said.CLOSING: State.IN_DOUBT,
     Said.CLOSURE: State.IN_DOUBT,
     Said.ODD: State.IN_DOUBT,
+    Said.REFUSAL: State.IN_DOUBT,
+    Said.CONFLICT: State.IN_DOUBT,
+    Said.CLAIM: State.IN_DOUBT,
     Said.PROCESSING: State.PROCESSING,
 }
 BEGINNINGS: Final = {
@@ -141,11 +149,11 @@ ANSWERS: Final = {
     "REFUND_IN_PROCESS": (Said.PROCESSING, Said.NOTHING),
     "ORDER_IS_CLOSED": (Said.CLOSING, Said.CLOSED),
     "ACCESS_DENIED": (Said.REFUSED, Said.NOTHING),
-    "PROCESS_FAIL": (Said.FAIL, Said.NOTHING),
-    "BRAND_NEW_CODE": (Said.FAIL, Said.NOTHING),
-    "REPEAT_REQ_INCONSISTENT": (Said.ODD, Said.NOTHING),
+    "PROCESS_FAIL": (Said.REFUSAL, Said.NOTHING),
+    "BRAND_NEW_CODE": (Said.REFUSAL, Said.NOTHING),
+    "REPEAT_REQ_INCONSISTENT": (Said.CONFLICT, Said.NOTHING),
     "SUCCESS": (Said.ODD, None),  # without the ids and the amount that come with it
-    "REFUND_NOT_EXIST": (Said.FAIL, None),
+    "REFUND_NOT_EXIST": (Said.REFUSAL, None),
 }
 
 CODED: Final = st.builds(
@@ -200,9 +208,22 @@ class Case:
     heard: list[Said] = field(default_factory=list)
 
     @property
+    def ended_at(self) -> int | None:
+        """Which of the heard made the end: the first last word, or what tied a claim to it."""
+        is_claimed = is_bound = False
+        for number, said in enumerate(self.heard):
+            is_claimed |= said is Said.CLAIM
+            is_bound |= said is Said.PROCESSING
+            if said in ENDS or (is_claimed and is_bound):
+                return number
+        return None
+
+    @property
     def end(self) -> Said | None:
-        """The first last word that was heard."""
-        return next((said for said in self.heard if said in ENDS), None)
+        if self.ended_at is None:
+            return None
+        said = self.heard[self.ended_at]
+        return said if said in ENDS else Said.SUCCESS
 
     @property
     def state(self) -> State:
@@ -213,12 +234,15 @@ class Case:
 
     @property
     def is_contradicted(self) -> bool:
-        if self.end is None:
+        if self.ended_at is None:
             return False
         if self.end is Said.SUCCESS and Said.CLOSURE in self.heard:
             return True
-        later = self.heard[self.heard.index(self.end) :]
-        return any(said is Said.ODD or (said in ENDS and said is not self.end) for said in later)
+        if self.end is not Said.SUCCESS and Said.CLAIM in self.heard:
+            return True
+        later = self.heard[self.ended_at + 1 :]
+        against = {Said.ODD, Said.CONFLICT, *ENDS} - {self.end}
+        return any(said in against for said in later)
 
 
 class RefundMachine(RuleBasedStateMachine):
@@ -306,9 +330,8 @@ class RefundMachine(RuleBasedStateMachine):
     def inquire(self, which: int, fault: Fault, *, is_late: bool) -> None:
         case = self._case(which)
         self._script(case, Operation.INQUIRY, fault)
-        closing = case.refund.closing if case.refund.may_close else None
-        evidence = self._run(self._inquired(case.order, closing))
-        self._say(case, evidence, _inquiry_says(case, fault, is_closing=closing is not None))
+        evidence = self._run(self._inquired(case.refund))
+        self._say(case, evidence, _inquiry_says(case, fault))
         self._catch_up(case, is_late=is_late)
 
     @rule(which=WHICH, ending=st.sampled_from(Ending))
@@ -428,7 +451,8 @@ class RefundMachine(RuleBasedStateMachine):
         step = case.refund.next_step
         if step in {Step.INQUIRE, Step.WATCH}:
             self.inquire(which, Fault(), is_late=False)
-        if step is Step.ASK or (step is Step.WATCH and case.books is Books.ABSENT):
+        is_unknown = step is Step.WATCH and case.books is Books.ABSENT and case.refund.may_ask
+        if step is Step.ASK or is_unknown:
             self.ask(which, Fault(), is_late=False)
 
     # --- the way there and back
@@ -449,12 +473,16 @@ class RefundMachine(RuleBasedStateMachine):
         except (OutcomeUnknownError, RefusedError) as error:
             return reading.unanswered(error)
 
-    async def _inquired(self, order: RefundOrder, closing: Evidence | None) -> Evidence:
+    async def _inquired(self, refund: Refund) -> Evidence:
         try:
-            answer = await self._antom.inquire_refund(order.refund_request_id)
+            answer = await self._antom.inquire_refund(refund.order.refund_request_id)
         except AntomError as error:
             return reading.uninquired(error)
-        return reading.inquired(answer, closing=closing)
+        evidence = confirmed(refund, reading.inquired(answer), is_quiet=True)
+        payment = await self._antom.inquire_payment(refund.order.payment_id)
+        if not reading.names_refund(payment, refund.order):
+            return evidence
+        return evidence.model_copy(update={"payment_id": refund.order.payment_id})
 
     def _receive(self, request: httpx.Request) -> httpx.Response:
         """The webhook: verify, then read."""
@@ -480,9 +508,9 @@ class RefundMachine(RuleBasedStateMachine):
 
     def _say(self, case: Case, evidence: Evidence, said: Said) -> None:
         truth = TRUTHS.get(case.books) if case.is_asked else State.CLOSED
-        claim = State.CLOSED if said in {Said.CLOSING, Said.CLOSURE} else ENDS.get(said)
+        claim = State.CLOSED if said in {Said.CLOSING, Said.CLOSURE} else CLAIMS.get(said)
         if claim is not None and (claim is not truth or case.books is Books.ABSENT):
-            is_called_off = case.refund.is_called_off and case.books is Books.ABSENT
+            is_called_off = case.is_called_off and case.books is Books.ABSENT
             case.was_lied_to = case.was_lied_to or not is_called_off
         case.air.append((evidence, said))
 
@@ -516,20 +544,32 @@ def _truth(case: Case) -> Said:
     }[case.books]
 
 
+def _answered(said: Said) -> Said:
+    """A refusal as the answer to the refund call names no refund."""
+    return Said.REFUSAL if said is Said.FAIL else said
+
+
 def _answer_says(case: Case, fault: Fault) -> Said:
     if fault.kind in UNUSABLE:
         return Said.DOUBT
     if fault.kind is FaultKind.ANSWER_CODE and fault.code:
         return Said.DOUBT if fault.status == "U" else ANSWERS[fault.code][0]
-    return _truth(case)
+    return _answered(_truth(case))
 
 
-def _inquiry_says(case: Case, fault: Fault, *, is_closing: bool) -> Said:
+def _inquiry_says(case: Case, fault: Fault) -> Said:
+    """Where an end was announced before, what is neither success nor processing confirms it."""
     if fault.kind in UNUSABLE:
         return Said.NOTHING
     said = _inquiry_finds(case, fault)
-    if is_closing and said in {None, Said.FAIL, Said.CLOSED}:
+    if said not in {None, Said.FAIL, Said.CLOSED}:
+        return said or Said.NOTHING
+    if case.refund.closing is not None:
         return Said.CLOSED
+    if case.refund.failure is not None:
+        return said or Said.FAIL
+    if case.refund.call_off is not None:
+        return said or Said.CLOSED
     return said or Said.NOTHING
 
 
@@ -547,7 +587,8 @@ def _inquiry_finds(case: Case, fault: Fault) -> Said | None:
 
 def _notice_says(case: Case, kind: FaultKind) -> list[Said]:
     truth = Said.CLOSURE if case.books is Books.CLOSED else _truth(case)
-    opposite = Said.FAIL if truth is Said.SUCCESS else Said.SUCCESS
+    truth = Said.CLAIM if truth is Said.SUCCESS else truth
+    opposite = Said.FAIL if truth is Said.CLAIM else Said.CLAIM
     match kind:
         case FaultKind.LOST | FaultKind.FORGED:
             return []
