@@ -16,7 +16,6 @@ from antom_refunds.antom.errors import (
     BadStatusError,
     GarbledAnswerError,
     NoAnswerError,
-    NotSentError,
     RefusedError,
     UnverifiedAnswerError,
 )
@@ -194,17 +193,12 @@ class AntomClient:
         account = self._account
         time = str(int(sent_at.timestamp() * 1000))
         signed = Signed(path=path, client_id=account.client_id, time=time, body=body)
-        try:
-            signature = sign(signed, account.keys.private, key_version=account.key_version)
-        except ValueError as error:
-            message = "the private key cannot sign: check private_key_file"
-            raise NotSentError("not_signed", message) from error
         return {
             "accept-encoding": "identity",
             "content-type": _CONTENT_TYPE,
             "client-id": account.client_id,
             "request-time": time,
-            "signature": signature,
+            "signature": sign(signed, account.keys.private, key_version=account.key_version),
         }
 
     def _verify(self, path: str, received: Received, body: bytes) -> None:

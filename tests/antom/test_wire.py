@@ -155,20 +155,19 @@ def test_field_names_are_only_those_of_antom() -> None:
     assert (answer.refund_status, answer.refund_request_id) == (None, None)
 
 
-@given(st.dictionaries(TEXT, JUNK, max_size=3), *[JUNK] * 6)
+UNDECIDING: Final = st.fixed_dictionaries(
+    dict.fromkeys(("refundId", "refundRequestId", "paymentId", "refundAmount", "refundTime"), JUNK),
+    optional={"settlementQuote": JUNK, "transactions": JUNK, "metadata": JUNK},
+)
+UNKNOWN: Final = st.dictionaries(TEXT, JUNK, max_size=3)
+
+
+@given(fields=UNDECIDING, unknown=UNKNOWN, message=JUNK)
 def test_no_junk_elsewhere_changes_or_spoils_what_decides(
-    more: dict[str, Any], message: Any, refund_id: Any, time: Any, amount: Any, quote: Any, key: Any
+    fields: dict[str, Any], unknown: dict[str, Any], message: Any
 ) -> None:
-    result = {"resultMessage": message, "more": key}
-    fields = {
-        **{name: value for name, value in more.items() if name not in {"result", "refundStatus"}},
-        "refundStatus": "PROCESSING",
-        "refundId": refund_id,
-        "refundRequestId": key,
-        "refundAmount": amount,
-        "refundTime": time,
-        "settlementQuote": quote,
-    }
+    fields = {"more": unknown, **fields, "refundStatus": "PROCESSING"}
+    result = {"more": unknown, "resultMessage": message}
 
     for status in ("S", "F", "U"):
         body = _body(status, result=result, **fields)
@@ -235,7 +234,7 @@ _GOOD: Final = '"result":{"resultCode":"SUCCESS","resultStatus":"S"}'
 @pytest.mark.parametrize(
     ("body", "form", "fields"),
     [
-        ("{%s,%s}" % (_GOOD, _GOOD), RefundAnswer, "result"),
+        (f"{{{_GOOD},{_GOOD}}}", RefundAnswer, "result"),
         (
             '{"result":{"resultCode":"A","resultCode":"SUCCESS","resultStatus":"S"}}',
             RefundAnswer,
@@ -247,30 +246,32 @@ _GOOD: Final = '"result":{"resultCode":"SUCCESS","resultStatus":"S"}'
             "result.resultStatus",
         ),
         (
-            '{%s,"refundStatus":"FAIL","refundStatus":"SUCCESS"}' % _GOOD,
+            f'{{{_GOOD},"refundStatus":"FAIL","refundStatus":"SUCCESS"}}',
             RefundInquiryAnswer,
             "refundStatus",
         ),
         (
-            '{%s,"refundRequestId":"rf-2","refundRequestId":"rf-1"}' % _GOOD,
+            f'{{{_GOOD},"refundRequestId":"rf-2","refundRequestId":"rf-1"}}',
             RefundAnswer,
             "refundRequestId",
         ),
-        ('{%s,"paymentId":"p-2","paymentId":"p-1"}' % _GOOD, RefundAnswer, "paymentId"),
-        ('{%s,"refundAmount":{},"refundAmount":{}}' % _GOOD, RefundAnswer, "refundAmount"),
+        (f'{{{_GOOD},"paymentId":"p-2","paymentId":"p-1"}}', RefundAnswer, "paymentId"),
+        (f'{{{_GOOD},"refundAmount":{{}},"refundAmount":{{}}}}', RefundAnswer, "refundAmount"),
         (
-            '{%s,"refundAmount":{"currency":"EUR","value":"1","value":"2"}}' % _GOOD,
+            f'{{{_GOOD},"refundAmount":{{"currency":"EUR","value":"1","value":"2"}}}}',
             RefundAnswer,
             "refundAmount",
         ),
         (
-            '{%s,"refundStatus":"FAIL","refund\\u0053tatus":"SUCCESS"}' % _GOOD,
+            f'{{{_GOOD},"refundStatus":"FAIL","refund\\u0053tatus":"SUCCESS"}}',
             RefundInquiryAnswer,
             "refundStatus",
         ),
         (
-            '{%s,"refundRequestId":"a","refundRequestId":"b","refundStatus":"SUCCESS",'
-            '"refundAmount":{"currency":"EUR","value":"1"}}' % _GOOD,
+            (
+                f'{{{_GOOD},"refundRequestId":"a","refundRequestId":"b","refundStatus":"SUCCESS",'
+                '"refundAmount":{"currency":"EUR","value":"1"}}'
+            ),
             RefundNotice,
             "refundRequestId",
         ),
