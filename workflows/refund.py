@@ -291,7 +291,7 @@ class RefundWorkflow:
             asking[1].cancel()
 
     def _is_outdated(self, question: Question) -> bool:
-        """Whether an inquiry that waits knows nothing of a call-off, and so could not confirm it."""
+        """Whether a waiting inquiry knows nothing of a call-off, and so could not confirm it."""
         return self._refund.call_off is not None and question.refund.call_off is None
 
     def _is_to_be_sooner(self, question: Question) -> bool:

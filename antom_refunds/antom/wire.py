@@ -1,6 +1,12 @@
-"""Antom's JSON. Lenient to what Antom adds, strict in what we send (docs/antom.md#conventions)."""
+"""Antom's JSON. Lenient to what Antom adds, strict in what we send (docs/antom.md#conventions).
 
-from typing import Annotated, Final, Literal, Self
+Of what we hear, `resultStatus`, `resultCode` and `refundStatus` decide: a body in which one of
+them cannot be read is refused. Ids and amounts are compared with the order: what cannot be read
+of them is None, as if it were missing. Nothing else can spoil the body it came with.
+"""
+
+import re
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -12,9 +18,13 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 from pydantic.alias_generators import to_camel
 
+from antom_refunds.antom.decoding import REPEATED, decode
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 
@@ -23,6 +33,37 @@ ACKNOWLEDGEMENT: Final = (
 )
 # What Antom grants to resultCode (docs/antom.md#conventions).
 _CODE_MAX: Final = 64
+_PLAUSIBLE_ID: Final = re.compile(r"[!-~]{1,64}")
+# One more than an order's ids may have: what is cut off here can never become equal to one.
+_ID_KEPT_MAX: Final = 65
+
+Form = TypeVar("Form", bound="Heard")
+
+
+class MalformedBodyError(ValueError):
+    """A body that is not of the documented form. `fields` names what is wrong, without values."""
+
+    def __init__(self, fields: str) -> None:
+        super().__init__(f"not of the documented form: {fields}")
+        self.fields = fields
+
+
+def parse(body: bytes, form: type[Form]) -> Form:
+    """What these verified bytes say, the one way to read a response or a notification.
+
+    Raises MalformedBodyError if the body is no JSON object, or if a field that decides is
+    missing, of another type or appears twice. It is a ValueError and holds nothing of the body.
+    """
+    try:
+        value = decode(body)
+    except ValueError as error:
+        raise MalformedBodyError("body") from error
+    try:
+        return form.model_validate(value, by_alias=True, by_name=False)
+    except ValidationError as error:
+        places = (".".join(map(str, flaw["loc"])) or "body" for flaw in error.errors())
+        # Not chained: pydantic's text quotes what was said.
+        raise MalformedBodyError(", ".join(places)) from None
 
 
 def _time_or_none(time: object) -> object:
@@ -35,6 +76,57 @@ def _time_or_none(time: object) -> object:
 
 _AWARE: Final = TypeAdapter(AwareDatetime | None)
 Time = Annotated[AwareDatetime | None, BeforeValidator(_time_or_none)]
+
+
+def _text_or_empty(text: object) -> object:
+    return text if isinstance(text, str) else ""
+
+
+def _text_or_none(text: object) -> object:
+    return text if isinstance(text, str) else None
+
+
+def _id_or_none(said: object) -> object:
+    """An id that is no string is none."""
+    return said[:_ID_KEPT_MAX] if isinstance(said, str) else None
+
+
+def _once(said: object) -> object:
+    """An id that appears twice names two refunds."""
+    if said is REPEATED:
+        raise ValueError("appears more than once")
+    return said
+
+
+def _if_promised(said: str | None, info: ValidationInfo) -> str | None:
+    """With `S` an odd id is kept, so that it differs from the order's; elsewhere it is none."""
+    result = info.data.get("result")
+    is_promised = isinstance(result, Result) and result.result_status == "S"
+    is_plausible = said is not None and _PLAUSIBLE_ID.fullmatch(said)
+    return said if is_promised or is_plausible else None
+
+
+def _amount_or_none(said: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """An amount that cannot be read counts as missing; one that appears twice is refused."""
+    if said is REPEATED or (isinstance(said, dict) and REPEATED in said.values()):
+        raise ValueError("appears more than once")
+    try:
+        return read(said)
+    except ValidationError:
+        return None
+
+
+def _objects(said: object) -> object:
+    """What is no object in the list, or no list at all, is left out."""
+    if not isinstance(said, list | tuple):
+        return ()
+    return tuple(each for each in said if isinstance(each, dict | Heard))
+
+
+Message = Annotated[str, BeforeValidator(_text_or_empty)]
+Text = Annotated[str | None, BeforeValidator(_text_or_none)]
+Id = Annotated[str | None, AfterValidator(_if_promised), BeforeValidator(_id_or_none)]
+DecisiveId = Annotated[Id, BeforeValidator(_once)]
 
 
 def _short(code: str) -> str:
@@ -83,12 +175,15 @@ class Amount(Heard):
         return Money(currency=self.currency, minor=int(self.value))
 
 
+AmountIfReadable = Annotated[Amount | None, WrapValidator(_amount_or_none)]
+
+
 class Result(Heard):
     """How a call went. Only status and code decide; the message is for people."""
 
     result_code: Annotated[str, AfterValidator(_short)]
     result_status: Literal["S", "F", "U"]
-    result_message: str = ""
+    result_message: Message = ""
 
 
 class RefundRequest(Sent):
@@ -119,10 +214,10 @@ class RefundAnswer(Heard):
     """Antom's answer to refund; the ids and the amount are promised with `S` only."""
 
     result: Result
-    refund_request_id: str | None = None
-    refund_id: str | None = None
-    payment_id: str | None = None
-    refund_amount: Amount | None = None
+    refund_request_id: DecisiveId = None
+    refund_id: Id = None
+    payment_id: DecisiveId = None
+    refund_amount: AmountIfReadable = None
     refund_time: Time = None
 
 
@@ -140,9 +235,9 @@ class RefundInquiryAnswer(Heard):
 
     result: Result
     refund_status: str | None = None
-    refund_request_id: str | None = None
-    refund_id: str | None = None
-    refund_amount: Amount | None = None
+    refund_request_id: DecisiveId = None
+    refund_id: Id = None
+    refund_amount: AmountIfReadable = None
     refund_time: Time = None
 
 
@@ -153,13 +248,13 @@ class PaymentInquiry(Sent):
 
 
 class Transaction(Heard):
-    """One refund or capture on a payment."""
+    """One refund or capture on a payment; whatever of it cannot be read is empty or None."""
 
-    transaction_type: str
-    transaction_status: str
-    transaction_amount: Amount
-    transaction_id: str | None = None
-    transaction_request_id: str | None = None
+    transaction_type: Message = ""
+    transaction_status: Message = ""
+    transaction_amount: AmountIfReadable = None
+    transaction_id: Text = None
+    transaction_request_id: Text = None
     transaction_time: Time = None
 
 
@@ -168,11 +263,11 @@ class PaymentInquiryAnswer(Heard):
 
     result: Result
     payment_status: str | None = None
-    payment_id: str | None = None
-    payment_amount: Amount | None = None
+    payment_id: DecisiveId = None
+    payment_amount: AmountIfReadable = None
     payment_time: Time = None
-    payment_method_type: str | None = None
-    transactions: tuple[Transaction, ...] = ()
+    payment_method_type: Text = None
+    transactions: Annotated[tuple[Transaction, ...], BeforeValidator(_objects)] = ()
 
 
 def _spelt_out(status: object) -> object:

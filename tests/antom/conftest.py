@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from antom_refunds.antom.keys import KeyRing
 from antom_refunds.antom.signing import Signed, read_private_key, sign
 
 CLIENT_ID = "5X00000000000000"
+_ANTOMS_ZONE = timezone(timedelta(hours=8))
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +33,7 @@ def answer_headers(antom_keys: tuple[Path, Path]) -> Callable[[str, bytes], dict
     key = read_private_key(antom_keys[0])
 
     def headers(path: str, body: bytes) -> dict[str, str]:
-        time = "2026-09-11T10:04:09+08:00"
+        time = datetime.now(_ANTOMS_ZONE).isoformat(timespec="seconds")
         signed = Signed(path=path, client_id=CLIENT_ID, time=time, body=body)
         return {
             "client-id": CLIENT_ID,

@@ -104,6 +104,7 @@ async def test_a_payment_is_answered_with_what_was_refunded_on_it(
         answer = await antom.inquire_payment("pay-1")
 
     assert answer.payment_status == "SUCCESS"
+    assert answer.transactions[0].transaction_amount is not None
     assert answer.transactions[0].transaction_amount.money() == ORDER.amount
     assert answer.transactions[0].transaction_request_id == "rf-1"
 
@@ -240,7 +241,8 @@ async def test_the_same_order_sends_the_same_bytes_with_a_fresh_time(
     account: Account, answer_headers: AnswerHeaders, merchant_keys: tuple[Path, Path]
 ) -> None:
     requests, transport = _recording(answer_headers)
-    times = iter(["1789531200000", "1789531320000"])
+    now = datetime.now(UTC)
+    times = iter([now, now, now + timedelta(seconds=1), now + timedelta(seconds=1)])
 
     async with AntomClient(account, transport=transport, now=lambda: next(times)) as antom:
         await antom.refund(ORDER)
@@ -356,10 +358,6 @@ async def test_a_truncated_answer_is_doubt(account: Account, answer_headers: Ans
         (b'{"result": {"resultCode": "SUCCESS"}}', "result.resultStatus"),
         (b'{"result": {"resultCode": "SUCCESS", "resultStatus": "s"}}', "result.resultStatus"),
         (b'{"result": {"resultStatus": "S"}}', "result.resultCode"),
-        (
-            b'{"result": {"resultCode": "SUCCESS", "resultStatus": "S"}, "refundAmount": "12"}',
-            "refundAmount",
-        ),
         (json.dumps(ANSWER).encode()[:-10], "body"),
         (b"\xff\xfe", "body"),
     ],
@@ -405,7 +403,7 @@ async def test_an_answer_without_end_is_not_read_to_its_end(account: Account) ->
         (httpx.CloseError, NoAnswerError, "no_answer"),
         (httpx.RemoteProtocolError, NoAnswerError, "no_answer"),
         (httpx.LocalProtocolError, NoAnswerError, "no_answer"),
-        (httpx.ProxyError, NoAnswerError, "no_answer"),
+        (httpx.ProxyError, NotSentError, "not_sent"),
         (httpx.DecodingError, NoAnswerError, "no_answer"),
     ],
 )

@@ -122,7 +122,7 @@ def test_the_same_piece_twice_leads_nowhere_else(reachable: list[Refund], state:
 
 
 def test_a_contradiction_is_flagged_in_every_order_or_in_none() -> None:
-    """What ends nothing by itself is left out: it contradicts an end, but only once there is one."""
+    """What ends nothing by itself is left out: it contradicts an end only once there is one."""
     doubtful = {Word.SUSPECT, Word.ID_CONFLICT, Word.FAILED_UNCONFIRMED}
     believable = [each for each in EVERYTHING if weigh(ORDER, each).word not in doubtful]
 

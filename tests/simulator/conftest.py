@@ -59,9 +59,10 @@ def account(merchant_keys: tuple[Path, Path], antom_keys: tuple[Path, Path]) -> 
 
 
 @pytest.fixture
-async def antom(app: Starlette, account: Account) -> AsyncIterator[AntomClient]:
+async def antom(app: Starlette, account: Account, timeline: Timeline) -> AsyncIterator[AntomClient]:
     """Our own client, calling the simulator with real signatures both ways."""
-    async with AntomClient(account, transport=httpx.ASGITransport(app)) as client:
+    transport = httpx.ASGITransport(app)
+    async with AntomClient(account, transport=transport, now=lambda: timeline.now) as client:
         yield client
 
 

@@ -44,11 +44,13 @@ DISTURBANCES = [
 
 
 @pytest.fixture
-async def over_sockets(world: World, account: Account) -> AsyncIterator[AntomClient]:
+async def over_sockets(
+    world: World, account: Account, timeline: Timeline
+) -> AsyncIterator[AntomClient]:
     """Our client on a real connection to a real server on this machine."""
     async with (
         listening(world) as gateway,
-        AntomClient(replace(account, gateway=gateway)) as antom,
+        AntomClient(replace(account, gateway=gateway), now=lambda: timeline.now) as antom,
     ):
         yield antom
 

@@ -283,7 +283,8 @@ async def test_the_sandbox_has_its_own_path_and_its_own_clients(
     world.ledger.add_payment(a_payment(client_id=SANDBOX_ID))
     account = replace(account, client_id=SANDBOX_ID, is_sandbox=is_sandbox)
 
-    async with AntomClient(account, transport=httpx.ASGITransport(app)) as sandbox:
+    transport = httpx.ASGITransport(app)
+    async with AntomClient(account, transport=transport, now=world.now) as sandbox:
         if is_sandbox:
             assert (await sandbox.refund(an_order())).result.result_code == "SUCCESS"
         else:

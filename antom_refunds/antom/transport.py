@@ -1,0 +1,229 @@
+"""Signed bytes to Antom and whatever came back, over a pool of connections that heals itself.
+
+The only module of the product that knows httpx. What httpx and the layers below it raise becomes
+one of two conclusions here: surely not sent, or perhaps executed.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import httpx
+
+from antom_refunds.antom.errors import (
+    AntomError,
+    ConnectionSettingsError,
+    NoAnswerError,
+    NotSentError,
+)
+
+log = logging.getLogger(__name__)
+
+BODY_BYTES_MAX: Final = 256 * 1024
+OK: Final = 200
+# The pool has a connection for every call, so a call waits for one only if some were lost.
+_POOL_WAIT_MAX: Final = timedelta(seconds=1)
+_POOL_TIMEOUTS_MAX: Final = 5
+# The body of another status only says more to people; the status itself must not wait for it.
+_CLAIM_WAIT_MAX: Final = timedelta(seconds=2)
+_NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,  # the proxy opened no tunnel
+    httpx.UnsupportedProtocol,
+)
+
+BaseTransport = httpx.AsyncBaseTransport
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A response as it came; `body` is None if it was longer than BODY_BYTES_MAX."""
+
+    status: int
+    response_time: str
+    signature: str | None
+    body: bytes | None
+
+
+@dataclass(eq=False, slots=True)
+class _Pool:
+    http: httpx.AsyncClient
+    calls: int = 0
+    timeouts: int = 0
+
+
+class Connections:
+    """At most `calls_max` calls at once over connections that are kept.
+
+    `answer_timeout` is per read. `connections_max` is for tests; it is `calls_max` otherwise.
+    Raises ConnectionSettingsError if the gateway or the machine's proxy settings are unusable.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        *,
+        connect_timeout: timedelta,
+        answer_timeout: timedelta,
+        calls_max: int,
+        connections_max: int | None = None,
+        transport: BaseTransport | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._calls_max = calls_max
+        self._connections_max = connections_max or calls_max
+        self._slot_wait_max = connect_timeout
+        self._timeout = httpx.Timeout(
+            answer_timeout.total_seconds(),
+            connect=connect_timeout.total_seconds(),
+            pool=min(connect_timeout, _POOL_WAIT_MAX).total_seconds(),
+        )
+        self._transport = transport
+        self._slots = asyncio.Semaphore(calls_max)
+        self._pool = self._new_pool()
+        self._retired: set[_Pool] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._timeouts_in_a_row = 0
+        self._is_closed = False
+        self.pool_rebuilds = 0
+
+    @property
+    def pool_is_stalled(self) -> bool:
+        """Whether the last calls all waited for a connection in vain; a response ends it."""
+        return self._timeouts_in_a_row >= _POOL_TIMEOUTS_MAX
+
+    async def aclose(self) -> None:
+        """Close all connections; calls that still run on them are cut."""
+        self._is_closed = True
+        for pool in (self._pool, *self._retired):
+            await pool.http.aclose()
+        await asyncio.gather(*self._closing)
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """The right to one call; raises NotSentError if none is free within the connect timeout."""
+        seconds = self._slot_wait_max.total_seconds()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            message = f"{self._calls_max} calls are running and none ended within {seconds:g} s"
+            raise NotSentError("not_sent", message) from error
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Received:
+        """The response to these bytes; to be called within a slot.
+
+        Raises NotSentError only if nothing was sent, and NoAnswerError for all else.
+        """
+        if self._is_closed:
+            raise NotSentError("not_sent", "the client is closed")
+        pool = self._pool
+        pool.calls += 1
+        try:
+            received = await _exchange(pool.http, path, body, headers)
+        except Exception as error:
+            if isinstance(error, httpx.PoolTimeout):
+                self._count_timeout(pool)
+            raise _conclusion(error) from error
+        else:
+            self._timeouts_in_a_row = 0
+            return received
+        finally:
+            pool.calls -= 1
+            self._close_if_left(pool)
+
+    def _new_pool(self) -> _Pool:
+        try:
+            http = httpx.AsyncClient(
+                base_url=self._gateway,
+                timeout=self._timeout,
+                # All are kept: a burst would otherwise open most of its connections anew.
+                limits=httpx.Limits(
+                    max_connections=self._connections_max,
+                    max_keepalive_connections=self._connections_max,
+                ),
+                transport=self._transport,
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise ConnectionSettingsError(
+                f"no connection can be made ({type(error).__name__}): check the gateway and the "
+                "variables HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY"
+            ) from error
+        return _Pool(http)
+
+    def _count_timeout(self, pool: _Pool) -> None:
+        """The pool never gets its lost connections back (encode/httpcore#1093)."""
+        self._timeouts_in_a_row += 1
+        pool.timeouts += 1
+        is_ours = self._transport is None
+        if is_ours and pool is self._pool and pool.timeouts >= _POOL_TIMEOUTS_MAX:
+            self._pool = self._new_pool()
+            self._retired.add(pool)
+            self.pool_rebuilds += 1
+            log.warning("antom.pool_rebuilt", extra={"calls_on_the_old_one": pool.calls - 1})
+
+    def _close_if_left(self, pool: _Pool) -> None:
+        if pool in self._retired and not pool.calls:
+            self._retired.remove(pool)
+            closing = asyncio.create_task(_close(pool))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+
+async def _close(pool: _Pool) -> None:
+    try:
+        await pool.http.aclose()
+    except Exception as error:  # noqa: BLE001 - nobody waits for this, and nothing depends on it
+        log.warning("antom.pool_not_closed", extra={"reason": type(error).__name__})
+
+
+async def _exchange(
+    http: httpx.AsyncClient, path: str, body: bytes, headers: Mapping[str, str]
+) -> Received:
+    async with http.stream("POST", path, content=body, headers=headers) as response:
+        whole = await (_limited(response) if response.status_code == OK else _claim(response))
+    return Received(
+        status=response.status_code,
+        response_time=response.headers.get("response-time", ""),
+        signature=response.headers.get("signature"),
+        body=whole,
+    )
+
+
+async def _limited(response: httpx.Response) -> bytes | None:
+    chunks = bytearray()
+    async for chunk in response.aiter_bytes():
+        chunks += chunk
+        if len(chunks) > BODY_BYTES_MAX:
+            return None
+    return bytes(chunks)
+
+
+async def _claim(response: httpx.Response) -> bytes | None:
+    try:
+        async with asyncio.timeout(_CLAIM_WAIT_MAX.total_seconds()):
+            return await _limited(response)
+    except (httpx.HTTPError, httpx.StreamError, OSError):
+        return None
+
+
+def _conclusion(error: Exception) -> AntomError:
+    """The error's class alone is named: its text may hold addresses."""
+    name = type(error).__name__
+    if isinstance(error, _NEVER_SENT):
+        return NotSentError("not_sent", f"no connection to Antom: {name}")
+    # A corrupted TLS record comes as ssl.SSLError, which is an OSError, past httpx.
+    if not isinstance(error, httpx.HTTPError | httpx.StreamError | OSError):
+        log.error("antom.call_broke", exc_info=error)
+        return NoAnswerError("call_broke", f"the call broke ({name}): see the log")
+    return NoAnswerError("no_answer", f"no answer from Antom: {name}")

@@ -1,0 +1,337 @@
+"""What decides in Antom's JSON, and what cannot spoil it."""
+
+import json
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antom_refunds.antom.decoding import claimed_code
+from antom_refunds.antom.wire import (
+    Amount,
+    Heard,
+    MalformedBodyError,
+    PaymentInquiryAnswer,
+    RefundAnswer,
+    RefundInquiryAnswer,
+    RefundNotice,
+    parse,
+)
+
+AMOUNT: Final = {"currency": "EUR", "value": "1250"}
+HEARD: Final = Amount(currency="EUR", value="1250")
+# Whatever JSON may hold, half surrogate pairs and control characters included.
+TEXT: Final = st.text(st.characters(exclude_categories=()), max_size=80)
+JUNK: Final = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def _body(status: str = "S", **fields: Any) -> bytes:
+    result = {"resultCode": "SUCCESS", "resultStatus": status, **fields.pop("result", {})}
+    return json.dumps({"result": result, **fields}).encode()
+
+
+# --- what decides nothing
+
+
+@pytest.mark.parametrize("said", [None, True, {}, ["a"], {"text": 1}])
+def test_a_message_that_is_no_text_is_empty(said: object) -> None:
+    answer = parse(_body(result={"resultMessage": said}), RefundAnswer)
+
+    assert (answer.result.result_code, answer.result.result_message) == ("SUCCESS", "")
+
+
+def test_half_a_surrogate_pair_spoils_no_answer() -> None:
+    body = b'{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"ok \\ud83d"}}'
+
+    assert parse(body, RefundAnswer).result.result_message == "ok \ufffd"
+
+
+def test_a_whole_surrogate_pair_is_its_character() -> None:
+    body = b'{"result":{"resultCode":"A","resultStatus":"U","resultMessage":"\\ud83d\\ude00"}}'
+
+    assert parse(body, RefundAnswer).result.result_message == "\U0001f600"
+
+
+def test_half_pairs_are_replaced_wherever_they_stand() -> None:
+    body = (
+        b'{"result":{"resultCode":"SUCCESS","resultStatus":"S"},"more":[{"\\ud83d":["\\udead"]}],'
+        b'"transactions":[{"transactionId":"t\\ud83d","transactionAmount":null,"n":5}]}'
+    )
+
+    [transaction] = parse(body, PaymentInquiryAnswer).transactions
+
+    assert transaction.transaction_id == "t\ufffd"
+
+
+@pytest.mark.parametrize("raw", [b"cut \xf0\x9f", b"line\nfeed", b"tab\t", b"\xed\xa0\xbd"])
+def test_bytes_that_are_no_text_spoil_only_the_message(raw: bytes) -> None:
+    body = b'{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"%b"}}' % raw
+
+    assert parse(body, RefundAnswer).result.result_code == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None,
+        "",
+        "12",
+        {},
+        {"currency": "EUR"},
+        {"currency": "EUR", "value": None},
+        {"currency": "EUR", "value": True},
+        {"currency": ["EUR"], "value": "1250"},
+        [AMOUNT],
+    ],
+)
+def test_an_amount_that_cannot_be_read_counts_as_missing(said: object) -> None:
+    assert parse(_body(refundAmount=said), RefundAnswer).refund_amount is None
+
+
+def test_numbers_are_read_as_they_were_written() -> None:
+    body = _body(refundAmount={"currency": "EUR", "value": 1250}, refundId=12345678901234567890)
+
+    answer = parse(body, RefundAnswer)
+
+    assert answer.refund_amount == HEARD
+    assert answer.refund_id == "12345678901234567890"
+
+
+@pytest.mark.parametrize("status", ["F", "U"])
+@pytest.mark.parametrize("said", [None, "", " ", "rf 1", "rf\u00fc", "x" * 65, {}, [], True])
+def test_an_odd_id_beside_a_failure_is_none(said: object, status: str) -> None:
+    body = _body(status, refundRequestId=said, refundId=said, paymentId=said)
+
+    answer = parse(body, RefundAnswer)
+
+    assert (answer.refund_request_id, answer.refund_id, answer.payment_id) == (None, None, None)
+
+
+def test_a_plain_id_beside_a_failure_is_kept() -> None:
+    answer = parse(_body("F", refundRequestId="rf-2", paymentId="pay-2"), RefundAnswer)
+
+    assert (answer.refund_request_id, answer.payment_id) == ("rf-2", "pay-2")
+
+
+@pytest.mark.parametrize("said", ["", " ", "rf 1", "rf\u00fc"])
+def test_an_odd_id_beside_a_success_is_kept_to_differ_from_the_orders(said: str) -> None:
+    answer = parse(_body(refundRequestId=said, paymentId=said), RefundAnswer)
+
+    assert (answer.refund_request_id, answer.payment_id) == (said, said)
+
+
+def test_an_id_that_is_too_long_never_becomes_an_orders_by_being_cut() -> None:
+    answer = parse(_body(refundRequestId="x" * 5000), RefundAnswer)
+
+    assert answer.refund_request_id == "x" * 65
+
+
+@pytest.mark.parametrize("said", [None, {}, "none", [None, "x", 7]])
+def test_transactions_that_are_none_are_left_out(said: object) -> None:
+    assert parse(_body(transactions=said), PaymentInquiryAnswer).transactions == ()
+
+
+def test_a_transaction_is_read_as_far_as_it_can_be() -> None:
+    odd = {"transactionType": "VOID", "transactionStatus": {}, "transactionTime": "soon"}
+    good = {"transactionType": "REFUND", "transactionAmount": AMOUNT, "transactionId": "t-1"}
+
+    first, second = parse(_body(transactions=[odd, good]), PaymentInquiryAnswer).transactions
+
+    assert (first.transaction_type, first.transaction_status) == ("VOID", "")
+    assert first.transaction_amount is None
+    assert (second.transaction_amount, second.transaction_id) == (HEARD, "t-1")
+
+
+def test_field_names_are_only_those_of_antom() -> None:
+    body = _body(refund_status="SUCCESS", refund_request_id="rf-1")
+
+    answer = parse(body, RefundInquiryAnswer)
+
+    assert (answer.refund_status, answer.refund_request_id) == (None, None)
+
+
+UNDECIDING: Final = st.fixed_dictionaries(
+    dict.fromkeys(("refundId", "refundRequestId", "paymentId", "refundAmount", "refundTime"), JUNK),
+    optional={"settlementQuote": JUNK, "transactions": JUNK, "metadata": JUNK},
+)
+UNKNOWN: Final = st.dictionaries(TEXT, JUNK, max_size=3)
+
+
+@given(fields=UNDECIDING, unknown=UNKNOWN, message=JUNK)
+def test_no_junk_elsewhere_changes_or_spoils_what_decides(
+    fields: dict[str, Any], unknown: dict[str, Any], message: Any
+) -> None:
+    fields = {"more": unknown, **fields, "refundStatus": "PROCESSING"}
+    result = {"more": unknown, "resultMessage": message}
+
+    for status in ("S", "F", "U"):
+        body = _body(status, result=result, **fields)
+        inquiry, answer = parse(body, RefundInquiryAnswer), parse(body, RefundAnswer)
+
+        said = (inquiry.result.result_status, inquiry.result.result_code, inquiry.refund_status)
+        assert said == (status, "SUCCESS", "PROCESSING")
+        assert answer.result == inquiry.result
+        # It can be stored: no half pair is left anywhere.
+        assert inquiry.model_dump_json().encode()
+        assert answer.model_dump_json().encode()
+
+
+@given(transactions=JUNK, amount=JUNK, method=JUNK)
+def test_no_junk_spoils_what_is_said_of_a_payment(
+    transactions: Any, amount: Any, method: Any
+) -> None:
+    listed = [transactions, {"transactionAmount": amount, "transactionType": method}]
+    for said in (transactions, listed):
+        body = _body(
+            paymentStatus="SUCCESS",
+            transactions=said,
+            paymentAmount=amount,
+            paymentMethodType=method,
+            paymentTime=method,
+        )
+        assert parse(body, PaymentInquiryAnswer).payment_status == "SUCCESS"
+
+
+# --- what decides
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (b"", "body"),
+        (b"<html>busy</html>", "body"),
+        (b"[]", "body"),
+        (b"[" * 100_000, "body"),
+        (b"\xff\xfe", "body"),
+        (b"{}", "result"),
+        (b'{"result": null}', "result"),
+        (b'{"result": {"resultCode": null, "resultStatus": "S"}}', "result.resultCode"),
+        (b'{"result": {"resultCode": {}, "resultStatus": "S"}}', "result.resultCode"),
+        (b'{"result": {"resultCode": "A", "resultStatus": "s"}}', "result.resultStatus"),
+        (b'{"result": {"resultCode": "A", "resultStatus": true}}', "result.resultStatus"),
+        (
+            b'{"result": {"resultCode": "A", "resultStatus": "S"}, "refundStatus": {}}',
+            "refundStatus",
+        ),
+    ],
+)
+def test_what_decides_must_be_readable(body: bytes, fields: str) -> None:
+    with pytest.raises(MalformedBodyError) as error:
+        parse(body, RefundInquiryAnswer)
+
+    assert error.value.fields == fields
+    assert str(error.value) == f"not of the documented form: {fields}"
+
+
+_GOOD: Final = '"result":{"resultCode":"SUCCESS","resultStatus":"S"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "form", "fields"),
+    [
+        (f"{{{_GOOD},{_GOOD}}}", RefundAnswer, "result"),
+        (
+            '{"result":{"resultCode":"A","resultCode":"SUCCESS","resultStatus":"S"}}',
+            RefundAnswer,
+            "result.resultCode",
+        ),
+        (
+            '{"result":{"resultCode":"A","resultStatus":"F","resultStatus":"S"}}',
+            RefundAnswer,
+            "result.resultStatus",
+        ),
+        (
+            f'{{{_GOOD},"refundStatus":"FAIL","refundStatus":"SUCCESS"}}',
+            RefundInquiryAnswer,
+            "refundStatus",
+        ),
+        (
+            f'{{{_GOOD},"refundRequestId":"rf-2","refundRequestId":"rf-1"}}',
+            RefundAnswer,
+            "refundRequestId",
+        ),
+        (f'{{{_GOOD},"paymentId":"p-2","paymentId":"p-1"}}', RefundAnswer, "paymentId"),
+        (f'{{{_GOOD},"refundAmount":{{}},"refundAmount":{{}}}}', RefundAnswer, "refundAmount"),
+        (
+            f'{{{_GOOD},"refundAmount":{{"currency":"EUR","value":"1","value":"2"}}}}',
+            RefundAnswer,
+            "refundAmount",
+        ),
+        (
+            f'{{{_GOOD},"refundStatus":"FAIL","refund\\u0053tatus":"SUCCESS"}}',
+            RefundInquiryAnswer,
+            "refundStatus",
+        ),
+        (
+            (
+                f'{{{_GOOD},"refundRequestId":"a","refundRequestId":"b","refundStatus":"SUCCESS",'
+                '"refundAmount":{"currency":"EUR","value":"1"}}'
+            ),
+            RefundNotice,
+            "refundRequestId",
+        ),
+    ],
+)
+def test_what_is_said_twice_has_no_meaning(body: str, form: type[Heard], fields: str) -> None:
+    with pytest.raises(MalformedBodyError) as error:
+        parse(body.encode(), form)
+
+    assert error.value.fields == fields
+
+
+def test_what_decides_nothing_may_be_said_twice() -> None:
+    body = (
+        '{%s,"refundId":"a","refundId":"b","x":{"value":1,"value":2},"refundTime":1,"refundTime":2}'
+    )
+
+    answer = parse((body % _GOOD).encode(), RefundAnswer)
+
+    assert (answer.result.result_code, answer.refund_id, answer.refund_time) == (
+        "SUCCESS",
+        None,
+        None,
+    )
+
+
+def test_an_error_shows_nothing_of_the_body() -> None:
+    with pytest.raises(MalformedBodyError) as error:
+        parse(_body("a secret"), RefundAnswer)
+
+    assert "a secret" not in f"{error.value}{error.value.__cause__}"
+
+
+# --- what an unproven body claims
+
+
+@pytest.mark.parametrize(
+    ("body", "claimed"),
+    [
+        (b'{"result":{"resultCode":"INVALID_SIGNATURE","resultStatus":"F"}}', "INVALID_SIGNATURE"),
+        (b'{"result":{"resultCode":"' + b"A" * 64 + b'"}}', "A" * 64),
+        (b'{"result":{"resultCode":"' + b"A" * 65 + b'"}}', ""),
+        (b'{"result":{"resultCode":"<script>"}}', ""),
+        (b'{"result":{"resultCode":"A","resultCode":"B"}}', ""),
+        (b'{"result":{"resultCode":{}}}', ""),
+        (b'{"result":{"resultCode":""}}', ""),
+        (b'{"result":"x"}', ""),
+        (b'{"result":[]}', ""),
+        (b'{"result":null}', ""),
+        (b'{"code":"A"}', ""),
+        (b'"result"', ""),
+        (b"[" * 100_000, ""),
+        (b"<html>", ""),
+        (b"", ""),
+    ],
+)
+def test_only_a_plausible_code_is_a_claim(body: bytes, claimed: str) -> None:
+    assert claimed_code(body) == claimed
+
+
+@given(st.binary(max_size=100) | JUNK.map(lambda junk: json.dumps({"result": junk}).encode()))
+def test_no_body_makes_a_claim_fail(body: bytes) -> None:
+    assert len(claimed_code(body)) <= 64
