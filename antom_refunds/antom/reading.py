@@ -14,6 +14,9 @@ from antom_refunds.antom.wire import (
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.money import Money
 
+# Ours, where a notification is not what docs/antom.md#notifyrefund promises.
+_ODD_NOTICE: Final = "odd_notification"
+_ODDITY_MAX: Final = 300
 _STATUS_CODES: Final = {Word.FAILED: "FAIL", Word.PROCESSING: "PROCESSING"}
 _FAILED_WITHOUT_REASON: Final = "Antom names no reason: ask its support, or use a new id"
 
@@ -148,6 +151,21 @@ def noticed(notice: RefundNotice) -> Evidence:
         refund_id=notice.refund_id,
         amount=_money(notice.refund_amount),
         refund_time=notice.refund_time,
+    )
+
+
+def noticed_oddly(refund_request_id: str, oddity: str) -> Evidence:
+    """What a verified notification says that has a missing or unreadable field.
+
+    `oddity` names the fields. It ends nothing, but it is about this refund: an inquiry is due,
+    and an operator's look.
+    """
+    return Evidence(
+        source=Source.NOTICE,
+        word=Word.SUSPECT,
+        code=_ODD_NOTICE,
+        message=f"the notification cannot be taken as it is: {oddity[:_ODDITY_MAX]}",
+        refund_request_id=refund_request_id,
     )
 
 
