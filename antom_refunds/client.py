@@ -5,6 +5,7 @@ may come from every method; repeating the call is always safe, starting a refund
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,10 +20,12 @@ from temporalio.client import (
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds import attributes, contract
 from antom_refunds.connection import (
+    TemporalUnavailableError,
     connect,
     is_about_the_namespace,
     reaching_temporal,
@@ -40,6 +43,7 @@ from antom_refunds.errors import (
     RefundConflictError,
     RefundNotFoundError,
 )
+from antom_refunds.late_evidence import LateEvidence, Why, hand_over
 from antom_refunds.stored import stored_order
 from antom_refunds.updates import instruct
 from antom_refunds.views import RefundView, query_for, view_of
@@ -64,6 +68,13 @@ _STOPPED: Final = frozenset(
         WorkflowExecutionStatus.TIMED_OUT,
     }
 )
+
+_ID_FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LATE: Final = {
+    Delivery.UNKNOWN: Why.UNKNOWN_REFUND,
+    Delivery.ABANDONED: Why.WORKFLOW_STOPPED,
+    Delivery.CONTRADICTS: Why.CONTRADICTS_OUTCOME,
+}
 
 
 class Started(BaseModel):
@@ -271,31 +282,57 @@ class RefundClient:
     ) -> Delivery:
         """Give a verified notification to its refund; durable when this returns DELIVERED.
 
-        `delivery_id` must be equal for repetitions of one notification: the engine then keeps
-        the first and drops the others.
+        `delivery_id` is the SHA-256 of the notification's bytes, so that it is equal for
+        repetitions of one notification: the engine then keeps the first and drops the others.
+        What no running refund takes is handed over as late evidence before this returns, unless
+        the refund ended as the notification says. Raises TemporalSettingsError, SignalLimitError,
+        or RPCError where Temporal refuses the signal for another reason.
         """
         with reaching_temporal():
-            try:
-                workflow_id = contract.workflow_id(refund_request_id, merchant=merchant)
-                await store(self._temporal, workflow_id, evidence, delivery_id=delivery_id)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND or is_about_the_namespace(error):
-                    raise
-                return await self._undelivered(refund_request_id, evidence, merchant)
-        return Delivery.DELIVERED
+            delivery, outcome = await self._deliver(
+                refund_request_id, evidence, delivery_id, merchant
+            )
+        if why := _LATE.get(delivery):
+            late = LateEvidence(
+                workflow_id=contract.workflow_id(refund_request_id, merchant=merchant),
+                outcome=outcome,
+                evidence=evidence,
+                digest=delivery_id,
+                why=why,
+            )
+            runtime = self._temporal.service_client.config.runtime or Runtime.default()
+            await hand_over(late, runtime.metric_meter)
+        return delivery
+
+    async def _deliver(
+        self, refund_request_id: str, evidence: Evidence, delivery_id: str, merchant: str
+    ) -> tuple[Delivery, RefundOutcome | None]:
+        # Of another form it is no refund of ours, and not every store of Temporal's can look it up.
+        if not _ID_FORM.fullmatch(refund_request_id):
+            return Delivery.UNKNOWN, None
+        try:
+            workflow_id = contract.workflow_id(refund_request_id, merchant=merchant)
+            await store(self._temporal, workflow_id, evidence, delivery_id=delivery_id)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND or is_about_the_namespace(error):
+                raise
+            return await self._undelivered(refund_request_id, evidence, merchant)
+        return Delivery.DELIVERED, None
 
     async def _undelivered(
         self, refund_request_id: str, evidence: Evidence, merchant: str
-    ) -> Delivery:
+    ) -> tuple[Delivery, RefundOutcome | None]:
         try:
-            outcome = await self.outcome(refund_request_id, merchant=merchant)
+            outcome = await self.outcome(refund_request_id, merchant=merchant, wait=RPC_TIMEOUT)
         except RefundNotFoundError:
-            return Delivery.UNKNOWN
+            return Delivery.UNKNOWN, None
         except RefundAbandonedError:
-            return Delivery.ABANDONED
-        assert outcome is not None  # noqa: S101 - it was waited for without limit
+            return Delivery.ABANDONED, None
+        if outcome is None:
+            # It was started or reset just after the signal came: the repetition will find it.
+            raise TemporalUnavailableError(f"{refund_request_id} runs again: notify it once more")
         is_against = contract.contradicts_outcome(outcome, evidence)
-        return Delivery.CONTRADICTS if is_against else Delivery.ENDED
+        return (Delivery.CONTRADICTS if is_against else Delivery.ENDED), outcome
 
     def _handle(self, refund_request_id: str, merchant: str) -> WorkflowHandle[Any, RefundOutcome]:
         return self._temporal.get_workflow_handle(

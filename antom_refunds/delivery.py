@@ -7,11 +7,17 @@ from typing import Final
 from temporalio.api.common.v1 import Payloads, WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds import contract
 from antom_refunds.domain.evidence import Evidence
 
-_RPC_TIMEOUT: Final = timedelta(seconds=10)
+# Less than the webhook's own limit for Temporal: the server's reason is better than none.
+_RPC_TIMEOUT: Final = timedelta(seconds=3)
+
+
+class SignalLimitError(Exception):
+    """The refund's run takes no more signals: Temporal's limit is 10,000 per run by default."""
 
 
 class Delivery(StrEnum):
@@ -30,18 +36,31 @@ async def store(
     """Signal the refund; durable when this returns.
 
     Of equal delivery ids the engine keeps the first: the SDK's own signal call makes a new one
-    each time, which would store repetitions. Raises RPCError, NOT_FOUND if nobody runs.
+    each time, which would store repetitions. Passing troubles are tried again for a few seconds.
+    Raises SignalLimitError, or RPCError: NOT_FOUND if nobody runs.
     """
     payloads = await temporal.data_converter.encode([evidence])
-    await temporal.workflow_service.signal_workflow_execution(
-        SignalWorkflowExecutionRequest(
-            namespace=temporal.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=workflow_id),
-            signal_name=contract.SIGNAL_NOTIFY,
-            input=Payloads(payloads=payloads),
-            identity=temporal.identity,
-            request_id=delivery_id,
-        ),
-        retry=True,
-        timeout=_RPC_TIMEOUT,
+    request = SignalWorkflowExecutionRequest(
+        namespace=temporal.namespace,
+        workflow_execution=WorkflowExecution(workflow_id=workflow_id),
+        signal_name=contract.SIGNAL_NOTIFY,
+        input=Payloads(payloads=payloads),
+        identity=temporal.identity,
+        request_id=delivery_id,
     )
+    try:
+        await temporal.workflow_service.signal_workflow_execution(
+            request, retry=True, timeout=_RPC_TIMEOUT
+        )
+    except RPCError as error:
+        if _is_signal_limit(error):
+            raise SignalLimitError(
+                f"{workflow_id} takes no more signals: {error.message}"
+            ) from error
+        raise
+
+
+def _is_signal_limit(error: RPCError) -> bool:
+    """Only the text tells it from a request that is wrong in itself."""
+    is_refused = error.status is RPCStatusCode.INVALID_ARGUMENT
+    return is_refused and "limit for signal" in error.message

@@ -1,14 +1,21 @@
 """Serving ASGI apps inside a process that has its own way of stopping."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from antom_refunds.bounded_http import HEAD_BYTES_MAX, bounded_protocol
+from antom_refunds.log_limit import RepeatedWarnings
 from antom_refunds.settings import Address, SettingsError
+
+_SERVER_LOG: Final = logging.getLogger("uvicorn.error")
 
 
 class _Server(uvicorn.Server):
@@ -20,8 +27,14 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, listen: Address) -> AsyncIterator[int]:
-    """Serves while inside; gives the port. Raises SettingsError if the address cannot be had."""
+async def serving(
+    app: ASGIApp, listen: Address, *, head_limit: timedelta = timedelta(seconds=10)
+) -> AsyncIterator[int]:
+    """Serves while inside; yields the port.
+
+    A connection whose request head is not complete within `head_limit` is closed. Raises
+    SettingsError if the address is already in use.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -29,15 +42,23 @@ async def serving(app: ASGIApp, listen: Address) -> AsyncIterator[int]:
         proxy_headers=False,
         timeout_graceful_shutdown=5,
         lifespan="off",
+        # h11 limits the size of a request's head and reads headers as RFC 9110 says; httptools
+        # does neither, and its speed is lost beside a call to Temporal.
+        http=bounded_protocol(head_limit),
+        h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+        ws="none",
     )
     server = _Server(config)
     bound = _bound(listen)
+    quiet = RepeatedWarnings()
+    _SERVER_LOG.addFilter(quiet)
     task = asyncio.create_task(server.serve(sockets=[bound]))
     try:
         yield int(bound.getsockname()[1])
     finally:
         server.should_exit = True
         await task
+        _SERVER_LOG.removeFilter(quiet)
 
 
 def _bound(listen: Address) -> socket.socket:

@@ -200,8 +200,9 @@ class RefundWorkflow:
         info = workflow.info()
         due_at = info.workflow_start_time + _patience()
         given = info.typed_search_attributes.get(attributes.DUE_AT)
-        is_off = given is None or abs(given - due_at) > _DUE_TOLERANCE
-        self._due_at = due_at if is_off else given
+        if given is not None and abs(given - due_at) <= _DUE_TOLERANCE:
+            due_at = given
+        self._due_at = due_at
         if info.continued_run_id is None:
             self._complete_attributes()
         if not self._refund.is_overdue:
@@ -312,9 +313,11 @@ class RefundWorkflow:
         if self._refund.is_final or not _is_history_long():
             return
         await self._end_asking()
-        if self._refund.is_final:
-            return
         self._show()
+        if not self._refund.is_final:
+            self._continue_as_new()
+
+    def _continue_as_new(self) -> None:
         known = Continuation(
             refund=self._refund,
             entries=tuple(self._entries),

@@ -21,6 +21,9 @@ from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 
+# Ours, where a notification is not what docs/antom.md#notifyrefund promises.
+_ODD_NOTICE: Final = "odd_notification"
+_ODDITY_MAX: Final = 300
 _STATUS_CODES: Final = {Word.FAILED: "FAIL", Word.PROCESSING: "PROCESSING"}
 _UNANSWERED_ADVICE: Final = "the same request is sent again"
 _FAILED_WITHOUT_REASON: Final = "Antom names no reason: ask its support, or use a new id"
@@ -169,6 +172,21 @@ def noticed(notice: RefundNotice) -> Evidence:
         refund_id=notice.refund_id,
         amount=_money(notice.refund_amount),
         refund_time=notice.refund_time,
+    )
+
+
+def noticed_oddly(refund_request_id: str, oddity: str) -> Evidence:
+    """What a verified notification says that has a missing or unreadable field.
+
+    `oddity` names the fields. It ends nothing, but it is about this refund: an inquiry is due,
+    and an operator's look.
+    """
+    return Evidence(
+        source=Source.NOTICE,
+        word=Word.SUSPECT,
+        code=_ODD_NOTICE,
+        message=f"the notification cannot be taken as it is: {oddity[:_ODDITY_MAX]}",
+        refund_request_id=refund_request_id,
     )
 
 

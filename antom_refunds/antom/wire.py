@@ -278,13 +278,14 @@ def _spelt_out(status: object) -> object:
 class RefundNotice(Heard):
     """notifyRefund: the last word on an asynchronous refund (docs/antom.md#notifyrefund).
 
-    It bears no payment id; `refund_request_id` says which refund it is about.
+    It bears no payment id; `refund_request_id` says which refund it is about. What does not fit
+    this model is still evidence: see noticed_oddly in antom_refunds/antom/reading.py.
     """
 
     notify_type: Literal["REFUND_RESULT"] = "REFUND_RESULT"
     result: Result
     refund_status: Annotated[str, BeforeValidator(_spelt_out)]
     refund_request_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    refund_id: str | None = None
+    refund_id: Annotated[str, StringConstraints(max_length=64)] | None = None
     refund_amount: Amount
     refund_time: Time = None

@@ -1,6 +1,5 @@
 """The notification handler: Antom hears "success" only when its word is safe."""
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,56 +22,13 @@ from temporalio.runtime import (
 from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import webhook
-from antom_refunds.antom.signing import Signed, read_private_key, sign
 from antom_refunds.client import RefundClient
 from antom_refunds.connection import connect
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
 from antom_refunds.webhook import BODY_BYTES_MAX, Handler, counting, create_app
 from tests.engine import CLIENT_ID, WEBHOOK_PATH, KeyFiles, Stage, Tally, senders
-
-ACKNOWLEDGED = b'{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"success"}}'
-TIME = "1789531200000"
-
-
-def told(order: RefundOrder, **changes: Any) -> bytes:
-    """The body of a notification that this refund succeeded."""
-    fields = {
-        "notifyType": "REFUND_RESULT",
-        "result": {"resultCode": "SUCCESS", "resultStatus": "S", "resultMessage": "success"},
-        "refundStatus": "SUCCESS",
-        "refundRequestId": order.refund_request_id,
-        "refundId": "2026091119401080010018",
-        "refundAmount": {"currency": "EUR", "value": str(order.amount.minor)},
-        "refundTime": "2026-09-11T10:04:09+08:00",
-        **changes,
-    }
-    return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
-
-
-def headers(
-    body: bytes,
-    key: Path,
-    *,
-    path: str = WEBHOOK_PATH,
-    client_id: str = CLIENT_ID,
-    **changes: str | None,
-) -> dict[str, str]:
-    """The headers under which the owner of this key sends this body."""
-    signed = Signed(path=path, client_id=client_id, time=TIME, body=body)
-    fields = {
-        "client-id": client_id,
-        "request-time": TIME,
-        "signature": sign(signed, read_private_key(key), key_version="1"),
-        **{name.replace("_", "-"): value for name, value in changes.items()},
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-@pytest.fixture
-async def waiting(idle_stage: Stage) -> RefundOrder:
-    """A refund that has begun, and that no worker can move meanwhile."""
-    return await idle_stage.start(idle_stage.order())
+from tests.webhook.signed import ACKNOWLEDGED, headers, posted, told
 
 
 async def test_a_true_notification_is_stored_and_acknowledged_in_antoms_words(
@@ -156,39 +112,6 @@ async def test_the_merchants_own_key_is_not_antoms(
     assert idle_stage.tally.ends == ["wrong_signature"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b"null",
-        b'{"refundRequestId": "rf_1"}',
-        b'{"notifyType": "PAYMENT_RESULT"}',
-        b"\xff\xfe",
-    ],
-)
-async def test_a_signed_body_that_is_no_notification_is_refused(
-    idle_stage: Stage, antom_keys: KeyFiles, body: bytes
-) -> None:
-    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
-
-    assert answer.status_code == 400
-    assert idle_stage.tally.ends == ["malformed_body"]
-
-
-@pytest.mark.parametrize("field", ["result", "refundStatus", "refundRequestId", "refundAmount"])
-async def test_a_notification_without_a_field_that_decides_is_refused(
-    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder, field: str
-) -> None:
-    body = told(waiting, **{field: None})
-
-    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
-
-    assert answer.status_code == 400
-    assert await idle_stage.signals(waiting) == 0
-
-
 async def test_fields_that_antom_adds_later_do_no_harm(
     idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
@@ -202,12 +125,12 @@ async def test_fields_that_antom_adds_later_do_no_harm(
 async def test_a_body_is_read_no_further_than_its_limit(
     idle_stage: Stage, antom_keys: KeyFiles
 ) -> None:
-    for size, status in ((BODY_BYTES_MAX, 400), (BODY_BYTES_MAX + 1, 413)):
+    for size, status in ((BODY_BYTES_MAX, 200), (BODY_BYTES_MAX + 1, 413)):
         body = b" " * size
         answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
         assert answer.status_code == status
 
-    assert idle_stage.tally.ends == ["malformed_body", "too_large"]
+    assert idle_stage.tally.ends == ["unusable", "too_large"]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
@@ -220,7 +143,7 @@ async def test_another_method_is_refused_and_counted(idle_stage: Stage, method: 
 
 async def test_another_path_is_not_found(idle_stage: Stage) -> None:
     assert (await _asked(idle_stage, "POST", "/elsewhere")).status_code == 404
-    assert idle_stage.tally.ends == []
+    assert idle_stage.tally.ends == ["unknown_path"]
 
 
 async def test_the_door_says_that_it_is_well(idle_stage: Stage) -> None:
@@ -239,7 +162,7 @@ async def test_antom_is_told_to_come_again_while_temporal_is_away(
     body = told(idle_stage.order())
 
     app = create_app(handler, path=WEBHOOK_PATH)
-    answer = await _posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    answer = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
     assert answer.status_code == 503
     assert tally.ends == ["temporal_away"]
@@ -269,9 +192,9 @@ async def test_behind_a_proxy_the_public_path_is_what_is_signed(
 
     public = headers(body, antom_keys[0], path="/shop/antom?v=1")
 
-    assert (await _posted(app, body, public, WEBHOOK_PATH)).status_code == 200
+    assert (await posted(app, body, public, WEBHOOK_PATH)).status_code == 200
     inner = headers(body, antom_keys[0])
-    assert (await _posted(app, body, inner, WEBHOOK_PATH)).status_code == 401
+    assert (await posted(app, body, inner, WEBHOOK_PATH)).status_code == 401
 
 
 async def test_several_keys_of_antom_are_valid_at_once(
@@ -296,7 +219,7 @@ async def test_several_keys_of_antom_are_valid_at_once(
     app, body = create_app(handler, path=WEBHOOK_PATH), told(waiting)
 
     for key in (antom_keys[0], private):
-        answer = await _posted(app, body, headers(body, key), WEBHOOK_PATH)
+        answer = await posted(app, body, headers(body, key), WEBHOOK_PATH)
         assert answer.status_code == 200
 
 
@@ -401,6 +324,7 @@ async def test_rubbish_is_refused_and_never_breaks_anything(
         answer = await http.post(url, content=body, headers=raw)
 
     assert 400 <= answer.status_code < 500
+    assert idle_stage.tally.ends[-1] != "defect"
     assert await idle_stage.signals(waiting) == 0
 
 
@@ -434,23 +358,7 @@ async def test_nothing_that_antom_may_sign_breaks_the_door(
 
     answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.status_code in {200, 400}
-
-
-def _records(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    return [record for record in caplog.records if record.name == webhook.__name__]
-
-
-async def _asked(stage: Stage, method: str, path: str) -> httpx.Response:
-    transport = httpx.ASGITransport(stage.webhook)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
-        return await http.request(method, path)
-
-
-async def _posted(app: Any, body: bytes, headers: Mapping[str, str], path: str) -> httpx.Response:
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
-        return await http.post(path, content=body, headers=dict(headers))
+    assert answer.content == ACKNOWLEDGED
 
 
 async def test_antom_is_told_to_come_again_while_our_settings_lead_nowhere(
@@ -469,8 +377,18 @@ async def test_antom_is_told_to_come_again_while_our_settings_lead_nowhere(
     body = told(idle_stage.order())
 
     app = create_app(handler, path=WEBHOOK_PATH)
-    answer = await _posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    answer = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
     assert answer.status_code == 503
     assert tally.ends == ["temporal_away"]
     assert "TEMPORAL_NAMESPACE" in caplog.records[0].__dict__["reason"]
+
+
+def _records(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.name == webhook.__name__]
+
+
+async def _asked(stage: Stage, method: str, path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(stage.webhook)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        return await http.request(method, path)

@@ -4,12 +4,13 @@ from typing import Any
 
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from antom_refunds import contract, webhook
+from antom_refunds import contract
 from antom_refunds.client import Delivery, RefundClient, Started
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain import fold
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
+from antom_refunds.webhook import verification
 from bench.storm.mutations.replacement import replace
 
 
@@ -30,7 +31,7 @@ def early_ack() -> None:
 
 def stranger_trusted() -> None:
     """Notifications are believed whoever signed them."""
-    replace(webhook, "verify", lambda *_: None)
+    replace(verification, "verify", lambda *_: None)
 
 
 def other_fields() -> None:

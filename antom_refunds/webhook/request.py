@@ -1,0 +1,87 @@
+"""What a notification request brings: bounded bytes, and headers as intermediaries leave them."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Self
+
+from starlette.requests import ClientDisconnect, Request
+
+from antom_refunds.webhook.refusals import Refusal, RefusedNoticeError
+
+BODY_BYTES_MAX: Final = 64 * 1024
+# What whoever calls us may write into a log line, in characters.
+_LOGGED_MAX: Final = 128
+_BLANKS: Final = " \t"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedHeaders:
+    """The headers that carry a signature; `signature` is None where there is none."""
+
+    client_id: str
+    time: str
+    signature: str | None
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        """Raises RefusedNoticeError if a header has two different values.
+
+        The lines of a split signature are joined by commas, as RFC 9110 §5.3 lets intermediaries
+        do with any list.
+        """
+        parts = _values(request, "signature")
+        return cls(
+            client_id=_single(request, "client-id"),
+            time=_single(request, "request-time"),
+            signature=",".join(parts) or None,
+        )
+
+
+def _values(request: Request, name: str) -> list[str]:
+    return [value.strip(_BLANKS) for value in request.headers.getlist(name)]
+
+
+def _single(request: Request, name: str) -> str:
+    values = set(_values(request, name))
+    if len(values) > 1:
+        raise RefusedNoticeError(Refusal.MALFORMED_HEADER)
+    return values.pop() if values else ""
+
+
+async def limited_body(request: Request, limit: timedelta) -> bytes:
+    """The whole body; RefusedNoticeError if it is encoded, too large, too slow or cut off."""
+    if any(each.lower() not in {"", "identity"} for each in _values(request, "content-encoding")):
+        raise RefusedNoticeError(Refusal.UNSUPPORTED_ENCODING)
+    try:
+        async with asyncio.timeout(limit.total_seconds()):
+            return await _body(request)
+    except TimeoutError as error:
+        raise RefusedNoticeError(Refusal.SLOW_BODY) from error
+    except ClientDisconnect as error:
+        raise RefusedNoticeError(Refusal.DISCONNECTED) from error
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            raise RefusedNoticeError(Refusal.TOO_LARGE)
+    return bytes(body)
+
+
+def path_and_query(request: Request) -> str:
+    """Exactly as it was sent: a decoded path is another path to a signature."""
+    raw: bytes = request.scope["raw_path"]
+    query: bytes = request.scope["query_string"]
+    return (raw + b"?" + query if query else raw).decode("latin-1")
+
+
+def described(request: Request) -> dict[str, str]:
+    """The request for a log line, each part cut: none of it is verified."""
+    return {
+        "method": request.method[:_LOGGED_MAX],
+        "path": path_and_query(request).partition("?")[0][:_LOGGED_MAX],
+        "client_id": ",".join(_values(request, "client-id"))[:_LOGGED_MAX],
+    }

@@ -1,0 +1,71 @@
+"""Late evidence is handed over in one place, which tells operators and counts it."""
+
+import logging
+
+import pytest
+from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
+
+from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.refund import State
+from antom_refunds.late_evidence import LateEvidence, Why, hand_over
+
+AMOUNT = Money(currency="EUR", minor=1250)
+EVIDENCE = Evidence(
+    source=Source.INQUIRY,
+    word=Word.FAILED,
+    code="PROCESS_FAIL",
+    message="the inquiry says FAIL",
+    refund_request_id="rf-1",
+    amount=AMOUNT,
+)
+OUTCOME = RefundOutcome(
+    refund_request_id="rf-1",
+    payment_id="pay-1",
+    merchant="default",
+    amount=AMOUNT,
+    state=State.SUCCEEDED,
+    result_code="SUCCESS",
+)
+
+
+@pytest.mark.parametrize(
+    ("why", "outcome", "level"),
+    [
+        (Why.CONTRADICTS_OUTCOME, OUTCOME, logging.ERROR),
+        (Why.WORKFLOW_STOPPED, None, logging.ERROR),
+        (Why.UNKNOWN_REFUND, None, logging.WARNING),
+    ],
+)
+async def test_late_evidence_is_one_line_for_operators_and_counted_by_its_reason(
+    why: Why, outcome: RefundOutcome | None, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    buffer = MetricBuffer(10)
+    meter = Runtime(telemetry=TelemetryConfig(metrics=buffer)).metric_meter
+    late = LateEvidence(
+        workflow_id="refund/default/rf-1",
+        outcome=outcome,
+        evidence=EVIDENCE,
+        digest="ab12",
+        why=why,
+    )
+
+    await hand_over(late, meter)
+
+    (record,) = caplog.records
+    assert (record.levelno, record.message) == (level, f"late_evidence.{why}")
+    fields = record.__dict__
+    assert (fields["workflow_id"], fields["digest"]) == ("refund/default/rf-1", "ab12")
+    assert (fields["source"], fields["word"], fields["amount"]) == (
+        "inquiry",
+        "failed",
+        "12.50 EUR",
+    )
+    assert fields["outcome_state"] == (outcome and outcome.state)
+    counted = [
+        (update.attributes["why"], update.value)
+        for update in buffer.retrieve_updates()
+        if update.metric.name == "refund_late_evidence"
+    ]
+    assert counted == [(why.value, 1)]

@@ -1,0 +1,238 @@
+"""A notification is acknowledged only when Temporal has it; otherwise Antom sends it again."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import WorkflowEnvironment
+
+from antom_refunds import client, contract, delivery, webhook
+from antom_refunds.client import RefundClient
+from antom_refunds.connection import TemporalUnavailableError, client_of
+from antom_refunds.delivery import SignalLimitError, store
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.merchants import Sender
+from antom_refunds.webhook import Handler, create_app
+from tests.conftest import BIN
+from tests.engine import CLIENT_ID, WEBHOOK_PATH, KeyFiles, Stage, Tally, senders
+from tests.webhook.proxy import Proxy
+from tests.webhook.signed import ACKNOWLEDGED, headers, posted, told
+
+SOON = timedelta(milliseconds=200)
+# Seconds: far above SOON, and far below what Temporal's client waits by itself.
+FAR_BELOW = 5
+EVIDENCE = Evidence(source=Source.NOTICE, word=Word.SUSPECT, code="SUCCESS")
+
+
+@pytest.fixture
+async def proxy(dev_server: WorkflowEnvironment) -> AsyncIterator[tuple[Proxy, Client]]:
+    """A way to the server that can fail, and a client that has connected by it."""
+    proxy = Proxy(dev_server.client.service_client.config.target_host)
+    async with proxy.listening() as address:
+        yield proxy, await client_of({"target_host": address})
+
+
+async def test_a_signal_whose_connection_broke_is_sent_again(
+    proxy: tuple[Proxy, Client], idle_stage: Stage, waiting: RefundOrder
+) -> None:
+    way, temporal = proxy
+    way.cuts_left = 1
+
+    await store(temporal, idle_stage.handle(waiting).id, EVIDENCE, delivery_id="1")
+
+    assert way.cuts == 1
+    assert await idle_stage.signals(waiting) == 1
+
+
+async def test_a_signal_that_is_never_answered_fails_in_bounded_time(
+    proxy: tuple[Proxy, Client], waiting: RefundOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way, temporal = proxy
+    way.is_swallowing = True
+    monkeypatch.setattr(delivery, "_RPC_TIMEOUT", SOON)
+    workflow_id = contract.workflow_id(waiting.refund_request_id, merchant="default")
+
+    async with asyncio.timeout(FAR_BELOW):
+        with pytest.raises(RPCError):
+            await store(temporal, workflow_id, EVIDENCE, delivery_id="1")
+
+
+async def test_antom_is_told_to_come_again_when_temporal_does_not_answer_in_time(
+    proxy: tuple[Proxy, Client], antom_keys: KeyFiles, waiting: RefundOrder
+) -> None:
+    way, temporal = proxy
+    way.is_swallowing = True
+    tally, body = Tally(), told(waiting)
+    handler = Handler(
+        refunds=RefundClient(temporal),
+        senders=senders(antom_keys),
+        count=tally,
+        temporal_limit=SOON,
+    )
+
+    app = create_app(handler, path=WEBHOOK_PATH)
+    async with asyncio.timeout(FAR_BELOW):
+        answer = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert (answer.status_code, tally.ends) == (503, ["temporal_away"])
+
+
+def test_temporal_has_less_time_than_antom_gives_us(idle_stage: Stage) -> None:
+    handler = Handler(refunds=idle_stage.refunds, senders={}, count=Tally())
+
+    assert delivery._RPC_TIMEOUT < handler.temporal_limit <= timedelta(seconds=5)
+
+
+async def test_a_refund_that_runs_again_after_it_took_no_signal_is_to_be_notified_once_more(
+    idle_stage: Stage, waiting: RefundOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_early(*_: object, **__: object) -> None:
+        raise RPCError("workflow not found", RPCStatusCode.NOT_FOUND, b"")
+
+    monkeypatch.setattr(client, "store", too_early)
+    monkeypatch.setattr(client, "_RPC_TIMEOUT", SOON)
+
+    async with asyncio.timeout(FAR_BELOW):
+        with pytest.raises(TemporalUnavailableError, match="notify it once more"):
+            await idle_stage.refunds.notify(waiting.refund_request_id, EVIDENCE, delivery_id="1")
+
+
+PASSING = (
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+)
+# With what the log must name, so that a person can fix it.
+LASTING = (
+    (RPCStatusCode.PERMISSION_DENIED, "TEMPORAL_NAMESPACE"),
+    (RPCStatusCode.UNAUTHENTICATED, "API key"),
+    (RPCStatusCode.INVALID_ARGUMENT, "said by the server"),
+    (RPCStatusCode.FAILED_PRECONDITION, "said by the server"),
+    (RPCStatusCode.DATA_LOSS, "said by the server"),
+)
+
+
+@pytest.fixture
+def refusing(idle_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Callable[[RPCStatusCode], None]:
+    """Has Temporal refuse signals with this status; a local server does so at no one's wish."""
+
+    def refuse(status: RPCStatusCode) -> None:
+        async def refused(*_: object, **__: object) -> None:
+            raise RPCError("said by the server", status, b"")
+
+        service = idle_stage.temporal.workflow_service
+        monkeypatch.setattr(service, "signal_workflow_execution", refused)
+
+    return refuse
+
+
+@pytest.mark.parametrize("status", PASSING)
+async def test_antom_is_told_to_come_again_while_temporal_has_passing_trouble(
+    idle_stage: Stage,
+    antom_keys: KeyFiles,
+    refusing: Callable[[RPCStatusCode], None],
+    caplog: pytest.LogCaptureFixture,
+    status: RPCStatusCode,
+) -> None:
+    refusing(status)
+    body = told(idle_stage.order())
+
+    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert (answer.status_code, idle_stage.tally.ends) == (503, ["temporal_away"])
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize("refusal", LASTING)
+async def test_a_refusal_that_a_person_must_fix_is_an_error_too(
+    idle_stage: Stage,
+    antom_keys: KeyFiles,
+    refusing: Callable[[RPCStatusCode], None],
+    caplog: pytest.LogCaptureFixture,
+    refusal: tuple[RPCStatusCode, str],
+) -> None:
+    status, named = refusal
+    refusing(status)
+    order = idle_stage.order()
+    body = told(order)
+
+    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert (answer.status_code, idle_stage.tally.ends) == (503, ["temporal_away"])
+    (record,) = [each for each in caplog.records if each.levelno >= logging.ERROR]
+    assert (record.name, record.message) == (webhook.__name__, "notice.undeliverable")
+    assert named in record.__dict__["reason"]
+    assert record.__dict__["refund_request_id"] == order.refund_request_id
+
+
+async def test_a_refund_that_takes_no_more_signals_is_an_error_and_not_acknowledged(
+    runtime: Runtime, idle_stage: Stage, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(BIN / "temporal"),
+        data_converter=pydantic_data_converter,
+        runtime=runtime,
+        dev_server_extra_args=[
+            "--dynamic-config-value",
+            "history.maximumSignalsPerExecution=1",
+        ],
+    )
+    order, tally = idle_stage.order(), Tally()
+    async with environment:
+        workflow_id = contract.workflow_id(order.refund_request_id, merchant="default")
+        await environment.client.start_workflow("Refund", id=workflow_id, task_queue="nobody")
+        handler = Handler(
+            refunds=RefundClient(environment.client), senders=senders(antom_keys), count=tally
+        )
+        app = create_app(handler, path=WEBHOOK_PATH)
+        answers = []
+        for refund_id in ("1", "2"):
+            body = told(order, refundId=refund_id)
+            answers.append(await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH))
+        with pytest.raises(SignalLimitError):
+            await store(environment.client, workflow_id, EVIDENCE, delivery_id="3")
+
+    assert [each.status_code for each in answers] == [200, 503]
+    assert tally.ends == ["delivered", "temporal_away"]
+    (error,) = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert order.refund_request_id in error.__dict__["reason"]
+
+
+async def test_a_notification_goes_to_the_refund_of_the_merchant_that_it_was_sent_to(
+    idle_stage: Stage, antom_keys: KeyFiles
+) -> None:
+    order = idle_stage.order(merchant="other")
+    await idle_stage.refunds.start(order)
+    handle = idle_stage.temporal.get_workflow_handle(
+        contract.workflow_id(order.refund_request_id, merchant="other")
+    )
+    keys = senders(antom_keys)[CLIENT_ID].keys
+    both = {CLIENT_ID: Sender("default", keys), "5X1": Sender("other", keys)}
+    tally, body = Tally(), told(order)
+    app = create_app(
+        Handler(refunds=idle_stage.refunds, senders=both, count=tally), path=WEBHOOK_PATH
+    )
+
+    for client_id in (CLIENT_ID, "5X1"):
+        signed = headers(body, antom_keys[0], client_id=client_id)
+        assert (await posted(app, body, signed, WEBHOOK_PATH)).content == ACKNOWLEDGED
+    await handle.terminate("the test is over")
+
+    assert tally.ends == ["unknown", "delivered"]
+
+
+async def test_notifications_with_other_bytes_are_stored_each(
+    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder
+) -> None:
+    for refund_id in ("1", "2"):
+        body = told(waiting, refundId=refund_id)
+        await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert await idle_stage.signals(waiting) == 2

@@ -1,0 +1,175 @@
+"""A verified notification that is odd is never refused: it is evidence that cannot be trusted."""
+
+import json
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import State
+from antom_refunds.simulator.accounts import Ending
+from antom_refunds.webhook import notice
+from antom_refunds.webhook.notice import ForRefund, OtherEvent, UnusableNotice
+from tests.engine import WEBHOOK_PATH, KeyFiles, Stage
+from tests.webhook.signed import ACKNOWLEDGED, headers, told
+
+ODD: list[tuple[dict[str, Any], str]] = [
+    ({"refundAmount": None}, "refundAmount: is required"),
+    ({"refundAmount": "12.50"}, "refundAmount"),
+    ({"refundAmount": {"currency": "EUR"}}, "refundAmount.value: is required"),
+    ({"refundStatus": None}, "refundStatus: is required"),
+    ({"refundStatus": ["SUCCESS"]}, "refundStatus"),
+    ({"refundStatus": "PENDING"}, "refundStatus PENDING"),
+    ({"result": None}, "result: is required"),
+    ({"result": "SUCCESS"}, "result"),
+    ({"result": {"resultStatus": "X", "resultCode": "SUCCESS"}}, "result.resultStatus"),
+    ({"result": {"resultStatus": "S"}}, "result.resultCode: is required"),
+    (
+        {"result": {"resultStatus": "S", "resultCode": "SUCCESS", "resultMessage": None}},
+        "result.resultMessage",
+    ),
+    (
+        {"result": {"resultStatus": "S", "resultCode": "SUCCESS", "resultMessage": "\ud83d"}},
+        "result.resultMessage",
+    ),
+    ({"refundId": {"id": "1"}}, "refundId"),
+    ({"refundId": "\ud83d"}, "refundId"),
+    ({"refundId": "1" * 65}, "refundId"),
+    ({"notifyType": "REFUND_REVERSED"}, "notifyType"),
+    ({"notifyType": 7}, "notifyType"),
+]
+
+
+@pytest.mark.parametrize(("changes", "named"), ODD)
+async def test_an_odd_notification_reaches_its_refund_as_one_that_cannot_be_trusted(
+    idle_stage: Stage,
+    antom_keys: KeyFiles,
+    waiting: RefundOrder,
+    changes: dict[str, Any],
+    named: str,
+) -> None:
+    body = told(waiting, **changes)
+
+    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert (answer.status_code, answer.content) == (200, ACKNOWLEDGED)
+    assert idle_stage.tally.ends == ["delivered"]
+    (evidence,) = await _signalled(idle_stage, waiting)
+    assert (evidence.source, evidence.word) == (Source.NOTICE, Word.SUSPECT)
+    assert evidence.refund_request_id == waiting.refund_request_id
+    assert named in evidence.message
+
+
+async def test_bytes_that_are_no_utf_8_spoil_only_the_field_that_holds_them(
+    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder
+) -> None:
+    body = told(waiting).replace(b'"success"', b'"\xff"')
+
+    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert answer.content == ACKNOWLEDGED
+    (evidence,) = await _signalled(idle_stage, waiting)
+    assert evidence.word is Word.SUSPECT
+    assert "result.resultMessage" in evidence.message
+
+
+async def test_an_odd_notification_makes_an_inquiry_and_the_inquiry_ends_the_refund(
+    calm_stage: Stage, antom_keys: KeyFiles
+) -> None:
+    order = await calm_stage.start(calm_stage.paid(is_async=True))
+    await calm_stage.until(order, lambda view: view.state is State.PROCESSING)
+    calm_stage.settle(order, Ending.SUCCESS)
+    body = told(order, refundAmount=None)
+
+    answer = await calm_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert answer.content == ACKNOWLEDGED
+    assert (await calm_stage.end(order)).state is State.SUCCEEDED
+
+
+def test_an_odd_notification_of_any_length_makes_a_short_message() -> None:
+    body = json.dumps({"refundRequestId": "rf-1", "refundId": "x" * 60_000}).encode()
+
+    said = notice.read(body)
+
+    assert isinstance(said, ForRefund)
+    assert len(said.evidence.message) < 400
+
+
+def test_amounts_and_ids_written_as_numbers_are_taken_digit_for_digit() -> None:
+    body = (
+        b'{"refundRequestId": 12345678901234567890, "refundStatus": "SUCCESS",'
+        b' "result": {"resultStatus": "S", "resultCode": "SUCCESS"},'
+        b' "refundAmount": {"currency": "EUR", "value": 1250}}'
+    )
+
+    said = notice.read(body)
+
+    assert isinstance(said, ForRefund)
+    assert said.refund_request_id == "12345678901234567890"
+    assert said.evidence.word is Word.SUCCEEDED
+    assert said.evidence.amount is not None
+    assert said.evidence.amount.minor == 1250
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        (b"", "body", "is not JSON"),
+        (b"{", "body", "is not JSON"),
+        (b"\xff\xfe", "body", "is not JSON"),
+        (b"[" * 60_000, "body", "nested too deeply"),
+        (b"[]", "body", "is not a JSON object"),
+        (b"null", "body", "is not a JSON object"),
+        (b"{}", "refundRequestId", "is missing"),
+        (b'{"notifyType": "REFUND_RESULT"}', "refundRequestId", "is missing"),
+        (b'{"refundRequestId": null}', "refundRequestId", "is missing"),
+        (b'{"refundRequestId": ""}', "refundRequestId", "1 to 64 characters"),
+        (b'{"refundRequestId": {}}', "refundRequestId", "1 to 64 characters"),
+        (b'{"refundRequestId": false}', "refundRequestId", "1 to 64 characters"),
+        (b'{"refundRequestId": "\\ud83d"}', "refundRequestId", "1 to 64 characters"),
+        (b'{"refundRequestId": "%s"}' % (b"x" * 65), "refundRequestId", "1 to 64 characters"),
+        (b'{"notifyType": "PAYMENT_RESULT", "refundRequestId": 0.5e}', "body", "is not JSON"),
+    ],
+)
+def test_a_notification_that_names_no_refund_is_unusable(
+    body: bytes, field: str, reason: str
+) -> None:
+    flaw = notice.read(body)
+
+    assert isinstance(flaw, UnusableNotice)
+    assert flaw.field == field
+    assert reason in flaw.reason
+
+
+@pytest.mark.parametrize(
+    ("body", "event_type"),
+    [
+        (b'{"notifyType": "PAYMENT_RESULT", "paymentId": "1"}', "PAYMENT_RESULT"),
+        (b'{"notifyType": "PAYMENT_RESULT", "refundRequestId": null}', "PAYMENT_RESULT"),
+        (b'{"disputeNotificationType": "DISPUTE_CREATED"}', "DISPUTE_CREATED"),
+        (b'{"notifyType": "\\ud83d"}', "\\ud83d"),
+        (b'{"notifyType": "%s"}' % (b"A" * 70), "A" * 64),
+    ],
+)
+def test_another_event_is_known_by_its_type(body: bytes, event_type: str) -> None:
+    assert notice.read(body) == OtherEvent(event_type)
+
+
+def test_a_byte_order_mark_before_a_notification_does_no_harm() -> None:
+    body = b'\xef\xbb\xbf{"refundRequestId": "rf-1"}'
+
+    assert isinstance(notice.read(body), ForRefund)
+
+
+async def _signalled(stage: Stage, order: RefundOrder) -> list[Evidence]:
+    kind = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+    evidence: list[Evidence] = []
+    for event in (await stage.history(order)).events:
+        if event.event_type == kind:
+            payloads = event.workflow_execution_signaled_event_attributes.input.payloads
+            evidence += await pydantic_data_converter.decode(payloads, [Evidence])
+    return evidence

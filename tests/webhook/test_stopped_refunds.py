@@ -1,0 +1,100 @@
+"""A refund whose workflow was stopped takes no notification; that is an error, and not silent."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio import workflow
+from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from antom_refunds import contract, late_evidence, webhook
+from antom_refunds.client import RefundAbandonedError
+from antom_refunds.domain.order import RefundOrder
+from tests.engine import PATIENCE, WEBHOOK_PATH, KeyFiles, Stage
+from tests.webhook.signed import ACKNOWLEDGED, headers, told
+
+
+@workflow.defn(name="Stoppable", sandboxed=False)
+class Stoppable:
+    """Unlike a refund it can be stopped in every way that Temporal knows."""
+
+    @workflow.run
+    async def run(self, ends_by: str) -> None:
+        if ends_by == "failure":
+            raise ApplicationError("broken")
+        await workflow.wait_condition(lambda: False)
+
+
+async def _terminated(handle: WorkflowHandle[Any, Any]) -> None:
+    await handle.terminate("an operator's mistake")
+
+
+async def _canceled(handle: WorkflowHandle[Any, Any]) -> None:
+    await handle.cancel()
+
+
+async def _by_itself(_: WorkflowHandle[Any, Any]) -> None:
+    return
+
+
+STOPS: dict[str, Callable[[WorkflowHandle[Any, Any]], Awaitable[None]]] = {
+    "terminated": _terminated,
+    "canceled": _canceled,
+    "failure": _by_itself,
+    "timed out": _by_itself,
+}
+
+
+@pytest.fixture(params=STOPS)
+async def stopped(request: pytest.FixtureRequest, idle_stage: Stage) -> AsyncIterator[RefundOrder]:
+    """A refund whose workflow was stopped without an outcome."""
+    order, queue = idle_stage.order(), f"stoppable-{uuid4().hex[:8]}"
+    worker = Worker(
+        idle_stage.temporal,
+        task_queue=queue,
+        workflows=[Stoppable],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    async with worker:
+        handle = await idle_stage.temporal.start_workflow(
+            "Stoppable",
+            request.param,
+            id=contract.workflow_id(order.refund_request_id, merchant="default"),
+            task_queue=queue,
+            execution_timeout=timedelta(seconds=1) if request.param == "timed out" else PATIENCE,
+        )
+        await STOPS[request.param](handle)
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+        yield order
+
+
+async def test_its_notification_is_acknowledged_kept_in_the_log_and_handed_over(
+    idle_stage: Stage,
+    antom_keys: KeyFiles,
+    stopped: RefundOrder,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    body = told(stopped)
+
+    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+
+    assert answer.content == ACKNOWLEDGED
+    assert idle_stage.tally.ends == ["abandoned"]
+    by_name = {record.name: record for record in caplog.records}
+    kept, late = by_name[webhook.__name__], by_name[late_evidence.__name__]
+    assert (kept.levelno, kept.message) == (logging.ERROR, "notice.abandoned")
+    assert kept.__dict__["notice"] == body.decode()
+    assert (late.levelno, late.message) == (logging.ERROR, "late_evidence.workflow_stopped")
+
+
+async def test_to_ask_for_it_again_says_that_it_was_stopped(
+    idle_stage: Stage, stopped: RefundOrder
+) -> None:
+    with pytest.raises(RefundAbandonedError):
+        await idle_stage.refunds.start(stopped)
