@@ -66,8 +66,8 @@ def test_what_only_describes_is_left_alone(source: str) -> None:
 def test_each_change_of_our_own_code_is_valid_python_and_a_change() -> None:
     for area in AREAS.values():
         for change in area.changes(ROOT):
-            assert ast.parse(change.source)
-            assert change.diff((ROOT / change.file).read_text(encoding="utf-8"))
+            ast.parse(change.source)
+            assert change.source != (ROOT / change.file).read_text(encoding="utf-8")
 
 
 def test_a_change_keeps_its_key_when_lines_move() -> None:
