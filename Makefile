@@ -8,10 +8,12 @@ READY := .venv/.ready
 KEEP ?=
 SEED ?=
 ONLY ?=
+COUNT ?=
 QUICK ?=
 WITH_PICTURE := .venv/.ready-bench
 PEERS_BIN := .venv-peers/bin
 WITH_PEERS := .venv-peers/.ready
+MUTANTS = $(BIN)/python -m proofs.mutants $(if $(SEED),--seed $(SEED))
 STORM = $(BIN)/python -m bench.storm $(if $(SEED),--seed $(SEED)) --json .storm/verdict.json
 
 ##@ Use it
@@ -47,6 +49,14 @@ storm-short: $(READY) ## The same in a minute, without a picture
 .PHONY: storm-mutations
 storm-mutations: $(READY) ## Break the product on purpose: each time the storm must notice
 	$(BIN)/python -m bench.storm.mutations $(ARGS)
+
+.PHONY: mutants
+mutants: $(READY) ## Spoil the code in small places: each time a test must notice (SEED=n, COUNT=n of each area, ONLY="domain antom")
+	$(MUTANTS) --count $(or $(COUNT),40) $(ONLY)
+
+.PHONY: mutants-short
+mutants-short: $(READY) ## The same in about two minutes: a few in the state machine and at Antom's wire
+	$(MUTANTS) --count $(or $(COUNT),10) $(or $(ONLY),domain antom)
 
 ##@ Work on it
 

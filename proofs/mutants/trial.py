@@ -1,0 +1,100 @@
+"""Runs the tests on one spoilt copy of the project at a time."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from proofs.mutants.changes import Change
+
+_PYTEST: Final = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0")
+_NO_TESTS: Final = 5
+
+
+class Verdict(StrEnum):
+    """What the tests made of a change."""
+
+    KILLED = "killed"
+    SURVIVED = "survived"
+    TIMED_OUT = "timed out"
+
+
+class BrokenTrialError(Exception):
+    """The tests cannot judge: they fail, or there are none, without any change."""
+
+
+@contextmanager
+def copy_of(root: Path) -> Iterator[Path]:
+    """The project's files in a temporary folder: what git knows or would add, and no more."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        cwd=root,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    with TemporaryDirectory(prefix="mutants-") as folder:
+        copy = Path(folder) / root.name
+        for name in filter(None, listed.stdout.split("\0")):
+            if (root / name).is_file():
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(root / name, copy / name)
+        yield copy
+
+
+def try_unspoilt(copy: Path, tests: Sequence[str], *, limit: float) -> float:
+    """Seconds that the tests take on the code as it is; raises BrokenTrialError if they fail."""
+    began = time.monotonic()
+    verdict = _run(copy, tests, limit=limit)
+    if verdict is not Verdict.SURVIVED:
+        raise BrokenTrialError(f"{' '.join(tests)}: fail without any change ({verdict})")
+    return time.monotonic() - began
+
+
+def try_change(copy: Path, change: Change, tests: Sequence[str], *, limit: float) -> Verdict:
+    """What the tests make of this change; the copy is as before when this returns."""
+    file = copy / change.file
+    original = file.read_text(encoding="utf-8")
+    file.write_text(change.source, encoding="utf-8")
+    try:
+        return _run(copy, tests, limit=limit)
+    finally:
+        file.write_text(original, encoding="utf-8")
+
+
+def _run(copy: Path, tests: Sequence[str], *, limit: float) -> Verdict:
+    """No bytecode is kept: two changes of one module may have the same size and second."""
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, *_PYTEST, *tests],
+        cwd=copy,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        code = process.wait(timeout=limit)
+    except subprocess.TimeoutExpired:
+        return Verdict.TIMED_OUT
+    finally:
+        _end(process)
+    if code == _NO_TESTS:
+        raise BrokenTrialError(f"{' '.join(tests)}: no tests there")
+    return Verdict.SURVIVED if code == 0 else Verdict.KILLED
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """The tests and every server that they started and left behind."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()

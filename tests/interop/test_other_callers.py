@@ -1,0 +1,262 @@
+"""A refund started without our library is the same refund as one that our client started."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError
+
+from antom_refunds import contract
+from antom_refunds.client import RefundConflictError, RefundView
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import State
+from antom_refunds.simulator.heard import CallKind
+from tests.engine import PATIENCE, Stage
+from tests.interop.callers import Caller, CallFailedError
+
+OTHER_AMOUNT = Money(currency="EUR", minor=1300)
+BY_OPS = json.dumps({"by": "ops", "reason": "the buyer asks"})
+
+
+def workflow_id_of(order: RefundOrder) -> str:
+    return contract.workflow_id(order.refund_request_id, merchant=order.merchant)
+
+
+async def started(stage: Stage, caller: Caller, order: RefundOrder) -> RefundOrder:
+    await caller.start(workflow_id_of(order), order.model_dump_json(exclude_none=True))
+    stage.started.append(order.refund_request_id)
+    return order
+
+
+async def listed(stage: Stage, order: RefundOrder, state: State) -> RefundView:
+    """The refund as the list shows it; the list lags, and has no event for that."""
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        while True:
+            found = stage.refunds.list(payment_id=order.payment_id, state=state)
+            async for view in found:
+                return view
+            await asyncio.sleep(0.02)
+
+
+async def test_a_refund_that_another_caller_started_succeeds_and_moves_money_once(
+    stage: Stage, caller: Caller
+) -> None:
+    order = await started(stage, caller, stage.paid())
+
+    outcome = await stage.end(order)
+
+    assert outcome.state is State.SUCCEEDED
+    assert stage.moved(order) == 1
+
+
+async def test_another_caller_reads_the_result(stage: Stage, caller: Caller) -> None:
+    order = await started(stage, caller, stage.paid())
+
+    result = await caller.result(workflow_id_of(order))
+
+    assert contract.RefundOutcome.model_validate(result) == await stage.end(order)
+
+
+async def test_operators_see_all_of_a_refund_that_another_caller_started(
+    stage: Stage, caller: Caller
+) -> None:
+    order = await started(stage, caller, stage.paid())
+    await stage.end(order)
+
+    view = await stage.view(order)
+
+    assert view.payment_id == order.payment_id
+    assert view.merchant == order.merchant
+    assert view.amount == order.amount
+    assert view.state is State.SUCCEEDED
+    assert view.due_at is not None
+    assert view.due_at > view.started_at
+
+
+async def test_the_list_shows_all_of_a_refund_that_another_caller_started(
+    stage: Stage, caller: Caller
+) -> None:
+    order = await started(stage, caller, stage.paid(is_async=True))
+
+    view = await listed(stage, order, State.PROCESSING)
+
+    assert view.refund_request_id == order.refund_request_id
+    assert view.merchant == order.merchant
+    assert view.amount == order.amount
+    assert view.due_at is not None
+
+
+async def test_our_client_joins_a_refund_that_another_caller_started(
+    stage: Stage, caller: Caller
+) -> None:
+    order = await started(stage, caller, stage.paid(reason="returned goods"))
+
+    again = await stage.refunds.start(order)
+
+    assert not again.is_new
+    assert again.workflow_id == workflow_id_of(order)
+    assert (await stage.end(order)).state is State.SUCCEEDED
+    assert stage.moved(order) == 1
+
+
+async def test_fields_left_out_and_fields_at_their_default_are_the_same_refund(
+    stage: Stage, caller: Caller
+) -> None:
+    order = stage.paid()
+    await caller.start(workflow_id_of(order), order.model_dump_json())
+    stage.started.append(order.refund_request_id)
+
+    again = await stage.refunds.start(order)
+
+    assert not again.is_new
+
+
+async def test_other_fields_under_an_id_that_another_caller_used_are_refused(
+    stage: Stage, caller: Caller
+) -> None:
+    order = await started(stage, caller, stage.paid())
+
+    with pytest.raises(RefundConflictError, match="another amount"):
+        await stage.refunds.start(order.model_copy(update={"amount": OTHER_AMOUNT}))
+
+
+async def test_another_caller_cannot_start_a_refund_twice(stage: Stage, caller: Caller) -> None:
+    order = await started(stage, caller, stage.paid())
+    await stage.end(order)
+
+    with pytest.raises(CallFailedError, match="already"):
+        await started(stage, caller, order)
+
+    assert stage.moved(order) == 1
+
+
+async def test_a_caller_that_allows_duplicates_still_moves_money_once(stage: Stage) -> None:
+    order = await stage.start(stage.paid())
+    await stage.end(order)
+
+    again = await stage.temporal.start_workflow(
+        contract.WORKFLOW,
+        order,
+        id=workflow_id_of(order),
+        task_queue=contract.REFUNDS_QUEUE,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        result_type=contract.RefundOutcome,
+    )
+
+    assert (await again.result()).state is State.SUCCEEDED
+    assert stage.moved(order) == 1
+
+
+async def test_another_caller_has_antom_asked_and_reads_the_dossier(
+    stage: Stage, caller: Caller
+) -> None:
+    order = await started(stage, caller, stage.paid(is_async=True))
+    await stage.until(order, lambda view: view.state is State.PROCESSING)
+
+    reply = await caller.update(workflow_id_of(order), contract.UPDATE_CHECK_NOW, BY_OPS)
+    dossier = await caller.query(workflow_id_of(order), contract.QUERY_DOSSIER)
+
+    assert reply
+    assert RefundOrder.model_validate(dossier["refund"]["order"]) == order
+
+
+@pytest.fixture
+async def wrong_id(stage: Stage) -> AsyncIterator[str]:
+    """A workflow id for a start that must fail; ended by force if it did not."""
+    workflow_id = workflow_id_of(stage.order())
+    yield workflow_id
+    handle = stage.temporal.get_workflow_handle(workflow_id)
+    if (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
+        await handle.terminate("the test is over")
+
+
+async def complaint_about(stage: Stage, workflow_id: str) -> str:
+    """What the failed run says; fails the test if the run goes on."""
+    handle = stage.temporal.get_workflow_handle(workflow_id)
+    with pytest.raises(WorkflowFailureError) as failed:
+        await asyncio.wait_for(handle.result(), timedelta(seconds=15).total_seconds())
+    assert (await handle.describe()).status is WorkflowExecutionStatus.FAILED
+    cause = failed.value.cause
+    assert isinstance(cause, ApplicationError)
+    return cause.message
+
+
+def order_json(workflow_id: str, **changes: object) -> str:
+    """The order that belongs to the id; a field that is changed to None is left out."""
+    fields = {
+        "refund_request_id": workflow_id.rsplit("/", maxsplit=1)[-1],
+        "payment_id": "pay_wrong_input",
+        "amount": {"currency": "EUR", "minor": 1250},
+        **changes,
+    }
+    return json.dumps({name: value for name, value in fields.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"payment_id": None}, "payment_id"),
+        ({"amount": None}, "amount"),
+        ({"colour": "red"}, "colour"),
+        ({"amount": {"currency": "EUR", "minor": "12.50"}}, "amount.minor"),
+        ({"amount": {"currency": "EUR", "minor": 0}}, "amount"),
+        ({"reason": "x" * 257}, "reason"),
+    ],
+    ids=["missing field", "no amount", "unknown field", "text", "nothing", "too long"],
+)
+async def test_a_wrong_order_fails_at_once_and_names_the_field(
+    stage: Stage, caller: Caller, wrong_id: str, changes: dict[str, object], field: str
+) -> None:
+    await caller.start(wrong_id, order_json(wrong_id, **changes))
+
+    said = await complaint_about(stage, wrong_id)
+
+    assert f"{field}: " in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("wrong", ["two", "none", "null", "text", "list"])
+async def test_anything_but_one_order_fails_at_once_with_a_sentence(
+    stage: Stage, caller: Caller, wrong_id: str, wrong: str
+) -> None:
+    order = order_json(wrong_id)
+    arguments = {
+        "two": [order, order],
+        "none": [],
+        "null": ["null"],
+        "text": ['"refund it"'],
+        "list": [f"[{order}]"],
+    }
+    await caller.start(wrong_id, *arguments[wrong])
+
+    said = await complaint_about(stage, wrong_id)
+
+    assert "order" in said
+    assert "\n" not in said
+
+
+async def test_an_order_of_another_id_fails_at_once_and_names_the_right_id(
+    stage: Stage, caller: Caller, wrong_id: str
+) -> None:
+    order = stage.paid()
+    await caller.start(wrong_id, order.model_dump_json())
+
+    said = await complaint_about(stage, wrong_id)
+
+    assert workflow_id_of(order) in said
+    assert stage.asked(order, CallKind.REFUND) == 0
+
+
+async def test_an_order_of_another_merchant_fails_at_once_and_names_the_right_id(
+    stage: Stage, caller: Caller, wrong_id: str
+) -> None:
+    await caller.start(wrong_id, order_json(wrong_id, merchant="kiosk"))
+
+    said = await complaint_about(stage, wrong_id)
+
+    assert wrong_id.replace("/default/", "/kiosk/") in said
