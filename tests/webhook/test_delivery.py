@@ -97,7 +97,7 @@ async def test_a_refund_that_runs_again_after_it_took_no_signal_is_to_be_notifie
         raise RPCError("workflow not found", RPCStatusCode.NOT_FOUND, b"")
 
     monkeypatch.setattr(client, "store", too_early)
-    monkeypatch.setattr(client, "_RPC_TIMEOUT", SOON)
+    monkeypatch.setattr(client, "RPC_TIMEOUT", SOON)
 
     async with asyncio.timeout(FAR_BELOW):
         with pytest.raises(TemporalUnavailableError, match="notify it once more"):

@@ -27,16 +27,7 @@ ODD: list[tuple[dict[str, Any], str]] = [
     ({"result": "SUCCESS"}, "result"),
     ({"result": {"resultStatus": "X", "resultCode": "SUCCESS"}}, "result.resultStatus"),
     ({"result": {"resultStatus": "S"}}, "result.resultCode: is required"),
-    (
-        {"result": {"resultStatus": "S", "resultCode": "SUCCESS", "resultMessage": None}},
-        "result.resultMessage",
-    ),
-    (
-        {"result": {"resultStatus": "S", "resultCode": "SUCCESS", "resultMessage": "\ud83d"}},
-        "result.resultMessage",
-    ),
     ({"refundId": {"id": "1"}}, "refundId"),
-    ({"refundId": "\ud83d"}, "refundId"),
     ({"refundId": "1" * 65}, "refundId"),
     ({"notifyType": "REFUND_REVERSED"}, "notifyType"),
     ({"notifyType": 7}, "notifyType"),
@@ -63,17 +54,17 @@ async def test_an_odd_notification_reaches_its_refund_as_one_that_cannot_be_trus
     assert named in evidence.message
 
 
-async def test_bytes_that_are_no_utf_8_spoil_only_the_field_that_holds_them(
-    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder
+@pytest.mark.parametrize("message", [b"null", b'"\xff"', b'"\\ud83d"', b"7"])
+async def test_a_message_that_cannot_be_read_spoils_nothing(
+    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder, message: bytes
 ) -> None:
-    body = told(waiting).replace(b'"success"', b'"\xff"')
+    body = told(waiting).replace(b'"success"', message)
 
     answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
     assert answer.content == ACKNOWLEDGED
     (evidence,) = await _signalled(idle_stage, waiting)
-    assert evidence.word is Word.SUSPECT
-    assert "result.resultMessage" in evidence.message
+    assert evidence.word is Word.SUCCEEDED
 
 
 async def test_an_odd_notification_makes_an_inquiry_and_the_inquiry_ends_the_refund(
@@ -130,7 +121,6 @@ def test_amounts_and_ids_written_as_numbers_are_taken_digit_for_digit() -> None:
         (b'{"refundRequestId": ""}', "refundRequestId", "1 to 64 characters"),
         (b'{"refundRequestId": {}}', "refundRequestId", "1 to 64 characters"),
         (b'{"refundRequestId": false}', "refundRequestId", "1 to 64 characters"),
-        (b'{"refundRequestId": "\\ud83d"}', "refundRequestId", "1 to 64 characters"),
         (b'{"refundRequestId": "%s"}' % (b"x" * 65), "refundRequestId", "1 to 64 characters"),
         (b'{"notifyType": "PAYMENT_RESULT", "refundRequestId": 0.5e}', "body", "is not JSON"),
     ],
@@ -151,7 +141,7 @@ def test_a_notification_that_names_no_refund_is_unusable(
         (b'{"notifyType": "PAYMENT_RESULT", "paymentId": "1"}', "PAYMENT_RESULT"),
         (b'{"notifyType": "PAYMENT_RESULT", "refundRequestId": null}', "PAYMENT_RESULT"),
         (b'{"disputeNotificationType": "DISPUTE_CREATED"}', "DISPUTE_CREATED"),
-        (b'{"notifyType": "\\ud83d"}', "\\ud83d"),
+        (b'{"notifyType": "\\ud83d"}', "\ufffd"),
         (b'{"notifyType": "%s"}' % (b"A" * 70), "A" * 64),
     ],
 )
