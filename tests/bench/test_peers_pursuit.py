@@ -81,10 +81,10 @@ def test_an_accepted_refund_that_antom_does_not_know_is_asked_for_at_once() -> N
 
 
 def test_what_was_never_sent_is_sent_soon() -> None:
-    unsent = BEGUN.heard(said(Word.SILENT))
+    unsent = BEGUN.heard(said(Word.UNSENT))
 
     assert unsent.refund.state is State.REQUESTED
-    assert moments(unsent, said(Word.SILENT), number=3) == [
+    assert moments(unsent, said(Word.UNSENT), number=3) == [
         timedelta(seconds=each) for each in (1, 3, 7)
     ]
 
