@@ -46,7 +46,9 @@ def test_two_identical_or_three_of_any_kind_are_an_alarm(
     assert after(*responses).is_alarming is is_alarming
 
 
-@pytest.mark.parametrize(("number", "is_alarming"), [(1, False), (2, False), (9, False), (10, True)])
+@pytest.mark.parametrize(
+    ("number", "is_alarming"), [(1, False), (2, False), (9, False), (10, True)]
+)
 def test_calls_for_which_no_connection_opened_are_an_alarm_after_ten(
     number: int, *, is_alarming: bool
 ) -> None:
