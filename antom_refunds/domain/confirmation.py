@@ -13,6 +13,8 @@ def confirmed(refund: Refund, evidence: Evidence, *, is_quiet: bool) -> Evidence
     is_absent = evidence.word is Word.ABSENT
     if evidence.word not in {Word.FAILED, Word.CLOSED, Word.ABSENT} or (is_absent and not is_quiet):
         return evidence
+    if not is_absent and evidence.differences(refund.order):
+        return evidence  # about another refund, or none: it confirms nothing
     # "No such refund" names none; it is the answer to a question that did.
     own = refund.order.refund_request_id
     named = evidence.model_copy(update={"refund_request_id": own}) if is_absent else evidence

@@ -7,6 +7,7 @@ from temporalio.client import Client
 from temporalio.worker import Interceptor, Worker
 
 from activities.antom import AntomActivities
+from activities.calls import Calls
 from antom_refunds import contract
 from antom_refunds.antom.client import AntomClient
 from antom_refunds.client import RefundClient
@@ -49,7 +50,7 @@ class Ours:
         self._refunds = RefundClient(temporal, policy=policy)
 
     def workers(self, antom: AntomClient, *watching: Interceptor) -> tuple[Worker, ...]:
-        calls = AntomActivities({"default": antom}, self._policy)
+        calls = AntomActivities(Calls({"default": antom}), self._policy)
         refunds_worker = Worker(
             self._temporal, task_queue=contract.REFUNDS_QUEUE, workflows=WORKFLOWS
         )

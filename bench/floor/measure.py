@@ -13,6 +13,7 @@ from antom_refunds import attributes, contract
 from antom_refunds.client import RefundClient
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import Refund
 from bench.books import cpu_seconds
 from bench.floor.bare import LISTED, QUEUE, WORKFLOW
@@ -94,7 +95,7 @@ def _listed(temporal: Client, number: int) -> One:
             LISTED,
             id=order.refund_request_id,
             task_queue=QUEUE,
-            memo={contract.MEMO_FINGERPRINT: contract.fingerprint(order)},
+            memo={contract.MEMO_OVERDUE_AFTER: Policy().patience.total_seconds()},
             search_attributes=attributes.at_start(Refund(order=order), due_at=datetime.now(UTC)),
         )
 

@@ -13,8 +13,22 @@ from antom_refunds.antom.errors import (
     RefusedError,
     UnverifiedAnswerError,
 )
-from antom_refunds.antom.reading import answered, inquired, noticed, unanswered, uninquired
-from antom_refunds.antom.wire import RefundAnswer, RefundInquiryAnswer, RefundNotice
+from antom_refunds.antom.reading import (
+    answered,
+    inquired,
+    names_refund,
+    noticed,
+    unanswered,
+    uninquired,
+    unsent,
+)
+from antom_refunds.antom.wire import (
+    PaymentInquiryAnswer,
+    RefundAnswer,
+    RefundInquiryAnswer,
+    RefundNotice,
+)
+from antom_refunds.domain.confirmation import confirmed
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.money import Money
@@ -23,12 +37,9 @@ from antom_refunds.domain.refund import Refund, State
 
 EUR: Final = Money(currency="EUR", minor=1250)
 ORDER: Final = RefundOrder(refund_request_id="rf-1", payment_id="pay-1", amount=EUR)
-CLOSING: Final = Evidence(
-    source=Source.ANSWER,
-    word=Word.CLOSING,
-    code="ORDER_IS_CLOSED",
-    message="the refund call was answered ORDER_IS_CLOSED",
-    advice="this id is dead",
+BOUND: Final = take(
+    Refund(order=ORDER),
+    Evidence(source=Source.ANSWER, word=Word.PROCESSING, code="REFUND_IN_PROCESS"),
 )
 
 
@@ -100,9 +111,9 @@ def test_an_answer_becomes_evidence_with_all_it_names() -> None:
         ("U", "UNKNOWN_EXCEPTION", Word.DOUBT),
         ("U", "REQUEST_TRAFFIC_EXCEED_LIMIT", Word.DOUBT),
         ("U", "BRAND_NEW_CODE", Word.DOUBT),
-        ("F", "MERCHANT_BALANCE_NOT_ENOUGH", Word.FAILED),
-        ("F", "BRAND_NEW_CODE", Word.FAILED),
-        ("F", "REPEAT_REQ_INCONSISTENT", Word.SUSPECT),
+        ("F", "MERCHANT_BALANCE_NOT_ENOUGH", Word.FAILED_UNCONFIRMED),
+        ("F", "BRAND_NEW_CODE", Word.FAILED_UNCONFIRMED),
+        ("F", "REPEAT_REQ_INCONSISTENT", Word.ID_CONFLICT),
         ("U", "ORDER_IS_CLOSED", Word.CLOSING),
         ("F", "ORDER_IS_CLOSED", Word.CLOSING),
         # A status and a code that do not go together prove nothing.
@@ -133,7 +144,7 @@ def test_a_code_of_any_length_fits_into_a_search_attribute(status: str) -> None:
 
     said = (
         answered(answer("S", "x", result=result)),
-        inquired(inquiry("S", "x", "FAIL", result=result), closing=None),
+        inquired(inquiry("S", "x", "FAIL", result=result)),
     )
 
     assert {each.code for each in said} == {"C" * 64}
@@ -181,6 +192,59 @@ def test_no_usable_answer_is_doubt_and_the_same_request_is_sent_again(
         message=str(error),
         advice="the same request is sent again",
     )
+
+
+@pytest.mark.parametrize(
+    ("claimed", "advice"),
+    [
+        (
+            "INVALID_SIGNATURE",
+            "if INVALID_SIGNATURE is true: mend the merchant's private key or its version",
+        ),
+        ("BRAND_NEW_CODE", "the same request is sent again"),
+        ("SUCCESS", "the same request is sent again"),
+        ("", "the same request is sent again"),
+    ],
+)
+def test_an_unproven_code_is_told_as_unproven(claimed: str, advice: str) -> None:
+    evidence = unanswered(
+        UnverifiedAnswerError("unverified_answer", "not proven", claimed_code=claimed)
+    )
+
+    assert evidence.word is Word.DOUBT
+    assert (evidence.code, evidence.claimed_code) == ("unverified_answer", claimed)
+    assert evidence.advice == advice
+    assert not evidence.needs_human
+
+
+@pytest.mark.parametrize(
+    ("claimed", "advice"),
+    [
+        (
+            "KEY_NOT_FOUND",
+            "if KEY_NOT_FOUND is true: upload the merchant's public key at Antom",
+        ),
+        ("", ""),
+    ],
+)
+def test_an_inquirys_unproven_code_is_told_as_unproven(claimed: str, advice: str) -> None:
+    evidence = uninquired(
+        UnverifiedAnswerError("unverified_answer", "not proven", claimed_code=claimed)
+    )
+
+    assert (evidence.word, evidence.claimed_code) == (Word.SILENT, claimed)
+    assert evidence.advice == advice
+
+
+def test_a_call_that_never_left_says_so_and_what_to_check() -> None:
+    evidence = unsent(NotSentError("not_sent", "no connection to Antom"))
+
+    assert (evidence.source, evidence.word) == (Source.ANSWER, Word.UNSENT)
+    assert (evidence.code, evidence.message) == ("not_sent", "no connection to Antom")
+    assert evidence.advice == (
+        "check network, proxy and certificates between the worker and Antom's gateway"
+    )
+    assert take(Refund(order=ORDER), evidence) == Refund(order=ORDER)
 
 
 def test_a_refusal_at_the_gate_blocks_and_calls_a_person() -> None:
@@ -231,22 +295,23 @@ def test_a_refusal_at_the_gate_blocks_and_calls_a_person() -> None:
 def test_an_inquiry_says_what_the_decision_table_says(
     status: str, code: str, refund_status: str | None, word: Word
 ) -> None:
-    evidence = inquired(inquiry(status, code, refund_status), closing=None)
+    evidence = inquired(inquiry(status, code, refund_status))
 
     assert (evidence.source, evidence.word) == (Source.INQUIRY, word)
     assert evidence.message
 
 
 def test_an_inquiry_that_succeeded_names_the_refund() -> None:
-    evidence = inquired(inquiry("S", "SUCCESS", "SUCCESS"), closing=None)
+    evidence = inquired(inquiry("S", "SUCCESS", "SUCCESS"))
 
-    assert take(Refund(order=ORDER), evidence).state is State.SUCCEEDED
+    assert take(BOUND, evidence).state is State.SUCCEEDED
+    assert take(Refund(order=ORDER), evidence).state is State.IN_DOUBT
     assert evidence.refund_id == "antom-1"
     assert evidence.refund_time == datetime(2026, 9, 11, 2, 4, 9, tzinfo=UTC)
 
 
 def test_a_failure_without_a_code_of_its_own_says_so() -> None:
-    evidence = inquired(inquiry("S", "SUCCESS", "FAIL"), closing=None)
+    evidence = inquired(inquiry("S", "SUCCESS", "FAIL"))
 
     assert evidence.code == "FAIL"
     assert evidence.advice == "Antom names no reason: ask its support, or use a new id"
@@ -264,7 +329,7 @@ def test_a_failure_without_a_code_of_its_own_says_so() -> None:
 def test_a_failure_with_a_code_of_its_own_keeps_the_codes_advice(
     code: str, advice: str, *, needs_human: bool
 ) -> None:
-    evidence = inquired(inquiry("S", code, "FAIL"), closing=None)
+    evidence = inquired(inquiry("S", code, "FAIL"))
 
     assert evidence.code == code
     assert advice in evidence.advice
@@ -272,64 +337,84 @@ def test_a_failure_with_a_code_of_its_own_keeps_the_codes_advice(
 
 
 def test_an_unknown_refund_status_is_quoted_but_not_at_any_length() -> None:
-    evidence = inquired(inquiry("S", "SUCCESS", "P" * 999), closing=None)
+    evidence = inquired(inquiry("S", "SUCCESS", "P" * 999))
 
     assert evidence.message == f"the inquiry says '{'P' * 16}', which is no known status"
 
 
-# --- confirming a closure
+# --- confirming an end that was announced before
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "refund_status", "word"),
+    ("status", "code", "refund_status", "closing", "failure"),
     [
-        ("S", "SUCCESS", "FAIL", Word.CLOSED),
-        ("S", "SUCCESS", None, Word.CLOSED),
-        ("F", "REFUND_NOT_EXIST", None, Word.CLOSED),
-        ("F", "ORDER_IS_CLOSED", None, Word.CLOSED),
-        ("S", "SUCCESS", "SUCCESS", Word.SUCCEEDED),
-        ("S", "SUCCESS", "PROCESSING", Word.PROCESSING),
-        ("S", "SUCCESS", "PENDING", Word.SUSPECT),
-        ("U", "ORDER_IS_CLOSED", "SUCCESS", Word.SUSPECT),
-        ("F", "REFUND_NOT_EXIST", "PROCESSING", Word.SUSPECT),
-        ("F", "SYSTEM_ERROR", None, Word.SILENT),
-        ("U", "REFUND_NOT_EXIST", None, Word.SILENT),
+        ("S", "SUCCESS", "FAIL", Word.CLOSED, Word.FAILED),
+        ("S", "SUCCESS", None, Word.CLOSED, Word.FAILED),
+        ("F", "REFUND_NOT_EXIST", None, Word.CLOSED, Word.FAILED),
+        ("F", "ORDER_IS_CLOSED", None, Word.CLOSED, Word.CLOSED),
+        ("S", "SUCCESS", "SUCCESS", Word.SUCCEEDED, Word.SUCCEEDED),
+        ("S", "SUCCESS", "PROCESSING", Word.PROCESSING, Word.PROCESSING),
+        ("S", "SUCCESS", "PENDING", Word.SUSPECT, Word.SUSPECT),
+        ("U", "ORDER_IS_CLOSED", "SUCCESS", Word.SUSPECT, Word.SUSPECT),
+        ("F", "REFUND_NOT_EXIST", "PROCESSING", Word.SUSPECT, Word.SUSPECT),
+        ("F", "SYSTEM_ERROR", None, Word.SILENT, Word.SILENT),
+        ("U", "REFUND_NOT_EXIST", None, Word.SILENT, Word.SILENT),
     ],
 )
-def test_a_closure_is_confirmed_by_neither_success_nor_processing(
-    status: str, code: str, refund_status: str | None, word: Word
+def test_neither_success_nor_processing_nor_silence_confirms_an_announced_end(
+    status: str, code: str, refund_status: str | None, closing: Word, failure: Word
 ) -> None:
-    assert inquired(inquiry(status, code, refund_status), closing=CLOSING).word is word
+    evidence = inquired(inquiry(status, code, refund_status))
+    closed = take(Refund(order=ORDER), answered(answer("F", "ORDER_IS_CLOSED")))
+    refused = take(Refund(order=ORDER), answered(answer("F", "RISK_REJECT")))
+
+    assert confirmed(closed, evidence, is_quiet=True).word is closing
+    assert confirmed(refused, evidence, is_quiet=True).word is failure
 
 
-def test_a_confirmed_closure_tells_both_halves_and_calls_a_person() -> None:
-    evidence = inquired(inquiry("S", "SUCCESS", "FAIL"), closing=CLOSING)
-
-    assert (evidence.code, evidence.advice) == ("ORDER_IS_CLOSED", "this id is dead")
-    assert evidence.message == (
-        "the refund call was answered ORDER_IS_CLOSED; the inquiry confirms it with FAIL"
-    )
-    assert evidence.needs_human
-    assert take(Refund(order=ORDER), evidence).state is State.CLOSED
+# --- the answer to inquiryPayment
 
 
-def test_a_confirmation_without_a_status_names_the_code() -> None:
-    evidence = inquired(inquiry("F", "REFUND_NOT_EXIST", None), closing=CLOSING)
+def transaction(**changes: Any) -> dict[str, Any]:
+    return {
+        "transactionType": "REFUND",
+        "transactionStatus": "SUCCESS",
+        "transactionRequestId": "rf-1",
+        "transactionAmount": {"currency": "EUR", "value": "1250"},
+        **changes,
+    }
 
-    assert evidence.message.endswith("the inquiry confirms it with REFUND_NOT_EXIST")
+
+def payment(*transactions: dict[str, Any], **changes: Any) -> PaymentInquiryAnswer:
+    fields = {
+        "result": _result("S", "SUCCESS"),
+        "paymentId": "pay-1",
+        "transactions": transactions,
+    }
+    return PaymentInquiryAnswer.model_validate({**fields, **changes})
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("said", "is_named"),
     [
-        {"refundRequestId": "rf-2"},
-        {"refundAmount": {"currency": "EUR", "value": "1"}},
+        (payment(transaction()), True),
+        (payment(transaction(transactionRequestId="rf-0"), transaction()), True),
+        (payment(transaction(transactionStatus="PROCESSING")), True),
+        (payment(transaction(), paymentId=None), True),
+        (payment(transaction(), paymentId="pay-2"), False),
+        (payment(), False),
+        (payment(transaction(transactionType="CAPTURE")), False),
+        (payment(transaction(transactionRequestId="rf-2")), False),
+        (payment(transaction(transactionRequestId=None)), False),
+        (payment(transaction(transactionAmount={"currency": "EUR", "value": "1251"})), False),
+        (payment(transaction(transactionAmount={"currency": "USD", "value": "1250"})), False),
+        (payment(transaction(transactionAmount={"currency": "EUR", "value": "x"})), False),
     ],
 )
-def test_an_inquiry_about_another_refund_confirms_no_closure(change: dict[str, Any]) -> None:
-    evidence = inquired(inquiry("S", "SUCCESS", "FAIL", **change), closing=CLOSING)
-
-    assert take(Refund(order=ORDER), evidence).state is State.IN_DOUBT
+def test_a_payment_names_a_refund_by_type_id_and_amount(
+    said: PaymentInquiryAnswer, *, is_named: bool
+) -> None:
+    assert names_refund(said, ORDER) is is_named
 
 
 # --- no answer to inquiryRefund
@@ -340,13 +425,24 @@ def test_an_inquiry_about_another_refund_confirms_no_closure(change: dict[str, A
     [
         NotSentError("not_sent", "no connection"),
         NoAnswerError("no_answer", "no answer"),
-        RefusedError("ACCESS_DENIED", "refused"),
+        GarbledAnswerError("garbled_answer", "not of the documented form"),
     ],
 )
 def test_an_inquiry_without_an_answer_says_nothing_of_the_refund(error: AntomError) -> None:
     assert uninquired(error) == Evidence(
         source=Source.INQUIRY, word=Word.SILENT, code=error.code, message=str(error)
     )
+
+
+def test_an_inquiry_refused_at_the_gate_calls_a_person() -> None:
+    evidence = uninquired(RefusedError("ACCESS_DENIED", "Antom refused the inquiry"))
+
+    assert (evidence.source, evidence.word) == (Source.INQUIRY, Word.BLOCKED)
+    assert evidence.advice == "ask Antom to permit this API for the client-id"
+    assert evidence.needs_human
+    refund = take(BOUND, evidence)
+    assert refund.state is State.PROCESSING
+    assert refund.human_reason == f"ACCESS_DENIED: {evidence.advice}"
 
 
 # --- notifications

@@ -9,10 +9,10 @@ SAYS: dict[Kind, tuple[Word, Word, Word]] = {
     Kind.IN_PROCESS: (Word.PROCESSING, Word.DOUBT, Word.PROCESSING),
     Kind.UNKNOWN: (Word.DOUBT, Word.DOUBT, Word.DOUBT),
     Kind.CLOSED: (Word.CLOSING, Word.CLOSING, Word.CLOSING),
-    Kind.ABSENT: (Word.DOUBT, Word.FAILED, Word.DOUBT),
+    Kind.ABSENT: (Word.DOUBT, Word.FAILED_UNCONFIRMED, Word.DOUBT),
     Kind.GATE: (Word.DOUBT, Word.BLOCKED, Word.DOUBT),
-    Kind.MISMATCH: (Word.DOUBT, Word.SUSPECT, Word.DOUBT),
-    Kind.FAILED: (Word.DOUBT, Word.FAILED, Word.DOUBT),
+    Kind.MISMATCH: (Word.DOUBT, Word.ID_CONFLICT, Word.DOUBT),
+    Kind.FAILED: (Word.DOUBT, Word.FAILED_UNCONFIRMED, Word.DOUBT),
 }
 
 # Every code and what it is about, written down a second time: a slip in the table moves money.
@@ -55,7 +55,7 @@ def test_every_code_with_every_status_says_what_the_table_says(
 
 @pytest.mark.parametrize(
     ("status", "word", "needs_human"),
-    [("S", Word.SUCCEEDED, False), ("F", Word.FAILED, True), ("U", Word.DOUBT, False)],
+    [("S", Word.SUCCEEDED, False), ("F", Word.FAILED_UNCONFIRMED, True), ("U", Word.DOUBT, False)],
 )
 @pytest.mark.parametrize("code", ["BRAND_NEW_CODE", "", "success"])
 def test_of_a_code_we_do_not_know_the_status_decides(
@@ -79,3 +79,11 @@ def test_whatever_is_refused_at_the_gate_wants_a_person(code: str) -> None:
 def test_every_code_that_is_no_good_news_comes_with_advice(code: str) -> None:
     assert MEANINGS[code].advice
     assert MEANINGS[code].basis
+
+
+@pytest.mark.parametrize("status", ["S", "F", "U"])
+@pytest.mark.parametrize("code", [*KIND_OF, "BRAND_NEW_CODE"])
+def test_no_answer_to_a_refund_call_says_by_itself_that_the_refund_failed(
+    code: str, status: str
+) -> None:
+    assert verdict(status, code).word not in {Word.FAILED, Word.CLOSED}

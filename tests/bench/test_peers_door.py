@@ -14,6 +14,7 @@ from antom_refunds.antom.wire import ACKNOWLEDGEMENT
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import Refund
 from bench.peers.common.calls import Calls
 from bench.peers.common.door import create_door
 
@@ -105,7 +106,7 @@ def _silent(_: httpx.Request) -> httpx.Response:
     raise httpx.ReadError("cut")
 
 
-@pytest.mark.parametrize(("antom", "word"), [(_refusing, Word.SILENT), (_silent, Word.DOUBT)])
+@pytest.mark.parametrize(("antom", "word"), [(_refusing, Word.UNSENT), (_silent, Word.DOUBT)])
 async def test_a_lost_call_is_evidence(
     antom: Callable[[httpx.Request], httpx.Response],
     word: Word,
@@ -119,7 +120,7 @@ async def test_a_lost_call_is_evidence(
     )
 
     async with Calls(AntomClient(account, transport=httpx.MockTransport(antom))) as calls:
-        asked, inquired = await calls.ask(ORDER), await calls.inquire(ORDER)
+        asked, inquired = await calls.ask(ORDER), await calls.inquire(Refund(order=ORDER))
 
     assert (asked.source, asked.word) == (Source.ANSWER, word)
     assert (inquired.source, inquired.word) == (Source.INQUIRY, Word.SILENT)

@@ -24,7 +24,7 @@ def said(word: Word, source: Source = Source.ANSWER) -> Evidence:
         word=word,
         code="code",
         refund_request_id=ORDER.refund_request_id,
-        payment_id=ORDER.payment_id,
+        payment_id=ORDER.payment_id if source is Source.ANSWER else None,
         amount=ORDER.amount,
     )
 
@@ -68,7 +68,17 @@ def test_news_begins_the_rhythm_anew() -> None:
 
     accepted = doubted.heard(said(Word.PROCESSING), waited=timedelta(minutes=10))
 
-    assert accepted == ACCEPTED
+    assert accepted.refund.state is State.PROCESSING
+    assert (accepted.step, accepted.wait(POLICY)) == (Step.WATCH, timedelta(seconds=5))
+
+
+def test_a_refund_that_antom_does_not_know_is_asked_for_at_once() -> None:
+    doubted = BEGUN.heard(said(Word.DOUBT))
+
+    absent = doubted.heard(said(Word.ABSENT, Source.INQUIRY), waited=timedelta(minutes=2))
+
+    assert (absent.step, absent.wait(POLICY)) == (Step.ASK, timedelta())
+    assert absent.heard(said(Word.DOUBT)).wait(POLICY) == timedelta(minutes=2)
 
 
 def test_an_accepted_refund_that_antom_does_not_know_is_asked_for_at_once() -> None:
@@ -81,10 +91,10 @@ def test_an_accepted_refund_that_antom_does_not_know_is_asked_for_at_once() -> N
 
 
 def test_what_was_never_sent_is_sent_soon() -> None:
-    unsent = BEGUN.heard(said(Word.SILENT))
+    unsent = BEGUN.heard(said(Word.UNSENT))
 
     assert unsent.refund.state is State.REQUESTED
-    assert moments(unsent, said(Word.SILENT), number=3) == [
+    assert moments(unsent, said(Word.UNSENT), number=3) == [
         timedelta(seconds=each) for each in (1, 3, 7)
     ]
 

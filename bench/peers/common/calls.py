@@ -13,8 +13,10 @@ from antom_refunds.antom.errors import (
     RefusedError,
 )
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.confirmation import confirmed
+from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import Refund
 from bench.peers.peer import Antom
 
 # As many as the product's worker makes at a time, and as the client has connections.
@@ -55,20 +57,16 @@ class Calls:
             async with self._gate:
                 return reading.answered(await self._client.refund(order))
         except NotSentError as error:
-            return unsent(error)
+            return reading.unsent(error)
         except (OutcomeUnknownError, RefusedError) as error:
             return reading.unanswered(error)
 
-    async def inquire(self, order: RefundOrder, closing: Evidence | None = None) -> Evidence:
-        """Ask how it stands; `closing` is the closure that this inquiry is to confirm."""
+    async def inquire(self, refund: Refund) -> Evidence:
+        """Ask how it stands; the answer confirms an end that was announced before."""
         try:
             async with self._gate:
-                answer = await self._client.inquire_refund(order.refund_request_id)
+                answer = await self._client.inquire_refund(refund.order.refund_request_id)
         except AntomError as error:
             return reading.uninquired(error)
-        return reading.inquired(answer, closing=closing)
-
-
-def unsent(error: NotSentError) -> Evidence:
-    """Nothing left this machine, so nothing was learnt: the same call is due again soon."""
-    return Evidence(source=Source.ANSWER, word=Word.SILENT, code=error.code, message=str(error))
+        # Each call is over before the next one begins, so none is in flight.
+        return confirmed(refund, reading.inquired(answer), is_quiet=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.evidence import Evidence, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.policy import Policy, Schedule
 from antom_refunds.domain.refund import Refund, State, Step
@@ -49,7 +49,7 @@ class Pursuit:
     @property
     def _is_begun_at_once(self) -> bool:
         is_first_call = self.refund.state is State.REQUESTED
-        return is_first_call or self.refund.next_step is Step.INQUIRE
+        return is_first_call or self.refund.is_ask_due or self.refund.next_step is Step.INQUIRE
 
     @property
     def _is_absent(self) -> bool:
@@ -58,10 +58,6 @@ class Pursuit:
     def _schedule(self, policy: Policy) -> Schedule:
         if self.refund.next_step is not Step.ASK:
             return policy.watch
-        if self.last is not None and self._is_unsent(self.last):
+        if self.last is not None and self.last.word is Word.UNSENT:
             return policy.unsent
         return policy.blocked if self.refund.state is State.BLOCKED else policy.doubt
-
-    @staticmethod
-    def _is_unsent(evidence: Evidence) -> bool:
-        return evidence.source is Source.ANSWER and evidence.word is Word.SILENT

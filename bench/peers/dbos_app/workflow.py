@@ -48,9 +48,9 @@ class Refunds(DBOSConfiguredInstance):
         return await self._calls.ask(order)
 
     @DBOS.step()
-    async def inquire(self, order: RefundOrder, closing: Evidence | None) -> Evidence:
+    async def inquire(self, refund: Refund) -> Evidence:
         """The inquiry."""
-        return await self._calls.inquire(order, closing)
+        return await self._calls.inquire(refund)
 
     async def _pursued(self, pursuit: Pursuit) -> Pursuit:
         """After the next notification or the next call, whichever comes first."""
@@ -63,8 +63,7 @@ class Refunds(DBOSConfiguredInstance):
 
     async def _called(self, pursuit: Pursuit) -> Evidence:
         refund = pursuit.refund
-        closing = refund.closing if refund.may_close else None
         is_ask = pursuit.step is Step.ASK
-        call = self.ask(refund.order) if is_ask else self.inquire(refund.order, closing)
+        call = self.ask(refund.order) if is_ask else self.inquire(refund)
         evidence: Evidence = await call
         return evidence

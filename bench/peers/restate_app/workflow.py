@@ -73,10 +73,7 @@ class Pursuer:
         if pursuit.step is Step.ASK:
             run = self._context.run_typed("ask", self._calls.ask, _EVIDENCE, refund.order)
         else:
-            closing = refund.closing if refund.may_close else None
-            run = self._context.run_typed(
-                "inquire", self._calls.inquire, _EVIDENCE, refund.order, closing
-            )
+            run = self._context.run_typed("inquire", self._calls.inquire, _EVIDENCE, refund)
         evidence: Evidence = await run
         return evidence
 

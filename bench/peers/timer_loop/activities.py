@@ -1,22 +1,14 @@
 """The two calls at Antom, one activity each: they return what was learnt, doubt included."""
 
-from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
 from antom_refunds.antom import reading
 from antom_refunds.antom.client import AntomClient
 from antom_refunds.antom.errors import AntomError, OutcomeUnknownError, RefusedError
+from antom_refunds.domain.confirmation import confirmed
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import RefundOrder
-
-
-class Inquiry(BaseModel):
-    """What is inquired about; `closing` is the closure that the inquiry is to confirm, if any."""
-
-    model_config = ConfigDict(frozen=True)
-
-    order: RefundOrder
-    closing: Evidence | None = None
+from antom_refunds.domain.refund import Refund
 
 
 class TimerLoopActivities:
@@ -34,10 +26,14 @@ class TimerLoopActivities:
             return reading.unanswered(error)
 
     @activity.defn
-    async def inquire(self, inquiry: Inquiry) -> Evidence:
-        """Ask Antom how the refund stands; an inquiry without an answer teaches nothing."""
+    async def inquire(self, refund: Refund) -> Evidence:
+        """Ask Antom how the refund stands; the answer confirms an end that was announced before.
+
+        An inquiry without an answer teaches nothing.
+        """
         try:
-            answer = await self._antom.inquire_refund(inquiry.order.refund_request_id)
+            answer = await self._antom.inquire_refund(refund.order.refund_request_id)
         except AntomError as error:
             return reading.uninquired(error)
-        return reading.inquired(answer, closing=inquiry.closing)
+        # Each call is over before the next one begins, so none is in flight.
+        return confirmed(refund, reading.inquired(answer), is_quiet=True)

@@ -17,10 +17,11 @@ with workflow.unsafe.imports_passed_through():
     from antom_refunds.domain.order import RefundOrder
     from antom_refunds.domain.policy import CALL_TIMEOUT, RETRY_MAX, Policy
     from antom_refunds.domain.refund import Refund, State, Step
-    from bench.peers.timer_loop.activities import Inquiry, TimerLoopActivities
+    from bench.peers.timer_loop.activities import TimerLoopActivities
 
 QUEUE: Final = "timer-loop"
 _RETRY: Final = RetryPolicy(maximum_interval=RETRY_MAX)
+_UNUSABLE: Final = frozenset({Word.SILENT, Word.BLOCKED})
 
 
 class TimerLoopOrder(BaseModel):
@@ -80,17 +81,17 @@ class TimerLoopRefund:
         )
 
     async def _inquire(self) -> Evidence:
-        refund = self._refund
         return await workflow.execute_activity_method(
             TimerLoopActivities.inquire,
-            Inquiry(order=refund.order, closing=refund.closing if refund.may_close else None),
+            self._refund,
             start_to_close_timeout=CALL_TIMEOUT,
             retry_policy=_RETRY,
         )
 
     def _is_urgent_after(self, evidence: Evidence) -> bool:
-        is_due = self._refund.is_inquiry_due and evidence.word is not Word.SILENT
-        return is_due or self._refund.is_final
+        refund = self._refund
+        is_due = refund.is_ask_due or refund.is_inquiry_due
+        return refund.is_final or (is_due and evidence.word not in _UNUSABLE)
 
     async def _sleep(self) -> None:
         """Until the next moment of the schedule, or a notification."""

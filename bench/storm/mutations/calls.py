@@ -86,4 +86,4 @@ def polls_in_history() -> None:
     def news(_: AntomActivities, __: Question, evidence: Evidence, ___: Schedule) -> Evidence:
         return evidence
 
-    replace(AntomActivities, "_news", news)
+    replace(AntomActivities, "_learnt", news)

@@ -36,7 +36,13 @@ def stranger_trusted() -> None:
 
 def other_fields() -> None:
     """The fields of an order are not held against those that its id stands for."""
-    replace(contract, "fingerprint", lambda _: {})
+
+    async def already_started(self: RefundClient, order: RefundOrder) -> Started:
+        view = await self.describe(order.refund_request_id, merchant=order.merchant)
+        workflow_id = contract.workflow_id(order.refund_request_id, merchant=order.merchant)
+        return Started(workflow_id=workflow_id, run_id=view.run_id, is_new=False)
+
+    replace(RefundClient, "_already_started", already_started)
 
 
 def bare_error() -> None:
