@@ -27,6 +27,8 @@ from antom_refunds.telemetry import runtime_of, set_up_logging
 from antom_refunds.webhook import Handler, counting, create_app
 from starter import rehearsal
 from starter.demo import director
+from starter.refunds import Json
+from starter.report import print_report
 from starter.stack import local_stack
 
 _DEMO: Final = Path(".demo")
@@ -121,10 +123,14 @@ async def simulator(config: Path) -> int:
     return OK
 
 
-async def register_attributes() -> int:
+async def register_attributes(*, json: Json = False) -> int:
     """Add the search attributes that refunds need to the Temporal namespace."""
     added = await register(await connect())
-    Console().print(f"added: {', '.join(added)}" if added else "they are all there")
+    message = f"added: {', '.join(added)}" if added else "they are all there"
+    if json:
+        print_report("register-attributes", message=message)
+    else:
+        Console().print(message)
     return OK
 
 

@@ -156,4 +156,4 @@ async def test_a_namespace_that_does_not_exist_is_named(dev_server: WorkflowEnvi
 def test_a_filter_cannot_be_broken_out_of() -> None:
     query = query_for(merchant="o'neill\\", needs_human=True)
 
-    assert " AND RefundMerchant = 'o\\'neill\\\\' AND RefundNeedsHuman = true" in query
+    assert " AND RefundMerchant = 'o\\'neill\\\\' AND (RefundNeedsHuman = true OR " in query
