@@ -94,7 +94,7 @@ lock: $(READY) ## Pin every dependency anew, with hashes
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf .venv .venv-peers .demo .up .storm .bench .fuzz .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-peers .demo .demo.lock .up .up.lock .storm .bench .fuzz .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help
 help: ## List the targets

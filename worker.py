@@ -50,7 +50,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         for client in clients.values():
             stack.push_async_callback(client.aclose)
         _require_merchants(clients)
-        health = Health()
+        health = Health(clients)
         if settings.health_listen is not None:
             await stack.enter_async_context(serving(health.app(), settings.health_listen))
         temporal = await _connected(settings, stop)
@@ -165,12 +165,13 @@ def _require_merchants(clients: Mapping[str, AntomClient]) -> None:
 
 
 class Health:
-    """`/live` while this process turns; `/ready` while it also reaches Temporal.
+    """`/live` while this process turns; `/ready` while it can do its work for every merchant.
 
     A worker that waits for Temporal is alive: to restart it would help nobody.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clients: Mapping[str, AntomClient] | None = None) -> None:
+        self._clients = clients or {}
         self.temporal: Client | None = None
 
     def app(self) -> Starlette:
@@ -181,13 +182,26 @@ class Health:
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _request: Request) -> Response:
-        try:
-            is_serving = self.temporal is not None and await _is_healthy(self.temporal)
-        except RPCError:
-            is_serving = False
-        if not is_serving:
+        """503 with the cause: Temporal does not answer, or these merchants' calls are stuck."""
+        if not await self._reaches_temporal():
             return JSONResponse({"status": "Temporal is away"}, status_code=503)
+        if stalled := self._stalled_merchants():
+            status = "calls at Antom are stuck: no connection of the pool comes free"
+            return JSONResponse({"status": status, "merchants": stalled}, status_code=503)
         return JSONResponse({"status": "ok"})
+
+    async def _reaches_temporal(self) -> bool:
+        try:
+            return self.temporal is not None and await _is_healthy(self.temporal)
+        except (RPCError, RuntimeError):
+            return False
+
+    def _stalled_merchants(self) -> list[str]:
+        return sorted(
+            name
+            for name, client in self._clients.items()
+            if getattr(client, "pool_is_stalled", False)
+        )
 
 
 async def _is_healthy(temporal: Client) -> bool:

@@ -202,17 +202,42 @@ class RefundClient:
         merchant: str | None = None,
         payment_id: str | None = None,
         needs_human: bool | None = None,
+        is_stopped: bool | None = None,
         limit: int = 100,
     ) -> AsyncIterator[RefundView]:
-        """Refunds of this kind, newest first, at most `limit`; seconds behind the present."""
+        """Refunds of this kind, at most `limit`, newest first; seconds behind the present.
+
+        Not every Temporal sorts. So these are the `limit` that it gives first, which are running
+        refunds and then those that ended last, put in order here. A stopped run is left out once
+        a later run of the same refund has taken its place.
+        """
         query = query_for(
-            state=state, merchant=merchant, payment_id=payment_id, needs_human=needs_human
+            state=state,
+            merchant=merchant,
+            payment_id=payment_id,
+            needs_human=needs_human,
+            is_stopped=is_stopped,
         )
         with reaching_temporal():
-            async for execution in self._temporal.list_workflows(
-                query, limit=limit, rpc_timeout=RPC_TIMEOUT
-            ):
-                yield view_of(execution)
+            found = [
+                view_of(execution)
+                async for execution in self._temporal.list_workflows(
+                    query, limit=limit, rpc_timeout=RPC_TIMEOUT
+                )
+            ]
+            for view in sorted(found, key=lambda each: each.started_at, reverse=True):
+                if not (view.is_stopped and await self._has_later_run(view)):
+                    yield view
+
+    async def _has_later_run(self, view: RefundView) -> bool:
+        handle = self._temporal.get_workflow_handle(view.workflow_id)
+        try:
+            latest = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND or is_about_the_namespace(error):
+                raise
+            return False
+        return latest.run_id != view.run_id
 
     async def check_now(
         self,

@@ -4,16 +4,31 @@ Where to connect is Temporal's own business: `temporalio.envconfig` reads TEMPOR
 TEMPORAL_NAMESPACE, TLS and API key from the environment and from temporal.toml.
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Final
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.envconfig import ClientConnectConfig
 from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
+from antom_refunds.connect_failures import lasting_cause, passing_cause, speaks_tls
+from antom_refunds.temporal_config import TemporalSettingsError, temporal_config
+
+__all__ = [
+    "TemporalSettingsError",
+    "TemporalUnavailableError",
+    "client_of",
+    "connect",
+    "is_about_the_namespace",
+    "reaching_temporal",
+]
+
+_CONNECT_LIMIT: Final = timedelta(seconds=15)
 _DEFAULT_ADDRESS: Final = "localhost:7233"
 # UNKNOWN is what a connection that broke under a call comes home as, and with INTERNAL and
 # ABORTED what a server says that is being stopped: the SDK itself repeats them all for a while.
@@ -31,10 +46,6 @@ _AWAY: Final = frozenset(
 _REFUSED: Final = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED})
 
 
-class TemporalSettingsError(ValueError):
-    """Temporal's own settings are wrong, or it refuses us for them; a person must mend them."""
-
-
 class TemporalUnavailableError(Exception):
     """Temporal cannot be reached right now; nothing was done, or it is not known to be done."""
 
@@ -44,14 +55,26 @@ async def connect(*, is_lazy: bool = False, runtime: Runtime | None = None) -> C
 
     Raises TemporalUnavailableError, naming the address, or TemporalSettingsError.
     """
-    config = _config()
+    config = temporal_config()
     address = config.setdefault("target_host", _DEFAULT_ADDRESS)
     try:
-        return await client_of(config, is_lazy=is_lazy, runtime=runtime)
-    except RuntimeError as error:
+        # A server that accepts and says nothing would be waited for without end.
+        async with asyncio.timeout(_CONNECT_LIMIT.total_seconds()):
+            return await client_of(config, is_lazy=is_lazy, runtime=runtime)
+    except TimeoutError as error:
         raise TemporalUnavailableError(
-            f"Temporal is not reachable at {address}: start it or set TEMPORAL_ADDRESS"
+            f"Temporal at {address} accepts connections and does not answer"
         ) from error
+    except ValueError as error:
+        raise TemporalSettingsError(f"TEMPORAL_ADDRESS: {address}: {error}") from error
+    except RuntimeError as error:
+        if not _is_failed_connection(error):
+            raise
+        if not config.get("tls") and await speaks_tls(address):
+            raise TemporalSettingsError(
+                f"Temporal at {address} speaks TLS only: set TEMPORAL_TLS to true"
+            ) from error
+        raise _failed_connection(error, address) from error
 
 
 async def client_of(
@@ -67,15 +90,6 @@ async def client_of(
         # saves the way between.
         grpc_compression=GrpcCompression.NONE,
     )
-
-
-def _config() -> ClientConnectConfig:
-    try:
-        return ClientConfig.load_client_connect_config()
-    except (RuntimeError, ValueError) as error:
-        raise TemporalSettingsError(
-            f"Temporal's settings (TEMPORAL_..., temporal.toml) cannot be read: {error}"
-        ) from error
 
 
 @contextmanager
@@ -96,10 +110,20 @@ def reaching_temporal() -> Iterator[None]:
             raise
         raise TemporalUnavailableError(f"Temporal does not answer: {error.message}") from error
     except RuntimeError as error:
-        # All that tells a lazy client's failed connection from a defect is its text.
-        if "client connect" not in str(error):
+        if not _is_failed_connection(error):
             raise
-        raise TemporalUnavailableError("Temporal is not reachable") from error
+        raise _failed_connection(error, "the configured address") from error
+
+
+def _is_failed_connection(error: RuntimeError) -> bool:
+    """All that tells a failed connection from a defect is the error's text."""
+    return "client connect" in str(error)
+
+
+def _failed_connection(error: RuntimeError, address: str) -> Exception:
+    if lasting := lasting_cause(str(error), address):
+        return TemporalSettingsError(lasting)
+    return TemporalUnavailableError(passing_cause(str(error), address))
 
 
 def is_about_the_namespace(error: RPCError) -> bool:

@@ -1,16 +1,20 @@
 """From settings to what a process needs of each merchant: accounts, clients, senders."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from antom_refunds.antom.client import Account, AntomClient
-from antom_refunds.antom.keys import KeyFile, KeyRing
-from antom_refunds.antom.signing import KeyFileError, read_private_key, read_public_key
+from antom_refunds.antom.environment import HttpEnvironmentError, require_usable_environment
+from antom_refunds.antom.keys import KeyFile, KeyRing, read_private_key, read_public_key
+from antom_refunds.antom.signing import KeyFileError
 from antom_refunds.settings import MerchantSettings, Settings, SettingsError, variable
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +27,17 @@ class Sender:
 
 def clients_of(settings: Settings) -> Mapping[str, AntomClient]:
     """A client for each merchant, by its name; raises SettingsError naming file and setting."""
+    _require_no_pairs(settings)
+    try:
+        require_usable_environment()
+    except HttpEnvironmentError as error:
+        raise SettingsError(str(error)) from error
     return {name: AntomClient(_account(name, each)) for name, each in settings.merchants.items()}
 
 
 def senders_of(settings: Settings) -> Mapping[str, Sender]:
     """Antom's keys for each client-id; raises SettingsError. Needs no private key."""
+    _require_no_pairs(settings)
     return {
         each.client_id: Sender(name, _public_keys(name, each))
         for name, each in settings.merchants.items()
@@ -48,7 +58,7 @@ def _account(name: str, merchant: MerchantSettings) -> Account:
 
 
 def _private_key_file(name: str, merchant: MerchantSettings) -> Path:
-    setting = variable("merchants", name, "private_key_file")
+    setting = _private_setting(name)
     path = merchant.private_key_file
     if path is None:
         raise SettingsError(f"{setting} is required here: the file with the merchant's own key")
@@ -63,5 +73,41 @@ def _public_keys(name: str, merchant: MerchantSettings) -> tuple[KeyFile[RSAPubl
     try:
         return tuple(KeyFile(path, read_public_key) for path in merchant.antom_public_key_files)
     except KeyFileError as error:
-        setting = variable("merchants", name, "antom_public_key_files")
-        raise SettingsError(f"{setting}: {error}") from error
+        raise SettingsError(f"{_public_setting(name)}: {error}") from error
+
+
+def _require_no_pairs(settings: Settings) -> None:
+    """No key of Antom's may belong to a private key of ours, whichever merchant's it is.
+
+    Merchants may share keys. Files that cannot be read are left to whoever needs them.
+    """
+    ours = {
+        key.public_key().public_numbers(): _private_setting(name)
+        for name, each in settings.merchants.items()
+        for key in _readable(each.private_key_file, read_private_key)
+    }
+    for name, each in settings.merchants.items():
+        for path in each.antom_public_key_files:
+            for key in _readable(path, read_public_key):
+                if own := ours.get(key.public_numbers()):
+                    raise SettingsError(
+                        f"{_public_setting(name)}: {path} is the public half of {own}: "
+                        "name the file with the public key that Antom shows in its Dashboard"
+                    )
+
+
+def _readable(path: Path | None, read: Callable[[Path], Key]) -> tuple[Key, ...]:
+    if path is None:
+        return ()
+    try:
+        return (read(path),)
+    except KeyFileError:
+        return ()
+
+
+def _private_setting(name: str) -> str:
+    return variable("merchants", name, "private_key_file")
+
+
+def _public_setting(name: str) -> str:
+    return variable("merchants", name, "antom_public_key_files")

@@ -1,8 +1,10 @@
 """What a Temporal namespace must have before refunds can run in it."""
 
 import logging
+from collections.abc import Mapping
 from typing import Final
 
+from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import (
     AddSearchAttributesRequest,
     ListSearchAttributesRequest,
@@ -21,9 +23,12 @@ _NOT_TO_BE_ASKED: Final = frozenset(
     {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.UNIMPLEMENTED}
 )
 
+# Most often there is no room: a SQL store has ten columns for each type.
+_NOT_ADDED: Final = frozenset({RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION})
 
-async def _known_attributes(temporal: Client) -> frozenset[str] | None:
-    """The names that the namespace has; None where it does not say.
+
+async def _known_attributes(temporal: Client) -> Mapping[str, int] | None:
+    """The types of the attributes that the namespace has; None where it does not say.
 
     Raises SettingsError if there is no such namespace.
     """
@@ -43,45 +48,81 @@ async def _known_attributes(temporal: Client) -> frozenset[str] | None:
             # A missing attribute then shows when the first refund is started.
             log.info("attributes.unchecked", extra={"reason": error.message})
             return None
-    return frozenset(known.custom_attributes)
+    return dict(known.custom_attributes)
 
 
 async def require_attributes(temporal: Client) -> None:
-    """Raises SettingsError naming what the namespace lacks, or that there is none."""
+    """Raises SettingsError naming what the namespace lacks or has with another type."""
     known = await _known_attributes(temporal)
-    missing = [] if known is None else [each.name for each in KEYS if each.name not in known]
-    if missing:
+    if known is None:
+        return
+    _require_types(temporal, known)
+    if missing := [key.name for key in KEYS if key.name not in known]:
         raise SettingsError(
             f"namespace {temporal.namespace!r} lacks the search attributes "
             f"{', '.join(missing)}: run 'antom-refunds register-attributes'"
         )
 
 
+def _require_types(temporal: Client, known: Mapping[str, int]) -> None:
+    wrong = [
+        f"{key.name} is {_type_name(known[key.name])} and must be "
+        f"{_type_name(key.indexed_value_type)}"
+        for key in KEYS
+        if known.get(key.name, key.indexed_value_type) != key.indexed_value_type
+    ]
+    if wrong:
+        raise SettingsError(
+            f"namespace {temporal.namespace!r} has search attributes of another type: "
+            f"{', '.join(wrong)}: remove them and run 'antom-refunds register-attributes', "
+            "or use another namespace"
+        )
+
+
+def _type_name(number: int) -> str:
+    """As Temporal's command line and UI call a type: Keyword, Int, KeywordList."""
+    try:
+        name = IndexedValueType.Name(number)  # type: ignore[arg-type] # the stub's own type
+    except ValueError:
+        return f"of an unknown type ({number})"
+    words = name.removeprefix("INDEXED_VALUE_TYPE_").split("_")
+    return "".join(word.capitalize() for word in words)
+
+
 async def register_attributes(temporal: Client) -> tuple[str, ...]:
     """Adds the search attributes that the namespace lacks; their names. May be repeated.
 
-    Raises SettingsError where there is no such namespace or it does not permit it.
+    Raises SettingsError where there is no such namespace, it does not permit it, has no room for
+    them, or has one of another type.
     """
-    known = await _known_attributes(temporal) or frozenset()
-    missing = {each.name: each.indexed_value_type for each in KEYS if each.name not in known}
-    if not missing:
-        return ()
-    with reaching_temporal():
-        try:
-            await temporal.operator_service.add_search_attributes(
-                AddSearchAttributesRequest(
-                    namespace=temporal.namespace,
-                    search_attributes={
-                        name: kind.value  # type: ignore[misc] # the enum's stub wants its own type
-                        for name, kind in missing.items()
-                    },
-                )
+    known = await _known_attributes(temporal) or {}
+    _require_types(temporal, known)
+    missing = {key.name: key.indexed_value_type for key in KEYS if key.name not in known}
+    if missing:
+        with reaching_temporal():
+            await _add(temporal, missing)
+    return tuple(missing)
+
+
+async def _add(temporal: Client, missing: Mapping[str, int]) -> None:
+    try:
+        await temporal.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace=temporal.namespace,
+                search_attributes=missing,  # type: ignore[arg-type] # the stub's own type
             )
-        except RPCError as error:
-            if error.status not in _NOT_TO_BE_ASKED:
-                raise
+        )
+    except RPCError as error:
+        names = ", ".join(missing)
+        if error.status in _NOT_TO_BE_ASKED:
             raise SettingsError(
                 f"namespace {temporal.namespace!r} lets nobody add search attributes from here; "
-                f"add them where it is managed: {', '.join(missing)}"
+                f"add them where it is managed: {names}"
             ) from error
-    return tuple(missing)
+        if error.status in _NOT_ADDED:
+            reason = " ".join(error.message.split()).rstrip(".")
+            raise SettingsError(
+                f"namespace {temporal.namespace!r} cannot take the search attributes {names}: "
+                f"{reason}: remove some that are not used, or use another namespace"
+            ) from error
+        raise

@@ -4,13 +4,17 @@ Keys come from files only, so that no secret stands in an environment, a log or 
 """
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -27,6 +31,8 @@ from antom_refunds.domain.policy import CALL_TIMEOUT, Policy
 
 PREFIX: Final = "ANTOM_REFUNDS_"
 _NESTED: Final = "__"
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_REQUIRED: Final = re.compile(r".+__(CLIENT_ID|ANTOM_PUBLIC_KEY_FILES)")
 
 
 class SettingsError(ValueError):
@@ -43,7 +49,9 @@ class LogFormat(StrEnum):
 
 def _listed(value: object) -> object:
     """Paths separated by commas, as an environment variable can hold them."""
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 class Address(BaseModel):
@@ -65,39 +73,70 @@ def _address(value: object) -> object:
     host, separator, port = value.rpartition(":")
     if not separator or not host or not port.isdigit():
         raise ValueError("must be written like 127.0.0.1:9100")
-    return {"host": host, "port": int(port)}
+    return {"host": host.removeprefix("[").removesuffix("]"), "port": int(port)}
 
 
+def _header_value(text: str) -> str:
+    """Antom compares these byte for byte, so a blank that nobody sees makes every call fail."""
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("must be ASCII without blanks, as Antom shows it")
+    if set(text) & set("\"',;"):
+        raise ValueError("must have no quotes, commas or semicolons, as Antom shows it")
+    return text
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
 ListenAddress = Annotated[Address, NoDecode, BeforeValidator(_address)]
 MaybeAddress = Annotated[Address | None, NoDecode, BeforeValidator(_address)]
-UrlPath = Annotated[str, StringConstraints(pattern=r"^/\S*$")]
+# Taken literally by the router and by signatures alike.
+UrlPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]*$")]
+UrlPathAndQuery = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$")]
 
 
 class MerchantSettings(BaseModel):
     """One account at Antom: ANTOM_REFUNDS_MERCHANTS__<NAME>__<FIELD>.
 
     `sandbox` follows the client-id unless set. Timeouts are in seconds; together they stay below
-    the time that the engine grants one attempt.
+    the time that the engine grants one attempt. A gateway without TLS is accepted on this machine
+    and for a sandbox, where no money moves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    client_id: Annotated[str, Field(min_length=1, max_length=128)]
+    client_id: Annotated[HeaderValue, Field(max_length=128)]
     private_key_file: Path | None = None
     antom_public_key_files: Annotated[
         list[Path], NoDecode, BeforeValidator(_listed), Field(min_length=1)
     ]
-    key_version: str = "1"
+    key_version: Annotated[HeaderValue, Field(max_length=32)] = "1"
     gateway: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")] = (
         "https://open-sea-global.alipay.com"
     )
     sandbox: bool | None = None
-    connect_timeout: Annotated[float, Field(gt=0)] = 4
-    answer_timeout: Annotated[float, Field(gt=0)] = 15
+    connect_timeout: Positive = 4
+    answer_timeout: Positive = 15
 
     @property
     def is_sandbox(self) -> bool:
         return self.client_id.startswith("SANDBOX_") if self.sandbox is None else self.sandbox
+
+    @model_validator(mode="after")
+    def _gateway_is_private(self) -> Self:
+        url = urlsplit(self.gateway)
+        if url.scheme == "http" and not self.is_sandbox and not _is_loopback(url.hostname or ""):
+            raise ValueError(
+                "GATEWAY must begin with https:// for an account that moves money; "
+                "http:// is for this machine and for the sandbox"
+            )
+        return self
 
     @model_validator(mode="after")
     def _timeouts_fit(self) -> Self:
@@ -114,19 +153,23 @@ class Settings(BaseSettings):
     """Everything that a process of ours can be told. Where Temporal is, is Temporal's own."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter=_NESTED, frozen=True, extra="forbid"
+        env_prefix=PREFIX,
+        env_nested_delimiter=_NESTED,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
     )
 
     merchants: dict[MerchantKey, MerchantSettings] = {}
-    antom_calls_per_second: Annotated[float, Field(ge=1)] = 50
-    concurrent_calls_max: Annotated[int, Field(gt=0)] = 100
-    cached_workflows_max: Annotated[int, Field(ge=0)] = 5000
-    shutdown_seconds: Annotated[float, Field(gt=0)] = 35
-    pace: Annotated[float, Field(gt=0)] = 1
-    overdue_days: Annotated[float, Field(gt=0)] = 10
+    antom_calls_per_second: Annotated[float, Field(ge=1, le=10_000)] = 50
+    concurrent_calls_max: Annotated[int, Field(gt=0, le=10_000)] = 100
+    cached_workflows_max: Annotated[int, Field(ge=0, le=1_000_000)] = 5000
+    shutdown_seconds: Annotated[Positive, Field(le=3600)] = 35
+    pace: Annotated[Positive, Field(le=1_000_000)] = 1
+    overdue_days: Annotated[Positive, Field(le=3650)] = 10
     webhook_listen: ListenAddress = Address(host="127.0.0.1", port=8080)
     webhook_path: UrlPath = "/antom/refund-notify"
-    webhook_public_path: UrlPath | None = None
+    webhook_public_path: UrlPathAndQuery | None = None
     health_listen: MaybeAddress = None
     metrics_listen: MaybeAddress = None
     log_format: LogFormat = LogFormat.AUTO
@@ -142,7 +185,11 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls) -> Self:
-        """The settings from the environment; raises SettingsError, one line for all flaws."""
+        """The settings from the environment; raises SettingsError, one line for all flaws.
+
+        An empty value counts as not set, as a variable cannot be unset in every kind of file.
+        """
+        _refuse_unreadable(os.environ)
         _refuse_unknown(os.environ, cls.model_fields)
         try:
             return cls()
@@ -173,11 +220,40 @@ def _refuse_unknown(environment: Mapping[str, str], known: Mapping[str, Any]) ->
         raise SettingsError(f"{', '.join(unknown)}: no such setting; see .env.example")
 
 
+def _refuse_unreadable(environment: Mapping[str, str]) -> None:
+    """What an editor or a shell added unseen: in a name it would hide the whole setting."""
+    for name, value in environment.items():
+        bare = name.removeprefix(_BYTE_ORDER_MARK).upper()
+        if not bare.startswith(PREFIX):
+            continue
+        if _BYTE_ORDER_MARK in name + value:
+            raise SettingsError(
+                f"{bare}: there is a byte order mark before its name or in its value: "
+                "save the file that sets it as UTF-8 without one"
+            )
+        if not _is_text(value):
+            raise SettingsError(f"{bare}: the value is not UTF-8")
+        if not value and _REQUIRED.fullmatch(bare):
+            raise SettingsError(f"{bare} is empty, and it is required: see .env.example")
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _complaint(error: ValidationError) -> str:
     return "; ".join(
         f"{variable(*(str(part) for part in flaw['loc'] if isinstance(part, str)))}: "
-        f"{flaw['msg'].removeprefix('Value error, ')}"
+        f"{_rule(flaw['msg'])}"
         if flaw["loc"]
-        else flaw["msg"].removeprefix("Value error, ")
+        else _rule(flaw["msg"])
         for flaw in error.errors(include_url=False)
     )
+
+
+def _rule(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Field required", "is required")

@@ -14,7 +14,7 @@ from temporalio.runtime import (
     TelemetryFilter,
 )
 
-from antom_refunds.settings import LogFormat, Settings
+from antom_refunds.settings import Address, LogFormat, Settings, SettingsError, variable
 
 # These would log a line for each HTTP exchange, with the address of every call.
 _TOO_CHATTY: Final = ("httpx", "httpcore", "uvicorn.access")
@@ -48,8 +48,23 @@ def set_up_logging(settings: Settings) -> None:
 
 
 def runtime_of(settings: Settings) -> Runtime:
-    """The process's one Temporal runtime, with its metrics page if one was asked for."""
+    """The process's one Temporal runtime, with its metrics page if one was asked for.
+
+    Raises SettingsError if that page's address cannot be had.
+    """
     listen = settings.metrics_listen
-    metrics = PrometheusConfig(bind_address=str(listen)) if listen else None
+    metrics = PrometheusConfig(bind_address=_socket_address(listen)) if listen else None
     quiet = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
-    return Runtime(telemetry=TelemetryConfig(logging=quiet, metrics=metrics))
+    try:
+        return Runtime(telemetry=TelemetryConfig(logging=quiet, metrics=metrics))
+    except ValueError as error:
+        reason = str(error).rpartition(": ")[2]
+        raise SettingsError(
+            f"{variable('metrics_listen')}: cannot listen on {listen}: {reason}"
+        ) from error
+
+
+def _socket_address(listen: Address) -> str:
+    """The runtime takes numbers only, and IPv6 in brackets."""
+    host = "127.0.0.1" if listen.host == "localhost" else listen.host.strip("[]")
+    return f"[{host}]:{listen.port}" if ":" in host else f"{host}:{listen.port}"

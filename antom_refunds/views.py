@@ -3,33 +3,45 @@
 from datetime import datetime
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
-from temporalio.client import WorkflowExecution
+from pydantic import BaseModel, ConfigDict, ValidationError
+from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
 
 from antom_refunds.contract import WORKFLOW, Attribute
 from antom_refunds.domain.money import Money
-from antom_refunds.domain.refund import END_STATES, State
+from antom_refunds.domain.refund import State
 
 _QUOTES: Final = str.maketrans({"\\": "\\\\", "'": "\\'"})
+_STOPPED_AS: Final = {
+    WorkflowExecutionStatus.FAILED: "failed",
+    WorkflowExecutionStatus.CANCELED: "canceled",
+    WorkflowExecutionStatus.TERMINATED: "terminated",
+    WorkflowExecutionStatus.TIMED_OUT: "timed_out",
+}
+_IS_STOPPED: Final = "ExecutionStatus IN ('Failed', 'Canceled', 'Terminated', 'TimedOut')"
+_IS_NOT_STOPPED: Final = "ExecutionStatus IN ('Running', 'Completed', 'ContinuedAsNew')"
+# Temporal's SQL stores give whole numbers back through floats, which are exact up to here.
+_EXACT_MAX: Final = 2**53 - 1
 
 
 class RefundView(BaseModel):
-    """One refund at a glance.
+    """One refund at a glance; None stands for what the record does not say, or says wrongly.
 
-    `due_at` is when it counts as overdue; `ended_at` is None while it runs. `is_running` is False
-    with a state that is no end only if its workflow was terminated.
+    `due_at` is when it counts as overdue; `ended_at` is None while it runs. `stopped_as` says how
+    its workflow was stopped before its end: failed, canceled, terminated or timed_out; None where
+    it was not. `refund_request_id` is the whole workflow id where that has another form than ours.
     """
 
     model_config = ConfigDict(frozen=True)
 
     refund_request_id: str
-    payment_id: str
-    merchant: str
-    amount: Money
-    state: State
+    payment_id: str | None
+    merchant: str | None
+    amount: Money | None
+    state: State | None
     result_code: str
     needs_human: bool
     is_running: bool
+    stopped_as: str | None = None
     due_at: datetime | None
     started_at: datetime
     ended_at: datetime | None
@@ -39,26 +51,29 @@ class RefundView(BaseModel):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether its workflow was stopped in Temporal before an end."""
-        return not self.is_running and self.state not in END_STATES
+        """Whether its workflow was stopped in Temporal before an end; then a person must look."""
+        return self.stopped_as is not None
 
 
 def view_of(execution: WorkflowExecution) -> RefundView:
-    """The view of one execution, from its search attributes."""
+    """The view of one execution, from its search attributes; never fails because of them.
+
+    Anybody can start workflows in a namespace, with any attributes or none.
+    """
     said = {pair.key.name: pair.value for pair in execution.typed_search_attributes}
-    _, merchant, refund_request_id = execution.id.split("/", 2)
+    merchant, refund_request_id = _names(execution.id)
+    stopped_as = _STOPPED_AS.get(execution.status) if execution.status else None
     return RefundView(
         refund_request_id=refund_request_id,
-        payment_id=said.get(Attribute.PAYMENT_ID, ""),
+        payment_id=_text(said.get(Attribute.PAYMENT_ID)),
         merchant=merchant,
-        amount=Money(
-            currency=said.get(Attribute.CURRENCY, "XXX"), minor=said.get(Attribute.AMOUNT_MINOR, 0)
-        ),
-        state=State(said.get(Attribute.STATE, State.REQUESTED)),
-        result_code=said.get(Attribute.RESULT_CODE, "none"),
-        needs_human=bool(said.get(Attribute.NEEDS_HUMAN)),
+        amount=_amount(said.get(Attribute.CURRENCY), said.get(Attribute.AMOUNT_MINOR)),
+        state=_state(said.get(Attribute.STATE)),
+        result_code=_text(said.get(Attribute.RESULT_CODE)) or "none",
+        needs_human=said.get(Attribute.NEEDS_HUMAN) is True or stopped_as is not None,
         is_running=execution.close_time is None,
-        due_at=said.get(Attribute.DUE_AT),
+        stopped_as=stopped_as,
+        due_at=_time(said.get(Attribute.DUE_AT)),
         started_at=execution.start_time,
         ended_at=execution.close_time,
         history_length=execution.history_length,
@@ -67,14 +82,49 @@ def view_of(execution: WorkflowExecution) -> RefundView:
     )
 
 
+def _names(workflow_id: str) -> tuple[str | None, str]:
+    """Merchant and refund request id; the second is the whole id where its form is not ours."""
+    match workflow_id.split("/"):
+        case ["refund", str(merchant), str(refund_request_id)] if merchant and refund_request_id:
+            return merchant, refund_request_id
+        case _:
+            return None, workflow_id
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _time(value: object) -> datetime | None:
+    return value if isinstance(value, datetime) else None
+
+
+def _state(value: object) -> State | None:
+    """A refund without the attribute was started by hand: nothing is known of it yet."""
+    if value is None:
+        return State.REQUESTED
+    return next((state for state in State if state == value), None)
+
+
+def _amount(currency: object, minor: object) -> Money | None:
+    """None rather than a number that may be a rounded one: nobody may refund by it."""
+    if not isinstance(minor, int) or minor > _EXACT_MAX:
+        return None
+    try:
+        return Money.model_validate({"currency": currency, "minor": minor})
+    except ValidationError:
+        return None
+
+
 def query_for(
     *,
     state: State | None = None,
     merchant: str | None = None,
     payment_id: str | None = None,
     needs_human: bool | None = None,
+    is_stopped: bool | None = None,
 ) -> str:
-    """The engine's list filter for refunds of this kind."""
+    """The engine's list filter for refunds of this kind; a stopped one needs a person."""
     wanted = {
         Attribute.STATE: state,
         Attribute.MERCHANT: merchant,
@@ -82,6 +132,11 @@ def query_for(
     }
     terms = [f"WorkflowType = '{WORKFLOW}' AND WorkflowId STARTS_WITH 'refund/'"]
     terms += [f"{name} = '{value.translate(_QUOTES)}'" for name, value in wanted.items() if value]
-    if needs_human is not None:
-        terms.append(f"{Attribute.NEEDS_HUMAN} = {str(needs_human).lower()}")
+    if needs_human is True:
+        terms.append(f"({Attribute.NEEDS_HUMAN} = true OR {_IS_STOPPED})")
+    if needs_human is False:
+        is_unset = f"{Attribute.NEEDS_HUMAN} IS NULL"
+        terms.append(f"({Attribute.NEEDS_HUMAN} = false OR {is_unset}) AND {_IS_NOT_STOPPED}")
+    if is_stopped is not None:
+        terms.append(_IS_STOPPED if is_stopped else _IS_NOT_STOPPED)
     return " AND ".join(terms)

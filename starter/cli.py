@@ -5,10 +5,11 @@ Exit codes: 0 done, 1 broken, 2 wrong usage or setting or order, 3 no such refun
 """
 
 import logging
+import sys
 from importlib import metadata
 from typing import Final, NoReturn
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 from antom_refunds.client import RefundClientError, RefundNotFoundError
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError
@@ -16,12 +17,15 @@ from antom_refunds.domain.order import InvalidOrderError
 from antom_refunds.process import FAILED, OK, USAGE, complain, leave
 from antom_refunds.settings import SettingsError
 from starter import keys, refunds
+from starter.report import print_report
 
 log = logging.getLogger(__name__)
 
 # By name, since their servers take longer to import than a refund takes to show.
 _LOCAL: Final = ("demo", "up", "worker", "webhook", "simulator", "register_attributes")
+_INTERRUPTED: Final = 130
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
+    (CycloptsError, USAGE),
     (InvalidOrderError, USAGE),
     (SettingsError, USAGE),
     (TemporalSettingsError, USAGE),
@@ -56,20 +60,35 @@ def build() -> App:
 
 
 def run(tokens: list[str] | None = None) -> int:
-    """Run one command; its exit code. Anticipated trouble is one line on standard error."""
+    """Run one command; its exit code. Anticipated trouble is one line on standard error.
+
+    With --json it is the `error` of the one object on standard output instead.
+    """
+    given = sys.argv[1:] if tokens is None else tokens
+    is_json = "--json" in given
     try:
-        result = build()(tokens)
+        result = build()(given, exit_on_error=not is_json, print_error=not is_json)
     except SystemExit as stopped:  # the parser's own complaint, already printed
         return stopped.code if isinstance(stopped.code, int) else USAGE
     except tuple(error for error, _ in _CODES) as error:
-        complain(error)
-        return next(code for kind, code in _CODES if isinstance(error, kind))
+        code = next(code for kind, code in _CODES if isinstance(error, kind))
+        return _failed(given, str(error), code, is_json=is_json)
     except KeyboardInterrupt:
-        return 130
-    except Exception:
+        return _INTERRUPTED if not is_json else _failed(given, "interrupted", _INTERRUPTED)
+    except Exception as error:
         log.exception("cli.broken")
-        return FAILED
+        return FAILED if not is_json else _failed(given, f"a defect: {error!r}", FAILED)
     return result if isinstance(result, int) else OK
+
+
+def _failed(tokens: list[str], error: str, code: int, *, is_json: bool = True) -> int:
+    if is_json:
+        sentence = " ".join(error.split())
+        command = next((token for token in tokens if not token.startswith("-")), "")
+        print_report(command, exit_code=code, error=sentence)
+    else:
+        complain(error)
+    return code
 
 
 def _spoken(name: str) -> str:

@@ -1,13 +1,15 @@
 """Making key pairs: for a rehearsal, or for a merchant that brings its own to Antom."""
 
 from pathlib import Path
+from typing import Annotated
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cyclopts import App
+from cyclopts import App, Parameter
 from rich.console import Console
 
 from antom_refunds.process import OK
+from starter.report import print_report
 
 app = App(name="keys", help="Make RSA key pairs.")
 
@@ -17,7 +19,14 @@ class KeysNotWrittenError(ValueError):
 
 
 @app.command
-def new(directory: Path, *, name: str = "merchant") -> int:
+def new(
+    directory: Path,
+    *,
+    name: str = "merchant",
+    json: Annotated[
+        bool, Parameter(name="--json", negative=(), help="As docs/cli.md says.")
+    ] = False,
+) -> int:
     """Write NAME-private.pem (readable by you alone) and NAME-public.pem, RSA 2048.
 
     Parameters
@@ -28,6 +37,9 @@ def new(directory: Path, *, name: str = "merchant") -> int:
         How the two files begin.
     """
     private, public = write_pair(directory, name)
+    if json:
+        print_report("keys", message=f"keep secret: {private}, upload at Antom: {public}")
+        return OK
     console = Console()
     for use, path in (("keep secret", private), ("upload at Antom", public)):
         console.print(f"{use:<15}  {path}", soft_wrap=True, highlight=False, markup=False)

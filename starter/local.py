@@ -1,6 +1,7 @@
 """The commands that run processes: the parts of production, and the rehearsal on one machine."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -11,10 +12,12 @@ from typing import Annotated, Any, Final, TypeVar
 from cyclopts import Parameter, validators
 from pydantic import ValidationError
 from rich.console import Console
+from temporalio.client import Client
+from temporalio.runtime import Runtime
 
 from antom_refunds.antom.signing import KeyFileError
 from antom_refunds.client import RefundClient
-from antom_refunds.connection import connect
+from antom_refunds.connection import TemporalUnavailableError, connect
 from antom_refunds.domain.order import complaint
 from antom_refunds.merchants import senders_of
 from antom_refunds.namespace import register_attributes as register
@@ -27,7 +30,11 @@ from antom_refunds.telemetry import runtime_of, set_up_logging
 from antom_refunds.webhook import Handler, counting, create_app
 from starter import rehearsal
 from starter.demo import director
+from starter.refunds import Json
+from starter.report import print_report
 from starter.stack import local_stack
+
+log = logging.getLogger(__name__)
 
 _DEMO: Final = Path(".demo")
 _UP: Final = Path(".up")
@@ -90,7 +97,7 @@ async def webhook() -> int:
     stop = _told_to_stop()
     runtime = runtime_of(settings)
     handler = Handler(
-        refunds=RefundClient(await connect(is_lazy=True, runtime=runtime)),
+        refunds=RefundClient(await _connected(runtime)),
         senders=senders,
         count=counting(runtime.metric_meter),
         public_path=settings.webhook_public_path,
@@ -99,6 +106,15 @@ async def webhook() -> int:
     async with serving(app, settings.webhook_listen):
         await stop.wait()
     return OK
+
+
+async def _connected(runtime: Runtime) -> Client:
+    """A Temporal that is away may come back, and notifications wait; one that refuses us stays."""
+    try:
+        return await connect(runtime=runtime)
+    except TemporalUnavailableError as error:
+        log.warning("temporal.away", extra={"reason": str(error)})
+        return await connect(is_lazy=True, runtime=runtime)
 
 
 async def simulator(config: Path) -> int:
@@ -121,10 +137,14 @@ async def simulator(config: Path) -> int:
     return OK
 
 
-async def register_attributes() -> int:
+async def register_attributes(*, json: Json = False) -> int:
     """Add the search attributes that refunds need to the Temporal namespace."""
     added = await register(await connect())
-    Console().print(f"added: {', '.join(added)}" if added else "they are all there")
+    message = f"added: {', '.join(added)}" if added else "they are all there"
+    if json:
+        print_report("register-attributes", message=message)
+    else:
+        Console().print(message)
     return OK
 
 

@@ -26,6 +26,7 @@ from antom_refunds.process import OK
 from antom_refunds.settings import Settings
 from antom_refunds.views import RefundView
 from starter import show as showing
+from starter.report import RefundReport, print_report
 
 ENDED_WITHOUT_SUCCESS: Final = 6
 NO_END_YET: Final = 7
@@ -33,7 +34,7 @@ NO_END_YET: Final = 7
 _STEP_SECONDS: Final = 1.0
 _DOSSIER_LIMIT: Final = timedelta(seconds=3)
 
-Json = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON object a line.")]
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON object, docs/cli.md.")]
 Wait = Annotated[
     float,
     Parameter(
@@ -79,12 +80,16 @@ async def start(
     )
     refunds = await _client()
     started = await refunds.start(order)
+    how = "started" if started.is_new else "was started before, with the same fields"
+    message = f"refund {id} {how}"
     if not json:
-        how = "started" if started.is_new else "was started before, with the same fields"
-        Console().print(f"refund {id} {how}", highlight=False)
+        Console().print(message, highlight=False)
     elif not wait:
-        showing.as_json(await refunds.describe(id, merchant=merchant))
-    return await _wait_and_show(refunds, id, merchant, wait, json=json) if wait else OK
+        view = await refunds.describe(id, merchant=merchant)
+        print_report("start", message=message, refunds=[RefundReport.of(view)])
+    if not wait:
+        return OK
+    return await _wait_and_show("start", refunds, id, merchant, wait, json=json)
 
 
 async def show(
@@ -97,8 +102,8 @@ async def show(
     """Show one refund: where it stands, what is known, what it waits for."""
     refunds = await _client()
     if wait:
-        return await _wait_and_show(refunds, refund_request_id, merchant, wait, json=json)
-    await _show_now(refunds, refund_request_id, merchant, json=json)
+        return await _wait_and_show("show", refunds, refund_request_id, merchant, wait, json=json)
+    await _show_now("show", refunds, refund_request_id, merchant, json=json)
     return OK
 
 
@@ -108,6 +113,10 @@ async def list_refunds(
     merchant: str | None = None,
     payment_id: str | None = None,
     needs_human: Annotated[bool | None, Parameter(negative="--no-human")] = None,
+    stopped: Annotated[
+        bool | None,
+        Parameter(negative="--not-stopped", help="Those whose workflow was stopped before an end."),
+    ] = None,
     limit: Annotated[
         int,
         Parameter(help="At most so many, newest first.", validator=validators.Number(gte=1)),
@@ -123,24 +132,30 @@ async def list_refunds(
             merchant=merchant,
             payment_id=payment_id,
             needs_human=needs_human,
+            is_stopped=stopped,
             limit=limit,
         )
     ]
     if json:
-        showing.as_json(*found)
+        print_report("list", refunds=map(RefundReport.of, found))
     else:
         showing.console_for_output().print(showing.table(found) if found else "no such refunds")
     return OK
 
 
 async def check_now(
-    refund_request_id: str, *, by: By, reason: Reason, merchant: Merchant = DEFAULT_MERCHANT
+    refund_request_id: str,
+    *,
+    by: By,
+    reason: Reason,
+    merchant: Merchant = DEFAULT_MERCHANT,
+    json: Json = False,
 ) -> int:
     """Have Antom asked about a refund now, instead of at the next moment of the schedule."""
     instruction = _instruction(by, reason)
     refunds = await _client()
-    Console().print(await refunds.check_now(refund_request_id, instruction, merchant=merchant))
-    return OK
+    reply = await refunds.check_now(refund_request_id, instruction, merchant=merchant)
+    return await _show_reply("check-now", refunds, refund_request_id, merchant, reply, json=json)
 
 
 async def resolve(
@@ -151,6 +166,7 @@ async def resolve(
     reason: Reason,
     proof: Annotated[str, Parameter(help="Where the truth was read: a ticket, a report row.")],
     merchant: Merchant = DEFAULT_MERCHANT,
+    json: Json = False,
 ) -> int:
     """End a refund by hand, with proof of what really happened."""
     try:
@@ -158,18 +174,23 @@ async def resolve(
     except ValidationError as error:
         raise InvalidOrderError(complaint(error)) from error
     refunds = await _client()
-    Console().print(await refunds.resolve(refund_request_id, resolution, merchant=merchant))
-    return OK
+    reply = await refunds.resolve(refund_request_id, resolution, merchant=merchant)
+    return await _show_reply("resolve", refunds, refund_request_id, merchant, reply, json=json)
 
 
 async def call_off(
-    refund_request_id: str, *, by: By, reason: Reason, merchant: Merchant = DEFAULT_MERCHANT
+    refund_request_id: str,
+    *,
+    by: By,
+    reason: Reason,
+    merchant: Merchant = DEFAULT_MERCHANT,
+    json: Json = False,
 ) -> int:
     """Give a refund up while nothing was sent to Antom."""
     instruction = _instruction(by, reason)
     refunds = await _client()
-    Console().print(await refunds.call_off(refund_request_id, instruction, merchant=merchant))
-    return OK
+    reply = await refunds.call_off(refund_request_id, instruction, merchant=merchant)
+    return await _show_reply("call-off", refunds, refund_request_id, merchant, reply, json=json)
 
 
 def _order(*, amount: str, **fields: str | None) -> RefundOrder:
@@ -193,17 +214,40 @@ async def _client() -> RefundClient:
     return RefundClient(await connect(), policy=policy)
 
 
+async def _show_reply(
+    command: str,
+    refunds: RefundClient,
+    refund_request_id: str,
+    merchant: str,
+    reply: str,
+    *,
+    json: bool,
+) -> int:
+    """What the refund answered to an instruction; its JSON has the refund as it is now."""
+    if json:
+        view = await refunds.describe(refund_request_id, merchant=merchant)
+        print_report(command, message=reply, refunds=[RefundReport.of(view)])
+    else:
+        Console().print(reply, markup=False, highlight=False)
+    return OK
+
+
 async def _wait_and_show(
-    refunds: RefundClient, refund_request_id: str, merchant: str, wait: float, *, json: bool
+    command: str,
+    refunds: RefundClient,
+    refund_request_id: str,
+    merchant: str,
+    wait: float,
+    *,
+    json: bool,
 ) -> int:
     ended = await _awaited(refunds, refund_request_id, merchant, wait)
-    if json and ended is not None:
-        showing.as_json(ended)
-    else:
-        await _show_now(refunds, refund_request_id, merchant, json=json)
     if ended is None:
-        return NO_END_YET
-    return OK if ended.state is State.SUCCEEDED else ENDED_WITHOUT_SUCCESS
+        code = NO_END_YET
+    else:
+        code = OK if ended.state is State.SUCCEEDED else ENDED_WITHOUT_SUCCESS
+    await _show_now(command, refunds, refund_request_id, merchant, json=json, code=code)
+    return code
 
 
 async def _awaited(
@@ -224,18 +268,25 @@ async def _awaited(
 
 
 async def _show_now(
-    refunds: RefundClient, refund_request_id: str, merchant: str, *, json: bool
+    command: str,
+    refunds: RefundClient,
+    refund_request_id: str,
+    merchant: str,
+    *,
+    json: bool,
+    code: int = OK,
 ) -> None:
     view = await refunds.describe(refund_request_id, merchant=merchant)
+    has_ended = view.state in END_STATES and not view.is_running and not view.is_stopped
+    ended = await refunds.outcome(refund_request_id, merchant=merchant) if has_ended else None
     if json:
-        showing.as_json(view)
+        print_report(command, exit_code=code, refunds=[RefundReport.of(view, ended)])
         return
     facts = showing.facts_of_view(view, link=_link(view, refunds))
     if view.is_running:
         facts |= await _learnt(refunds, refund_request_id, merchant)
-    elif view.state in END_STATES:
-        ended = await refunds.outcome(refund_request_id, merchant=merchant)
-        facts |= showing.facts_of_outcome(ended) if ended else {}
+    elif ended is not None:
+        facts |= showing.facts_of_outcome(ended)
     showing.facts(showing.console_for_output(), facts)
 
 

@@ -1,10 +1,9 @@
-"""How refunds look on a terminal, and as JSON for programs."""
+"""How refunds look on a terminal; starter/report.py has their form for programs."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -14,6 +13,7 @@ from antom_refunds.domain.refund import State
 from antom_refunds.views import RefundView
 
 _WIDE: Final = 200
+_UNKNOWN: Final = "unknown"
 
 STYLES: Final = {
     State.REQUESTED: "cyan",
@@ -26,14 +26,17 @@ STYLES: Final = {
 }
 
 
-def as_json(*items: BaseModel) -> None:
-    """One JSON object a line."""
-    for item in items:
-        print(item.model_dump_json())  # noqa: T201 - this is the output
+def coloured(state: State | None) -> str:
+    return _UNKNOWN if state is None else f"[{STYLES[state]}]{state}[/]"
 
 
-def coloured(state: State) -> str:
-    return f"[{STYLES[state]}]{state}[/]"
+def _state_of(refund: RefundView) -> str:
+    stopped = f" [red]stopped ({refund.stopped_as})[/]" if refund.is_stopped else ""
+    return coloured(refund.state) + stopped
+
+
+def _known(value: object) -> str:
+    return _UNKNOWN if value is None else escape(str(value))
 
 
 def moment(time: datetime | None) -> str:
@@ -46,10 +49,10 @@ def table(views: Iterable[RefundView]) -> Table:
     for view in views:
         shown.add_row(
             escape(view.refund_request_id),
-            escape(view.merchant),
-            escape(view.payment_id),
-            str(view.amount),
-            coloured(view.state) + (" [red]stopped[/]" if view.is_stopped else ""),
+            _known(view.merchant),
+            _known(view.payment_id),
+            _known(view.amount),
+            _state_of(view),
             escape(view.result_code),
             "[red]look[/]" if view.needs_human else "",
         )
@@ -60,10 +63,10 @@ def facts_of_view(refund: RefundView, *, link: str) -> dict[str, str]:
     """One refund as the engine's records show it."""
     return {
         "refund": escape(refund.refund_request_id),
-        "state": coloured(refund.state),
-        "amount": str(refund.amount),
-        "payment": escape(refund.payment_id),
-        "merchant": escape(refund.merchant),
+        "state": _state_of(refund),
+        "amount": _known(refund.amount),
+        "payment": _known(refund.payment_id),
+        "merchant": _known(refund.merchant),
         "last code": escape(refund.result_code),
         "asked for": moment(refund.started_at),
         "ended": moment(refund.ended_at),

@@ -12,8 +12,8 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
@@ -245,14 +245,53 @@ class Stack:
 
 @asynccontextmanager
 async def local_stack(home: Path, *, pace: float) -> AsyncIterator[Stack]:
-    """The whole stack while inside; raises SettingsError if a part does not start."""
+    """The whole stack while inside; raises SettingsError if a part does not start.
+
+    Also if another stack runs in this folder: to make the folder anew would take its keys away.
+    """
     async with AsyncExitStack() as ending:
+        claim = ending.enter_context(claimed(home))
         async with alone():
             stack = Stack.fresh(home, usual_ports(), pace=pace)
             ending.push_async_callback(stack.stop_all)
             for name in ("temporal", "simulator", "webhook", "worker"):
                 await stack.start(name)
+        claim(stack.ui_url)
         yield stack
+
+
+@contextmanager
+def claimed(home: Path) -> Iterator[Callable[[str], None]]:
+    """This folder belongs to this process while inside; raises SettingsError if it is taken.
+
+    Gives a function that leaves a note for whoever comes later: where this stack is to be seen.
+    """
+    path = home.with_name(f"{home.name}.lock")
+    try:
+        lock = path.open("a+")
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SettingsError(
+                f"a local stack runs in {home} already ({_seen(path)}): stop it first"
+            ) from error
+        _note(path, "")
+        yield lambda ui_url: _note(path, f"{os.getpid()} {ui_url}")
+
+
+def _note(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _seen(path: Path) -> str:
+    match path.read_text(encoding="utf-8", errors="replace").split():
+        case [pid, ui_url]:
+            return f"process {pid}, {ui_url}"
+        case _:
+            return "or is being started"
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from antom_refunds.settings import (
     SettingsError,
     variable,
 )
+from antom_refunds.telemetry import runtime_of
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 MERCHANT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
@@ -111,6 +113,32 @@ def test_each_setting_of_a_merchant_is_read(
         ("MERCHANTS__DEFAULT__COLOUR", "red", f"{MERCHANT}COLOUR"),
         ("MERCHANTS__DEFAULT__ANSWER_TIMEOUT", "20", "must not exceed 25 seconds"),
         ("MERCHANTS__SHOP__CLIENT_ID", "5X03", "ANTOM_REFUNDS_MERCHANTS__SHOP__ANTOM_PUBLIC_KEY"),
+        ("MERCHANTS__DEFAULT__CLIENT_ID", " 5X01", f"{MERCHANT}CLIENT_ID: must be ASCII without"),
+        ("MERCHANTS__DEFAULT__CLIENT_ID", "5X01 ", f"{MERCHANT}CLIENT_ID: must be ASCII without"),
+        ("MERCHANTS__DEFAULT__CLIENT_ID", "5X 01", f"{MERCHANT}CLIENT_ID: must be ASCII without"),
+        ("MERCHANTS__DEFAULT__CLIENT_ID", "5X01\n", f"{MERCHANT}CLIENT_ID: must be ASCII without"),
+        ("MERCHANTS__DEFAULT__CLIENT_ID", "5\u042501", f"{MERCHANT}CLIENT_ID: must be ASCII"),
+        ("MERCHANTS__DEFAULT__CLIENT_ID", '"5X01"', f"{MERCHANT}CLIENT_ID: must have no quotes"),
+        ("MERCHANTS__DEFAULT__CLIENT_ID", "", f"{MERCHANT}CLIENT_ID is empty, and it is required"),
+        ("MERCHANTS__DEFAULT__KEY_VERSION", " 2", f"{MERCHANT}KEY_VERSION: must be ASCII without"),
+        ("MERCHANTS__DEFAULT__KEY_VERSION", "1,2", f"{MERCHANT}KEY_VERSION: must have no quotes"),
+        ("MERCHANTS__DEFAULT__KEY_VERSION", "\u0662", f"{MERCHANT}KEY_VERSION: must be ASCII"),
+        (
+            "MERCHANTS__DEFAULT__ANTOM_PUBLIC_KEY_FILES",
+            "",
+            "KEY_FILES is empty, and it is required",
+        ),
+        ("MERCHANTS__DEFAULT__GATEWAY", "http://open.example.com", "must begin with https://"),
+        ("MERCHANTS__DEFAULT__GATEWAY", "http://192.0.2.1:80", "must begin with https://"),
+        ("MERCHANTS__SHOP__PRIVATE_KEY_FILE", "a", "SHOP__CLIENT_ID: is required"),
+        ("PACE", "inf", "ANTOM_REFUNDS_PACE: "),
+        ("PACE", "nan", "ANTOM_REFUNDS_PACE: "),
+        ("OVERDUE_DAYS", "1e300", "ANTOM_REFUNDS_OVERDUE_DAYS: "),
+        ("SHUTDOWN_SECONDS", "inf", "ANTOM_REFUNDS_SHUTDOWN_SECONDS: "),
+        ("MERCHANTS__DEFAULT__ANSWER_TIMEOUT", "nan", f"{MERCHANT}ANSWER_TIMEOUT: "),
+        ("WEBHOOK_PATH", "/antom/{id}", "ANTOM_REFUNDS_WEBHOOK_PATH: "),
+        ("PACE", "\ufeff1", "ANTOM_REFUNDS_PACE: there is a byte order mark"),
+        ("PACE", "\udcff", "ANTOM_REFUNDS_PACE: the value is not UTF-8"),
     ],
 )
 def test_a_flaw_is_told_in_one_line_that_names_the_variable(
@@ -123,6 +151,114 @@ def test_a_flaw_is_told_in_one_line_that_names_the_variable(
 
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_byte_order_mark_does_not_hide_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An editor puts it before the first name of a file of settings."""
+    monkeypatch.setenv("\ufeffANTOM_REFUNDS_PACE", "7")
+
+    with pytest.raises(SettingsError, match=r"^ANTOM_REFUNDS_PACE: there is a byte order mark"):
+        Settings.read()
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_an_empty_value_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(variable(name), "")
+
+    assert Settings.read() == Settings()
+
+
+@pytest.mark.parametrize(
+    "name", ["private_key_file", "key_version", "gateway", "sandbox", "connect_timeout"]
+)
+def test_an_empty_value_of_a_merchant_is_as_good_as_none(
+    monkeypatch: pytest.MonkeyPatch, one_merchant: None, name: str
+) -> None:
+    expected = Settings.read()
+    monkeypatch.setenv(variable("merchants", "default", name), "")
+
+    assert Settings.read() == expected
+
+
+@pytest.mark.parametrize(
+    ("client_id", "gateway"),
+    [
+        ("5X01", "http://127.0.0.1:8870"),
+        ("5X01", "http://localhost:8870"),
+        ("5X01", "http://[::1]:8870"),
+        ("SANDBOX_5X01", "http://simulator:8870"),
+    ],
+)
+def test_a_gateway_without_tls_is_accepted_where_no_money_moves(
+    client_id: str, gateway: str
+) -> None:
+    merchant = MerchantSettings(
+        client_id=client_id, gateway=gateway, antom_public_key_files=[Path("a.pem")]
+    )
+
+    assert merchant.gateway == gateway
+
+
+def test_our_own_public_key_is_not_antoms(merchant_keys: KeyFiles) -> None:
+    """Not even that of another merchant, and the webhook refuses it as the worker does."""
+    settings = Settings(merchants={"shop": _merchant(*merchant_keys)})
+    said = (
+        r"SHOP__ANTOM_PUBLIC_KEY_FILES: .*merchant-public\.pem is the public half of "
+        r"ANTOM_REFUNDS_MERCHANTS__SHOP__PRIVATE_KEY_FILE"
+    )
+
+    for build in (clients_of, senders_of):
+        with pytest.raises(SettingsError, match=said):
+            build(settings)
+
+
+async def test_two_merchants_may_share_their_keys(
+    merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> None:
+    one = _merchant(merchant_keys[0], antom_keys[1])
+    settings = Settings(merchants={"one": one, "two": one.model_copy(update={"client_id": "5X02"})})
+
+    clients = clients_of(settings)
+
+    assert set(clients) == {"one", "two"}
+    for client in clients.values():
+        await client.aclose()
+
+
+def test_a_webhook_starts_though_it_may_not_read_the_private_key(
+    antom_keys: KeyFiles, tmp_path: Path
+) -> None:
+    settings = Settings(merchants={"shop": _merchant(tmp_path / "hidden.pem", antom_keys[1])})
+
+    assert set(senders_of(settings)) == {"5X01"}
+
+
+def test_a_proxy_that_cannot_be_used_is_a_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch, merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://localhost:1080")
+    settings = Settings(merchants={"shop": _merchant(merchant_keys[0], antom_keys[1])})
+
+    with pytest.raises(SettingsError, match=r"^ALL_PROXY: SOCKS"):
+        clients_of(settings)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_metrics_at_a_taken_address_are_one_sentence(host: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as taken:
+        port = taken.getsockname()[1]
+        settings = Settings(metrics_listen=Address(host=host, port=port))
+
+        with pytest.raises(SettingsError, match=r"METRICS_LISTEN: cannot listen on .* in use"):
+            runtime_of(settings)
+
+
+def test_metrics_at_a_name_are_one_sentence() -> None:
+    settings = Settings(metrics_listen=Address(host="metrics.invalid", port=9100))
+
+    with pytest.raises(SettingsError, match="METRICS_LISTEN: cannot listen on metrics"):
+        runtime_of(settings)
 
 
 def test_two_merchants_cannot_share_a_client_id(

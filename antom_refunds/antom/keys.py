@@ -1,64 +1,110 @@
-"""A merchant's keys, read from files at start and again whenever a file changes."""
+"""A merchant's keys, read from files at start and again whenever a file's content changes.
 
+KeyFileError (antom_refunds/antom/signing.py) is raised for a key that cannot be used.
+"""
+
+import base64
+import binascii
+import codecs
+import hashlib
 import logging
+import re
+import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-from antom_refunds.antom.signing import KeyFileError, read_private_key, read_public_key
+from antom_refunds.antom.signing import KeyFileError
 
 log = logging.getLogger(__name__)
 
 Key = TypeVar("Key")
+Stamp = tuple[int, ...] | None
+
+# Equal stamps prove nothing: a file can change twice within one tick of the file system's clock,
+# keep its size, and have its times set back. So the content is looked at this often anyway.
+READ_INTERVAL: Final = timedelta(seconds=5)
+_PEM_LINES: Final = re.compile(rb"-----(BEGIN|END) [A-Z ]+-----|\s")
 
 
 class KeyFile(Generic[Key]):
-    """One key that follows its file, so that a mended or rotated key needs no restart.
+    """One key that follows its file, so that a corrected or rotated key needs no restart.
 
-    Raises KeyFileError at once if the file is unusable; later the last good key stays in use.
+    A changed stamp is noticed with the next use, a changed content within READ_INTERVAL in any
+    case. Raises KeyFileError at once if the file is unusable or `check` refuses its key; later
+    the last good key stays in use, with one warning for each new content.
     """
 
-    def __init__(self, path: Path, read: Callable[[Path], Key]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        read: Callable[[Path], Key],
+        *,
+        check: Callable[[Key], None] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._path = path
         self._read = read
-        self._seen = self._stamp()
-        self._key = read(path)
+        self._check = check
+        self._now = now
+        self._stamp = _stamp(path)
+        self._digest = _digest(path)
+        self._key = self._usable()
+        # Also a content that was refused is tried again: the other half of the pair may change.
+        self._is_in_use = True
+        self._read_at = now()
 
     @property
     def key(self) -> Key:
-        stamp = self._stamp()
-        if stamp != self._seen:
-            self._seen = stamp
-            self._reload()
+        stamp, now = _stamp(self._path), self._now()
+        if stamp != self._stamp or now - self._read_at >= READ_INTERVAL.total_seconds():
+            self._stamp, self._read_at = stamp, now
+            self._reload_if_changed()
         return self._key
 
-    def _reload(self) -> None:
+    def _reload_if_changed(self) -> None:
+        # Taken before the key is read: what changes in between is then noticed the next time.
+        digest = _digest(self._path)
+        is_new = digest != self._digest
+        if not is_new and self._is_in_use:
+            return
+        self._digest = digest
         try:
-            self._key = self._read(self._path)
+            self._key = self._usable()
         except KeyFileError as error:
-            log.warning("key.unusable", extra={"reason": str(error)})
+            self._is_in_use = False
+            if is_new:
+                log.warning("key.unusable", extra={"reason": str(error)})
         else:
+            self._is_in_use = True
             log.info("key.read_again", extra={"file": str(self._path)})
 
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            stat = self._path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size
+    def _usable(self) -> Key:
+        key = self._read(self._path)
+        if self._check is not None:
+            self._check(key)
+        return key
 
 
 class KeyRing:
     """Our private key and Antom's public keys for one merchant.
 
-    Several public keys are valid at once, so Antom's rotation needs no moment of truth.
+    Several public keys are valid at once, so Antom's rotation needs no common moment. Raises
+    KeyFileError if one of "Antom's" keys belongs to our own private key: somebody configured the
+    merchant's public key instead of Antom's, and whoever has our key could speak as Antom.
     """
 
     def __init__(self, private_key: Path, public_keys: Sequence[Path]) -> None:
-        self._private = KeyFile(private_key, read_private_key)
-        self._public = tuple(KeyFile(path, read_public_key) for path in public_keys)
+        self._public: tuple[KeyFile[RSAPublicKey], ...] = ()
+        self._private = KeyFile(private_key, read_private_key, check=self._require_not_antoms)
+        self._public = tuple(
+            KeyFile(path, read_public_key, check=self._require_not_ours) for path in public_keys
+        )
 
     @property
     def private(self) -> RSAPrivateKey:
@@ -67,3 +113,79 @@ class KeyRing:
     @property
     def public(self) -> tuple[RSAPublicKey, ...]:
         return tuple(file.key for file in self._public)
+
+    def _require_not_antoms(self, private: RSAPrivateKey) -> None:
+        for public in self.public:
+            _require_different(private, public)
+
+    def _require_not_ours(self, public: RSAPublicKey) -> None:
+        _require_different(self.private, public)
+
+
+def _require_different(private: RSAPrivateKey, public: RSAPublicKey) -> None:
+    if private.public_key() == public:
+        raise KeyFileError(
+            "our private key and one of Antom's public keys are a pair, so one of them is wrong: "
+            "configure the public key that Antom shows in its Dashboard, not the one uploaded there"
+        )
+
+
+def read_private_key(path: Path) -> RSAPrivateKey:
+    """The RSA private key in this file: PEM or bare base64, PKCS#8 or PKCS#1.
+
+    A byte order mark at its start is passed over. Raises KeyFileError naming the file.
+    """
+    der = _der(path)
+    try:
+        key = serialization.load_der_private_key(der, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyFileError(f"{path} holds no unencrypted private key") from error
+    if not isinstance(key, RSAPrivateKey):
+        raise KeyFileError(f"{path} holds a private key that is not RSA")
+    return key
+
+
+def read_public_key(path: Path) -> RSAPublicKey:
+    """The RSA public key in this file: PEM or bare base64, X.509 or PKCS#1.
+
+    A byte order mark at its start is passed over. Raises KeyFileError naming the file.
+    """
+    der = _der(path)
+    try:
+        key = serialization.load_der_public_key(der)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise KeyFileError(f"{path} holds no public key") from error
+    if not isinstance(key, RSAPublicKey):
+        raise KeyFileError(f"{path} holds a public key that is not RSA")
+    return key
+
+
+def _der(path: Path) -> bytes:
+    try:
+        content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    except (OSError, ValueError) as error:
+        raise KeyFileError(f"{path} cannot be read: {_reason(error)}") from error
+    try:
+        return base64.b64decode(_PEM_LINES.sub(b"", content), validate=True)
+    except binascii.Error as error:
+        raise KeyFileError(f"{path} is neither PEM nor base64") from error
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _digest(path: Path) -> bytes | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except (OSError, ValueError):
+        return None
+
+
+def _stamp(path: Path) -> Stamp:
+    """What `stat` tells of the file that a path, or a symbolic link, leads to now."""
+    try:
+        stat = path.stat()
+    except (OSError, ValueError):
+        return None
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

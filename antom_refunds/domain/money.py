@@ -21,6 +21,7 @@ _WRITTEN: Final = re.compile(
     r"(?P<whole>[0-9]+)(?:\.(?P<fraction>[0-9]+))?\s*(?P<currency>[A-Z]{3})"
 )
 _DIGITS_MAX: Final = 16
+_QUOTED_MAX: Final = 60
 
 _WRITTEN_MINOR: Final = re.compile(r"(?P<minor>[0-9]{1,16}) minor (?P<currency>[A-Z]{3})")
 
@@ -51,7 +52,7 @@ class Money(BaseModel):
             return cls(currency=minor["currency"], minor=int(minor["minor"]))
         written = _WRITTEN.fullmatch(text.strip())
         if written is None:
-            raise ValueError(f"{text!r} is not an amount: write it like '12.50 EUR'")
+            raise ValueError(f"{_quoted(text)} is not an amount: write it like '12.50 EUR'")
         currency = written["currency"]
         if currency not in _DECIMALS:
             raise ValueError(
@@ -60,7 +61,7 @@ class Money(BaseModel):
             )
         decimals, fraction = _DECIMALS[currency], written["fraction"] or ""
         if len(fraction) > decimals:
-            raise ValueError(f"{currency} has {decimals} decimals, not more: {text!r}")
+            raise ValueError(f"{currency} has {decimals} decimals, not more: {_quoted(text)}")
         digits = (written["whole"] + fraction.ljust(decimals, "0")).lstrip("0")
         if len(digits) > _DIGITS_MAX:
             raise ValueError(f"an amount has at most {_DIGITS_MAX} digits at Antom")
@@ -72,3 +73,8 @@ class Money(BaseModel):
         if decimals is None:
             return f"{self.minor} minor {self.currency}"
         return f"{Decimal(self.minor).scaleb(-decimals):.{decimals}f} {self.currency}"
+
+
+def _quoted(text: str) -> str:
+    """What was written, in a length that fits into a sentence."""
+    return repr(text if len(text) <= _QUOTED_MAX else text[:_QUOTED_MAX] + "...")

@@ -47,7 +47,7 @@ class Board:
         """How a refund stands now."""
         way = self._ways.setdefault(view.refund_request_id, [])
         self._views[view.refund_request_id] = view
-        if not way or way[-1] is not view.state:
+        if view.state is not None and (not way or way[-1] is not view.state):
             way.append(view.state)
             self._line(view.refund_request_id, f"{view.state} ({view.result_code})")
 

@@ -1,11 +1,24 @@
+import base64
+import codecs
 import logging
 import os
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from antom_refunds.antom.keys import KeyFile, KeyRing
-from antom_refunds.antom.signing import KeyFileError, read_private_key, read_public_key
+from antom_refunds.antom.keys import (
+    READ_INTERVAL,
+    KeyFile,
+    KeyRing,
+    read_private_key,
+    read_public_key,
+)
+from antom_refunds.antom.signing import KeyFileError
+from starter.keys import write_pair
 
 KeyFiles = tuple[Path, Path]
 
@@ -87,9 +100,209 @@ def test_a_file_that_is_of_no_use_at_start_is_refused_at_once(tmp_path: Path) ->
 
 
 def test_a_ring_holds_our_key_and_all_of_antoms(
+    merchant_keys: KeyFiles, antom_keys: KeyFiles, tmp_path: Path
+) -> None:
+    _, next_public = write_pair(tmp_path, "next")
+    ring = KeyRing(merchant_keys[0], [antom_keys[1], next_public])
+
+    assert ring.private.public_key() == read_public_key(merchant_keys[1])
+    assert ring.public == (read_public_key(antom_keys[1]), read_public_key(next_public))
+
+
+class Clock:
+    """A clock in seconds that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def _replace_unseen(file: Path, content: str) -> None:
+    """Another content of the same length with the same times: only reading shows the change."""
+    stat = file.stat()
+    file.write_text(content[: stat.st_size].ljust(stat.st_size))
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_a_change_that_no_stamp_shows_is_noticed_within_seconds(
+    file: Path, antom_keys: KeyFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("antom_refunds.antom.keys._stamp", lambda _path: (1,))
+    key_file = KeyFile(file, read_public_key, now=clock)
+    old = key_file.key
+    _replace_unseen(file, antom_keys[1].read_text())
+
+    clock.seconds = READ_INTERVAL.total_seconds() - 1
+    before = key_file.key
+    clock.seconds = READ_INTERVAL.total_seconds()
+
+    assert before is old
+    assert key_file.key == read_public_key(antom_keys[1])
+
+
+def test_a_key_of_the_same_size_with_its_time_set_back_is_noticed_at_once(
+    file: Path, antom_keys: KeyFiles
+) -> None:
+    key_file = KeyFile(file, read_public_key)
+
+    _replace_unseen(file, antom_keys[1].read_text())
+
+    assert key_file.key == read_public_key(antom_keys[1])
+
+
+def test_a_symbolic_link_that_leads_elsewhere_is_noticed(
+    tmp_path: Path, merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> None:
+    """As Kubernetes swaps a secret: the path stays, a link on the way is replaced."""
+    for name, (_, public) in (("old", merchant_keys), ("new", antom_keys)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "antom.pem").write_text(public.read_text())
+    (tmp_path / "data").symlink_to("old")
+    key_file = KeyFile(tmp_path / "data" / "antom.pem", read_public_key)
+
+    (tmp_path / "next").symlink_to("new")
+    (tmp_path / "next").rename(tmp_path / "data")
+
+    assert key_file.key == read_public_key(antom_keys[1])
+
+
+def test_a_file_that_was_only_touched_is_not_loaded_again(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "antom_refunds")
+    key_file = KeyFile(file, read_public_key)
+
+    _write(file, file.read_text())
+
+    assert key_file.key == read_public_key(file)
+    assert caplog.records == []
+
+
+def test_a_half_written_file_is_warned_of_once_for_each_content(
+    file: Path, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    key_file = KeyFile(file, read_public_key, now=clock)
+    good, text = key_file.key, antom_keys[1].read_text()
+
+    for length in (100, 101):
+        _write(file, text[:length])
+        for _ in range(3):
+            clock.seconds += READ_INTERVAL.total_seconds()
+            os.utime(file)
+            assert key_file.key is good
+    warnings = [record.message for record in caplog.records]
+    _write(file, text)
+
+    assert warnings == ["key.unusable"] * 2
+    assert key_file.key == read_public_key(antom_keys[1])
+
+
+@pytest.mark.parametrize("form", ["pem", "bare"])
+def test_a_byte_order_mark_before_a_key_is_passed_over(
+    form: str, tmp_path: Path, merchant_keys: KeyFiles
+) -> None:
+    for source, read in zip(merchant_keys, (read_private_key, read_public_key), strict=True):
+        text = source.read_bytes()
+        bare = b"".join(line for line in text.splitlines() if b"-----" not in line)
+        marked = tmp_path / source.name
+        marked.write_bytes(codecs.BOM_UTF8 + (text if form == "pem" else bare))
+
+        assert type(read(marked)) is type(read(source))
+
+
+@pytest.mark.parametrize("content", ["caf\u00e9".encode(), b"\xff\xfeM\x00I\x00", b"*"])
+def test_a_file_that_is_no_text_of_a_key_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "odd.pem"
+    file.write_bytes(content)
+
+    for read in (read_private_key, read_public_key):
+        with pytest.raises(KeyFileError, match=r"odd\.pem is neither PEM nor base64"):
+            read(file)
+
+
+def test_a_path_that_no_file_can_have_is_one_sentence() -> None:
+    with pytest.raises(KeyFileError, match="cannot be read"):
+        KeyFile(Path("a\0b"), read_private_key)
+
+
+def test_a_key_of_another_kind_is_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "elliptic.pem"
+    for elliptic, read in _elliptic():
+        file.write_bytes(base64.b64encode(elliptic))
+        with pytest.raises(KeyFileError, match="key that is not RSA"):
+            read(file)
+
+
+def test_private_and_public_keys_are_not_taken_for_each_other(merchant_keys: KeyFiles) -> None:
+    with pytest.raises(KeyFileError, match="holds no unencrypted private key"):
+        read_private_key(merchant_keys[1])
+    with pytest.raises(KeyFileError, match="holds no public key"):
+        read_public_key(merchant_keys[0])
+
+
+def test_our_own_public_key_is_refused_as_antoms(
     merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
-    ring = KeyRing(merchant_keys[0], [antom_keys[1], merchant_keys[1]])
+    with pytest.raises(KeyFileError, match="are a pair"):
+        KeyRing(merchant_keys[0], [antom_keys[1], merchant_keys[1]])
 
-    assert ring.private.public_key() == ring.public[1]
-    assert ring.public[0] == read_public_key(antom_keys[1])
+
+@pytest.mark.parametrize("changed", ["private", "public"])
+def test_a_change_that_would_make_our_key_antoms_is_not_taken_up(
+    changed: str,
+    tmp_path: Path,
+    merchant_keys: KeyFiles,
+    antom_keys: KeyFiles,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    private, public = tmp_path / "private.pem", tmp_path / "public.pem"
+    _write(private, merchant_keys[0].read_text())
+    _write(public, antom_keys[1].read_text())
+    ring = KeyRing(private, [public])
+    before = ring.private, ring.public
+
+    if changed == "private":
+        _write(private, antom_keys[0].read_text())
+    else:
+        _write(public, merchant_keys[1].read_text())
+
+    assert (ring.private, ring.public) == before
+    [record] = caplog.records
+    assert "are a pair" in vars(record)["reason"]
+
+
+def test_a_refused_key_is_taken_up_once_the_other_half_is_corrected(
+    tmp_path: Path,
+    merchant_keys: KeyFiles,
+    antom_keys: KeyFiles,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("antom_refunds.antom.keys.READ_INTERVAL", timedelta(0))
+    private, public = tmp_path / "private.pem", tmp_path / "public.pem"
+    _write(private, antom_keys[0].read_text())
+    _write(public, write_pair(tmp_path, "other")[1].read_text())
+    ring = KeyRing(private, [public])
+    _write(public, antom_keys[1].read_text())
+    refused = ring.public
+
+    _write(private, merchant_keys[0].read_text())
+
+    assert ring.private.public_key() == read_public_key(merchant_keys[1])
+    assert refused != ring.public == (read_public_key(antom_keys[1]),)
+
+
+def _elliptic() -> tuple[tuple[bytes, Callable[[Path], object]], ...]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    private = key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return (private, read_private_key), (public, read_public_key)

@@ -1,6 +1,8 @@
 """The way to Temporal: what counts as away, what a namespace must have."""
 
 import pytest
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
@@ -110,6 +112,38 @@ async def test_a_bare_namespace_is_refused_until_it_is_prepared(
     await require_attributes(bare_server.client)
 
 
+async def _add(server: WorkflowEnvironment, **types: str) -> None:
+    await server.client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(
+            namespace="default",
+            search_attributes={
+                name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind}")
+                for name, kind in types.items()
+            },
+        )
+    )
+
+
+async def test_search_attributes_of_another_type_are_named_with_both_types(
+    bare_server: WorkflowEnvironment,
+) -> None:
+    await _add(bare_server, RefundState="TEXT", RefundAmountMinor="KEYWORD_LIST")
+    said = r"RefundState is Text and must be Keyword, RefundAmountMinor is KeywordList and .* Int"
+
+    for call in (require_attributes, register_attributes):
+        with pytest.raises(SettingsError, match=said):
+            await call(bare_server.client)
+
+
+async def test_a_namespace_without_room_for_the_search_attributes_is_named(
+    bare_server: WorkflowEnvironment,
+) -> None:
+    await _add(bare_server, **{f"Taken{number}": "KEYWORD" for number in range(9)})
+
+    with pytest.raises(SettingsError, match=r"cannot take .*RefundState.* 10 .*Keyword: remove"):
+        await register_attributes(bare_server.client)
+
+
 async def test_a_namespace_that_does_not_exist_is_named(dev_server: WorkflowEnvironment) -> None:
     address = dev_server.client.service_client.config.target_host
     lost = await Client.connect(address, namespace="nowhere")
@@ -122,4 +156,4 @@ async def test_a_namespace_that_does_not_exist_is_named(dev_server: WorkflowEnvi
 def test_a_filter_cannot_be_broken_out_of() -> None:
     query = query_for(merchant="o'neill\\", needs_human=True)
 
-    assert " AND RefundMerchant = 'o\\'neill\\\\' AND RefundNeedsHuman = true" in query
+    assert " AND RefundMerchant = 'o\\'neill\\\\' AND (RefundNeedsHuman = true OR " in query

@@ -106,3 +106,10 @@ def test_minor_units_can_be_written_for_any_currency_and_read_back() -> None:
 
     assert money == Money(currency="KWD", minor=1250)
     assert Money.parse(str(money)) == money
+
+
+def test_a_sentence_about_an_endless_text_is_short() -> None:
+    with pytest.raises(ValueError, match=r"^'x{60}\.\.\.' is not an amount") as refusal:
+        Money.parse("x" * 100_000)
+
+    assert len(str(refusal.value)) < 150

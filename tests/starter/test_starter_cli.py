@@ -1,13 +1,14 @@
 """The commands about refunds, on a real stack."""
 
 import asyncio
+import json
 import signal
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
@@ -15,8 +16,9 @@ from antom_refunds.simulator.accounts import Ending
 from antom_refunds.views import RefundView
 from starter import refunds
 from starter.refunds import link_to
+from starter.report import Report
 from tests.engine import Stage
-from tests.starter.shop import BY, COMMAND, Cli, Processes, Said, Shop, ended, read_until
+from tests.starter.shop import BY, COMMAND, PATIENCE, Cli, Processes, Said, Shop, ended, read_until
 
 SHOWS = 50
 SHOWS_AT_ONCE = 4
@@ -238,44 +240,133 @@ async def test_a_refund_belongs_to_its_merchant(cli: Cli, shop: Shop) -> None:
     assert (await cli("show", order.refund_request_id, "--merchant", "kiosk")).code == 3
 
 
-async def test_json_of_a_start_is_the_refund_as_it_stands(cli: Cli, shop: Shop) -> None:
-    order = await shop.order()
-
-    said = await cli(*start(order, "--json"))
-
-    view = RefundView.model_validate_json(said.out)
-    assert (said.code, view.refund_request_id) == (0, order.refund_request_id)
-    assert (view.payment_id, view.amount) == (order.payment_id, order.amount)
+FIELDS = {"command", "exit_code", "error", "message", "refunds"}
 
 
-async def test_json_of_a_wait_is_the_outcome(cli: Cli, shop: Shop) -> None:
-    order = await shop.order()
-
-    said = await cli(*start(order, "--json", "--wait", "60"))
-
+def report(said: Said) -> Report:
+    """What a command printed with --json: one object with exactly the fields that all have."""
+    [line] = said.out.splitlines()
     assert said.err == ""
-    expected = await shop.refunds.outcome(order.refund_request_id)
-    assert RefundOutcome.model_validate_json(said.out) == expected
+    assert set(json.loads(line)) == FIELDS
+    found = Report.model_validate_json(line)
+    assert found.exit_code == said.code
+    assert (found.error is None) == (found.exit_code in {0, 6, 7})
+    return found
 
 
-async def test_json_of_a_wait_without_an_end_is_the_refund_as_it_stands(
-    cli: Cli, shop: Shop
+async def test_json_of_a_start_is_the_refund_as_it_is(cli: Cli, shop: Shop) -> None:
+    order = await shop.order()
+
+    said = report(await cli(*start(order, "--json")))
+
+    [refund] = said.refunds
+    assert (said.command, said.exit_code, refund.refund_request_id) == (
+        *("start", 0),
+        order.refund_request_id,
+    )
+    assert said.message == f"refund {order.refund_request_id} started"
+    assert (refund.payment_id, refund.amount) == (order.payment_id, order.amount)
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_json_of_a_wait_is_the_refund_with_antoms_last_word(
+    cli: Cli, shop: Shop, *, again: bool
 ) -> None:
+    order = await shop.order()
+    command = ("show", order.refund_request_id) if again else start(order)
+    if again:
+        await cli(*start(order))
+
+    said = report(await cli(*command, "--json", "--wait", "60"))
+
+    outcome = await shop.refunds.outcome(order.refund_request_id)
+    [refund] = said.refunds
+    assert outcome is not None
+    assert said.command == command[0]
+    assert (refund.state, refund.refund_id) == (State.SUCCEEDED, outcome.refund_id)
+    assert (refund.message, refund.is_contradicted) == (outcome.message, False)
+    assert (refund.needs_human, refund.human_reason) == (False, None)
+
+
+async def test_json_of_a_wait_without_an_end_is_the_refund_as_it_is(cli: Cli, shop: Shop) -> None:
     order = await shop.pending()
 
-    said = await cli("show", order.refund_request_id, "--json", "--wait", "0.2")
+    said = report(await cli("show", order.refund_request_id, "--json", "--wait", "0.2"))
 
-    assert said.code == 7
-    assert RefundView.model_validate_json(said.out).state is State.PROCESSING
+    assert said.exit_code == 7
+    assert said.refunds[0].state is State.PROCESSING
+    assert said.refunds[0].is_contradicted is None
 
 
 async def test_json_of_show_is_the_view_that_the_client_gives(cli: Cli, shop: Shop) -> None:
     order = await shop.ended()
 
-    said = await cli("show", order.refund_request_id, "--json")
+    [refund] = report(await cli("show", order.refund_request_id, "--json")).refunds
 
-    assert said.out.count("\n") == 1
-    assert RefundView.model_validate_json(said.out) == await shop.view(order)
+    view = await shop.view(order)
+    assert refund.model_dump(include=set(RefundView.model_fields)) == view.model_dump()
+
+
+async def test_json_of_the_instructions_is_the_reply_and_the_refund(
+    cli: Cli, lone_cli: Cli, shop: Shop
+) -> None:
+    order = await shop.pending()
+    own = order.refund_request_id
+
+    checked = report(await cli("check-now", own, *BY, "--json"))
+    late = report(await cli("call-off", own, *BY, "--json"))
+    resolved = report(await cli("resolve", own, "failed", *BY, "--proof", "T-1", "--json"))
+
+    assert (checked.command, checked.refunds[0].refund_request_id) == ("check-now", own)
+    assert "Antom is being asked now" in str(checked.message)
+    assert (late.command, late.exit_code, late.refunds) == ("call-off", 4, ())
+    assert "too late" in str(late.error)
+    assert (resolved.command, resolved.message) == ("resolve", "the refund is failed")
+
+
+async def test_json_of_a_call_off_is_the_reply_and_the_refund(
+    lone_cli: Cli, shell: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    shell.setenv("TEMPORAL_ADDRESS", stage.temporal.service_client.config.target_host)
+    stage.wire.is_down = True
+    order = await stage.start(stage.order())
+
+    said = report(await lone_cli("call-off", order.refund_request_id, *BY, "--json"))
+
+    assert "called off" in str(said.message)
+    assert [refund.refund_request_id for refund in said.refunds] == [order.refund_request_id]
+
+
+async def test_json_of_the_other_commands_has_the_same_form(cli: Cli, tmp_path: Path) -> None:
+    attributes = report(await cli("register-attributes", "--json"))
+    keys = report(await cli("keys", "new", str(tmp_path), "--json"))
+    taken = report(await cli("keys", "new", str(tmp_path), "--json"))
+
+    assert attributes.message == "they are all there"
+    assert "merchant-private.pem" in str(keys.message)
+    assert "is not overwritten" in str(taken.error)
+
+
+async def test_a_stopped_refund_is_listed_as_what_needs_a_person(cli: Cli, shop: Shop) -> None:
+    order = await shop.pending()
+    await shop.until_listed(order, State.PROCESSING)
+    temporal = await shop.stack.temporal()
+    await temporal.get_workflow_handle(f"refund/default/{order.refund_request_id}").terminate()
+    payment = ("--payment-id", order.payment_id)
+    await shop.until(order, lambda view: view.is_stopped)
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        while not report(await cli("list", "--stopped", *payment, "--json")).refunds:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    said = report(await cli("list", "--needs-human", *payment, "--json"))
+    table = await cli("list", "--needs-human", *payment)
+    shown = await cli("show", order.refund_request_id)
+
+    assert [refund.stopped_as for refund in said.refunds] == ["terminated"]
+    assert "stopped (terminated)" in table.out
+    assert "look" in table.out
+    assert "stopped (terminated)" in shown.out
+    assert not report(await cli("list", "--no-human", *payment, "--json")).refunds
 
 
 async def test_the_list_is_filtered_by_state_and_payment(cli: Cli, shop: Shop) -> None:
@@ -303,24 +394,25 @@ async def test_the_list_is_filtered_by_merchant_and_need(cli: Cli, shop: Shop) -
     await shop.until_listed(order, State.BLOCKED)
     payment = ("--payment-id", order.payment_id, "--json")
 
-    assert (await cli("list", "--merchant", "kiosk", *payment)).out
-    assert not (await cli("list", "--merchant", "default", *payment)).out
-    assert (await cli("list", "--needs-human", *payment)).out
-    assert not (await cli("list", "--no-human", *payment)).out
+    assert report(await cli("list", "--merchant", "kiosk", *payment)).refunds
+    assert not report(await cli("list", "--merchant", "default", *payment)).refunds
+    assert report(await cli("list", "--needs-human", *payment)).refunds
+    assert not report(await cli("list", "--no-human", *payment)).refunds
     assert "look" in (await cli("list", "--payment-id", order.payment_id)).out
 
 
-async def test_the_list_is_limited_and_its_json_is_one_refund_a_line(cli: Cli, shop: Shop) -> None:
+async def test_the_list_is_limited_and_its_json_has_all_that_was_found(
+    cli: Cli, shop: Shop
+) -> None:
     orders = [await shop.ended() for _ in range(2)]
     for order in orders:
         await shop.until_listed(order, State.SUCCEEDED)
 
-    several = (await cli("list", "--json", "--state", "succeeded")).out.splitlines()
-    one = (await cli("list", "--json", "--state", "succeeded", "--limit", "1")).out.splitlines()
+    several = report(await cli("list", "--json", "--state", "succeeded")).refunds
+    one = report(await cli("list", "--json", "--state", "succeeded", "--limit", "1")).refunds
 
-    views = [RefundView.model_validate_json(line) for line in several]
-    assert {order.refund_request_id for order in orders} <= {v.refund_request_id for v in views}
-    assert {view.state for view in views} == {State.SUCCEEDED}
+    assert {order.refund_request_id for order in orders} <= {v.refund_request_id for v in several}
+    assert {view.state for view in several} == {State.SUCCEEDED}
     assert len(one) == 1
 
 

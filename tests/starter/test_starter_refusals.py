@@ -7,6 +7,7 @@ from importlib import metadata
 
 import pytest
 
+from starter.report import Report
 from tests.starter.conftest import NOBODY
 from tests.starter.shop import BY, Cli
 
@@ -50,6 +51,20 @@ def start(amount: str = "12.50 EUR", *options: str) -> tuple[str, ...]:
         (start("12.345 EUR"), "amount", "EUR has 2 decimals, not more"),
         (start("100.5 JPY"), "amount", "JPY has 0 decimals, not more"),
         (start("9" * 17 + " EUR"), "amount", "at most 16 digits"),
+        (start("9" * 17 + " minor EUR"), "amount", "is not an amount"),
+        (start("12,50 EUR"), "amount", "is not an amount"),
+        (start("1,250.00 EUR"), "amount", "is not an amount"),
+        (start("1e3 EUR"), "amount", "is not an amount"),
+        (start("EUR 12.50"), "amount", "is not an amount"),
+        (start("--amount=-5 EUR"), "amount", "is not an amount"),
+        (start("+5 EUR"), "amount", "is not an amount"),
+        (start(""), "amount", "'' is not an amount"),
+        (start("12.5.0 EUR"), "amount", "is not an amount"),
+        (start("9" * 100_000 + " EUR"), "amount", "at most 16 digits"),
+        (start("x" * 100_000), "amount", "is not an amount"),
+        (start("1\n2 EUR"), "amount", "is not an amount"),
+        (start("\udcff EUR"), "amount", "is not an amount"),
+        (start("1 EUR", "--reason", "\udcff"), "reason", "unicode"),
         (start("1 EUR", "--reason", "x" * 257), "reason", "at most 256 characters"),
         (start("1 EUR", "--reason", ""), "reason", "at least 1 character"),
         (start("1 EUR", "--notify-url", "ftp://x"), "notify_url", "must match"),
@@ -146,6 +161,35 @@ async def test_a_wrong_setting_is_one_line_with_its_name(
     assert said.code == 2
     assert said.complaint.startswith(f"{variable}: ")
     assert rule in said.complaint
+
+
+@pytest.mark.parametrize(
+    ("tokens", "code", "error"),
+    [
+        (start("12,50 EUR"), 2, "amount: '12,50 EUR' is not an amount"),
+        (("show",), 2, "--refund-request-id"),
+        (("list", "--state", "lost"), 2, "--state"),
+        (("nonsense",), 2, "nonsense"),
+        (start(), 5, f"Temporal is not reachable at {NOBODY}"),
+        (("show", "x"), 5, "is not reachable"),
+        (("list",), 5, "is not reachable"),
+        (("check-now", "x", *BY), 5, "is not reachable"),
+        (("call-off", "x", *BY), 5, "is not reachable"),
+        (("resolve", "x", "failed", *BY, *PROOF), 5, "is not reachable"),
+        (("register-attributes",), 5, "is not reachable"),
+    ],
+)
+async def test_json_of_a_failure_has_its_sentence_and_its_code(
+    lone_cli: Cli, tokens: tuple[str, ...], code: int, error: str
+) -> None:
+    said = await lone_cli(*tokens, "--json")
+
+    [line] = said.out.splitlines()
+    report = Report.model_validate_json(line)
+    assert (said.code, said.err, report.exit_code, report.refunds) == (code, "", code, ())
+    assert report.command == tokens[0]
+    assert error in str(report.error)
+    assert "\n" not in str(report.error)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from antom_refunds.settings import SettingsError
-from starter import ports
+from starter import local, ports
 from starter import stack as stacks
 from starter.ports import ANY, HOST, Ports, free_ports, is_open, usual_ports
 from starter.server import start_command, temporal_cli
-from starter.stack import Stack, inherited_environment, local_stack
+from starter.stack import Stack, claimed, inherited_environment, local_stack
 from tests.starter.shop import COMMAND, MARK, PATIENCE, Processes, ended, read_until
 
 SILENT = "#!/bin/sh\nexit 3"
@@ -321,6 +321,55 @@ async def test_up_can_be_used_as_it_says_until_it_is_stopped(lone_processes: Pro
     assert stopped.code == 0
     assert (stopped.out, stopped.err) == ("", "")
     assert lone_processes.left() == []
+
+
+async def test_a_second_up_is_refused_and_the_first_keeps_its_keys_and_works_on(
+    lone_processes: Processes,
+) -> None:
+    up = await lone_processes.start(COMMAND, "up", "--pace", "300")
+    said = await read_until(up, "Ctrl-C stops everything")
+    exports = dict(re.findall(r"^  export (\w+)=(\S+)$", said, re.MULTILINE))
+    keys = lone_processes.folder / ".up" / "keys"
+    before = {path.name: path.read_bytes() for path in keys.iterdir()}
+
+    second = await lone_processes.run("up")
+
+    start = ("start", "pay-wallet", "1.00 EUR", "--id", "after", "--wait", "60")
+    refund = await lone_processes.run(*start, **exports)
+    after = {path.name: path.read_bytes() for path in keys.iterdir()}
+    up.terminate()
+    await ended(up)
+    assert second.code == 2
+    ui_url = exports["ANTOM_REFUNDS_UI_URL"]
+    assert second.complaint == (
+        f"a local stack runs in .up already (process {up.pid}, {ui_url}): stop it first"
+    )
+    assert refund.code == 0
+    assert after == before
+
+
+async def test_a_stack_that_was_killed_does_not_keep_the_next_one_from_starting(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    home.with_name("home.lock").write_text("1 http://127.0.0.1:1")
+
+    with claimed(home), pytest.raises(SettingsError, match="or is being started"), claimed(home):
+        pytest.fail("two stacks have one folder")
+
+    with claimed(home):
+        pass
+
+
+def test_a_folder_that_cannot_be_claimed_is_one_sentence(tmp_path: Path) -> None:
+    home = tmp_path / "missing" / "home"
+
+    with pytest.raises(SettingsError, match=r"home\.lock cannot be written: No"), claimed(home):
+        pytest.fail("there is no such folder")
+
+
+def test_the_demo_and_up_have_folders_of_their_own() -> None:
+    assert local._DEMO != local._UP
 
 
 async def test_up_ends_when_a_part_of_it_does_and_names_it(lone_processes: Processes) -> None:

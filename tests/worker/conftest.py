@@ -57,8 +57,11 @@ StartWorker = Callable[..., AbstractAsyncContextManager[WorkerProcess]]
 
 
 @asynccontextmanager
-async def started(environment: Mapping[str, str]) -> AsyncIterator[WorkerProcess]:
-    """`python -m worker` with exactly these settings of ours; killed if it outlives the test."""
+async def started(environment: Mapping[str, str], *module: str) -> AsyncIterator[WorkerProcess]:
+    """`python -m worker`, or another module, with exactly these settings of ours.
+
+    Killed if it outlives the test.
+    """
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -67,7 +70,7 @@ async def started(environment: Mapping[str, str]) -> AsyncIterator[WorkerProcess
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "worker",
+        *(module or ("worker",)),
         cwd=ROOT,
         env={**inherited, **environment},
         stdout=asyncio.subprocess.DEVNULL,

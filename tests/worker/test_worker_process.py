@@ -22,7 +22,7 @@ from antom_refunds.settings import Settings
 from antom_refunds.simulator.faults import Fault, Operation
 from antom_refunds.simulator.heard import CallKind
 from tests.conftest import BIN
-from tests.engine import Stage
+from tests.engine import KeyFiles, Stage
 from tests.worker.conftest import fetched, free_port, started
 from worker import workers_of
 
@@ -151,6 +151,14 @@ async def test_each_flaw_of_the_settings_is_named_in_one_line(
         _is_refused({**environment, private: missing}, private, "missing.pem cannot be read"),
         _is_refused({**environment, theirs: str(elliptic)}, theirs, "elliptic.pem", "not RSA"),
         _is_refused({**environment, "ANTOM_REFUNDS_PAECE": "7"}, "PAECE: no such setting"),
+        _is_refused({**environment, f"{DEFAULT}CLIENT_ID": " 5X"}, f"{DEFAULT}CLIENT_ID", "blanks"),
+        _is_refused({**environment, "ALL_PROXY": "socks5://localhost:1"}, "ALL_PROXY: SOCKS"),
+        _is_refused({**environment, "NO_PROXY": "[::1]"}, "NO_PROXY: "),
+        _is_refused({**environment, "SSL_CERT_FILE": missing}, "SSL_CERT_FILE: ", missing),
+        _is_refused(
+            {**environment, "TEMPORAL_TLS_SERVER_CA_CERT_PATH": missing},
+            *("TEMPORAL_TLS_SERVER_CA_CERT_PATH", missing),
+        ),
         _is_refused({**environment, "ANTOM_REFUNDS_LOG_LEVEL": "LOUD"}, "ANTOM_REFUNDS_LOG_LEVEL"),
     )
 
@@ -170,6 +178,29 @@ async def test_missing_search_attributes_are_named_in_one_line(
     environment["TEMPORAL_ADDRESS"] = bare_server.client.service_client.config.target_host
 
     await _is_refused(environment, "RefundState", "antom-refunds register-attributes")
+
+
+async def test_a_temporal_that_refuses_us_is_named_and_not_waited_for(
+    serving: dict[str, str],
+) -> None:
+    await _is_refused({**serving, "TEMPORAL_API_KEY": "secret"}, "does not speak TLS")
+
+
+async def test_our_own_public_key_as_antoms_is_named_by_worker_and_webhook(
+    environment: dict[str, str], merchant_keys: KeyFiles
+) -> None:
+    environment[f"{DEFAULT}ANTOM_PUBLIC_KEY_FILES"] = str(merchant_keys[1])
+
+    for module in (("worker",), ("starter", "webhook")):
+        await _is_refused(environment, "is the public half of", module=module)
+
+
+async def test_a_temporal_that_refuses_us_is_named_by_the_webhook(
+    serving: dict[str, str],
+) -> None:
+    serving["TEMPORAL_TLS"] = "true"
+
+    await _is_refused(serving, "does not speak TLS", module=("starter", "webhook"))
 
 
 async def test_an_unknown_namespace_is_named_in_one_line(serving: dict[str, str]) -> None:
@@ -216,8 +247,10 @@ async def test_a_worker_that_waits_for_temporal_stops_when_told(
         assert await worker.stop() == 0
 
 
-async def _is_refused(environment: dict[str, str], *said: str) -> None:
-    async with started(environment) as worker:
+async def _is_refused(
+    environment: dict[str, str], *said: str, module: tuple[str, ...] = ("worker",)
+) -> None:
+    async with started(environment, *module) as worker:
         code = await worker.end()
 
     assert code == 2, worker.lines

@@ -1,0 +1,71 @@
+"""What a worker tells of its readiness."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from antom_refunds.antom.client import AntomClient
+from antom_refunds.merchants import clients_of
+from antom_refunds.settings import MerchantSettings, Settings
+from worker import Health
+
+KeyFiles = tuple[Path, Path]
+
+
+class StalledClient(AntomClient):
+    """A client none of whose connections comes free."""
+
+    pool_is_stalled = True
+
+
+@pytest.fixture
+async def clients(
+    merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> AsyncIterator[dict[str, AntomClient]]:
+    merchants = {
+        name: MerchantSettings(
+            client_id=name,
+            private_key_file=merchant_keys[0],
+            antom_public_key_files=[antom_keys[1]],
+        )
+        for name in ("shop", "kiosk")
+    }
+    built = dict(clients_of(Settings(merchants=merchants)))
+    yield built
+    for client in built.values():
+        await client.aclose()
+
+
+async def asked(health: Health) -> tuple[int, dict[str, object]]:
+    transport = httpx.ASGITransport(health.app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://worker") as http:
+        answer = await http.get("/ready")
+    return answer.status_code, answer.json()
+
+
+async def test_a_worker_is_ready_while_temporal_answers(
+    clients: dict[str, AntomClient], dev_server: WorkflowEnvironment
+) -> None:
+    health = Health(clients)
+    before = await asked(health)
+    health.temporal = dev_server.client
+
+    assert before == (503, {"status": "Temporal is away"})
+    assert await asked(health) == (200, {"status": "ok"})
+
+
+async def test_a_worker_with_a_stalled_pool_is_not_ready_and_names_the_merchant(
+    clients: dict[str, AntomClient], dev_server: WorkflowEnvironment
+) -> None:
+    health = Health(clients)
+    health.temporal = dev_server.client
+    # The state that the client reports itself; how it comes about is the client's own test.
+    clients["kiosk"].__class__ = StalledClient
+
+    code, said = await asked(health)
+
+    assert (code, said["merchants"]) == (503, ["kiosk"])
+    assert "stuck" in str(said["status"])
