@@ -59,9 +59,10 @@ def account(merchant_keys: tuple[Path, Path], antom_keys: tuple[Path, Path]) -> 
 
 
 @pytest.fixture
-async def antom(app: Starlette, account: Account) -> AsyncIterator[AntomClient]:
-    """Our own client, calling the simulator with real signatures both ways."""
-    async with AntomClient(account, transport=httpx.ASGITransport(app)) as client:
+async def antom(app: Starlette, account: Account, timeline: Timeline) -> AsyncIterator[AntomClient]:
+    """Our own client, calling the simulator with real signatures both ways, by the same clock."""
+    transport, now = httpx.ASGITransport(app), timeline.epoch_milliseconds
+    async with AntomClient(account, transport=transport, now=now) as client:
         yield client
 
 
