@@ -297,7 +297,7 @@ async def test_in_a_payment_inquiry_the_payment_id_wins(
 
 
 @pytest.mark.parametrize("is_sandbox", [True, False])
-async def test_the_sandbox_has_its_own_path_and_its_own_clients(
+async def test_the_sandbox_has_its_own_path_and_its_own_clients(  # noqa: PLR0917
     world: World,
     client: Client,
     app: Starlette,
