@@ -22,9 +22,9 @@ from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from bench.storm.interference import Act, ActKind
 
-_LIMIT: Final = timedelta(seconds=5)
-_TRIES: Final = 20
-_AGAIN: Final = 0.2
+_LIMIT: Final = timedelta(seconds=3)
+_TRIES: Final = 8
+_AGAIN: Final = 0.5
 _CALL_OFF: Final = Instruction(by="storm", reason="the buyer keeps the goods")
 _RESOLUTION: Final = Resolution(
     by="storm",

@@ -56,7 +56,7 @@ def taken(**changes: Any) -> Aftermath:
     by_hand = outcome(State.FAILED, result_code="resolved_by_operator")
     its = replace(history(outcome=by_hand, called_at=at(5)), **changes)
     theirs = ledger(refunds=(ELSEWHERE,), movements=(THEIRS,))
-    return witnessed(its=its, told=(("r-1", its.outcome.state),), ledger=theirs)
+    return witnessed(its=its, told=(("r-1", "failed"),), ledger=theirs)
 
 
 def stopped(*refunds: Refund, **changes: Any) -> Aftermath:
