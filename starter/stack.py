@@ -231,6 +231,8 @@ class Stack:
             antom_private_key_file=self._antom_private,
             port=self.ports.simulator,
             pace=self.pace,
+            # The demo shows a refund that is blocked, which an unsigned refusal does not prove.
+            signs_gate_refusals=True,
             clients=tuple(
                 ClientConfig(
                     client_id=merchant.client_id,

@@ -347,7 +347,10 @@ async def stage_on(
         gateway="http://antom.test",
     )
     world = World(
-        read_private_key(antom_keys[0]), pace=1000, transport=httpx.ASGITransport(webhook)
+        read_private_key(antom_keys[0]),
+        pace=1000,
+        signs_gate_refusals=True,
+        transport=httpx.ASGITransport(webhook),
     )
     wire = Wire(httpx.ASGITransport(create_app(world)), env.get_current_time)
     async with world, AntomClient(account, transport=wire) as antom:

@@ -1,4 +1,7 @@
-"""Antom over HTTP: verified requests in, signed answers out, always with HTTP 200."""
+"""Antom over HTTP: verified requests in, signed answers out, always with HTTP 200.
+
+What is refused at the gate is answered unsigned, as the real gateway seems to do.
+"""
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,6 +15,7 @@ from antom_refunds.simulator.door import Door
 from antom_refunds.simulator.gate import BODY_BYTES_MAX, Arrival
 from antom_refunds.simulator.heard import RefusedError
 from antom_refunds.simulator.replies import Reply, response
+from antom_refunds.simulator.seals import Seal
 from antom_refunds.simulator.told import written
 from antom_refunds.simulator.world import World
 
@@ -29,11 +33,22 @@ class Counter:
 
     async def _answer(self, arrival: Arrival) -> Response:
         world = self._world
+        return response(await self._reply(arrival), arrival, seals=world.seals, now=world.now())
+
+    async def _reply(self, arrival: Arrival) -> Reply:
+        world = self._world
         try:
-            reply = await world.desk.answer(world.gate.admit(arrival))
+            call = world.gate.admit(arrival)
         except RefusedError as refused:
-            reply = Reply(written(RefundAnswer(result=result(refused.code))))
-        return response(reply, arrival, seals=world.seals, now=world.now())
+            return _refusal(refused, Seal.ANTOM if world.signs_gate_refusals else Seal.NOBODY)
+        try:
+            return await world.desk.answer(call)
+        except RefusedError as refused:
+            return _refusal(refused, Seal.ANTOM)
+
+
+def _refusal(refused: RefusedError, seal: Seal) -> Reply:
+    return Reply(written(RefundAnswer(result=result(refused.code))), seal)
 
 
 def create_app(world: World) -> Starlette:

@@ -54,6 +54,7 @@ class SimulatorConfig(BaseModel):
     pace: Annotated[float, Field(gt=0)] = 1.0
     settle_after: Wait = timedelta(seconds=30)
     weather: Weather = Weather()
+    signs_gate_refusals: bool = False
     loopback_only: bool = True
 
     @model_validator(mode="after")
@@ -69,6 +70,7 @@ class SimulatorConfig(BaseModel):
             pace=self.pace,
             settle_after=self.settle_after,
             weather=self.weather,
+            signs_gate_refusals=self.signs_gate_refusals,
             loopback_only=self.loopback_only,
         )
         for client in self.clients:

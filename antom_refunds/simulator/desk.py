@@ -11,6 +11,8 @@ from antom_refunds.simulator.gate import Admitted
 from antom_refunds.simulator.heard import AskedInquiry, AskedPayment, AskedRefund, CallKind, read
 from antom_refunds.simulator.journal import Journal
 from antom_refunds.simulator.ledger import Ledger
+from antom_refunds.simulator.odd_fields import odd_response
+from antom_refunds.simulator.other_calls import other_response
 from antom_refunds.simulator.plans import Faults
 from antom_refunds.simulator.records import Refund, RefundStatus
 from antom_refunds.simulator.replies import Reply, spoilt
@@ -36,6 +38,7 @@ _SUBJECTS: Final = {
 }
 _ID_MAX: Final = 64
 _IN_OTHER_WORDS: Final = {FaultKind.ANSWER_CODE, FaultKind.UNSIGNED, FaultKind.MISSIGNED}
+_OF_ANOTHER_CALL: Final = {FaultKind.STALE_RESPONSE, FaultKind.MIXED_UP_RESPONSE}
 
 
 class Desk:
@@ -65,9 +68,7 @@ class Desk:
         body = await self._execute(call, fault) if fault.takes_effect else b""
         if fault.delay:
             await self._sleep(fault.delay.total_seconds())
-        if fault.kind in _IN_OTHER_WORDS and fault.code:
-            body = written(RefundAnswer(result=result(fault.code, fault.status)))
-        return spoilt(body, fault)
+        return spoilt(_said_instead(call.kind, body, fault), fault)
 
     async def _execute(self, call: Admitted, fault: Fault) -> bytes:
         match call.kind:
@@ -126,3 +127,14 @@ class Desk:
         said = [fields[name] for name in names if isinstance(fields.get(name), str)]
         subject = next((text for text in said if text), "")[:_ID_MAX]
         return self._books.refund_request_id(call.client_id, subject)
+
+
+def _said_instead(kind: CallKind, body: bytes, fault: Fault) -> bytes:
+    """What leaves in place of the true answer, which is left alone by most faults."""
+    if fault.kind in _OF_ANOTHER_CALL:
+        return other_response(kind, code=fault.code, status=fault.status)
+    if fault.kind is FaultKind.ODD_FIELDS:
+        return odd_response(body)
+    if fault.kind in _IN_OTHER_WORDS and fault.code:
+        return written(RefundAnswer(result=result(fault.code, fault.status)))
+    return body

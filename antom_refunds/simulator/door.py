@@ -13,7 +13,15 @@ from antom_refunds.domain.order import complaint
 from antom_refunds.simulator.accounts import Client
 from antom_refunds.simulator.bodies import limited
 from antom_refunds.simulator.notifier import received
-from antom_refunds.simulator.orders import PREFIX, Forged, Forgery, Payments, Scripts, Settle
+from antom_refunds.simulator.orders import (
+    PREFIX,
+    Forged,
+    Forgery,
+    OtherRefund,
+    Payments,
+    Scripts,
+    Settle,
+)
 from antom_refunds.simulator.records import Refund, Sending
 from antom_refunds.simulator.told import notice, written
 from antom_refunds.simulator.world import World
@@ -39,6 +47,7 @@ class Door:
                 Route("/payments", self.payments, methods=["POST"]),
                 Route("/scripts", self.scripts, methods=["POST"]),
                 Route("/settle", self.settle, methods=["POST"]),
+                Route("/refunds", self.refunds, methods=["POST"]),
                 Route("/forge", self.forge, methods=["POST"]),
             ],
         )
@@ -67,6 +76,9 @@ class Door:
         order = await _order(request, Settle)
         refund = self._refund(order.client_id, order.refund_request_id)
         return _json(self._world.settlement.settle(refund, order.ends))
+
+    async def refunds(self, request: Request) -> Response:
+        return _json(self._world.refund_elsewhere(await _order(request, OtherRefund)))
 
     async def forge(self, request: Request) -> Response:
         order = await _order(request, Forgery)

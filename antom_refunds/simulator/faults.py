@@ -31,6 +31,9 @@ class FaultKind(StrEnum):
     MISSIGNED = "missigned"  # signed with a key that is not Antom's
     GARBLED = "garbled"  # duly signed, but no JSON
     ANSWER_CODE = "answer_code"
+    STALE_RESPONSE = "stale_response"  # genuine, but to another call `age` ago
+    MIXED_UP_RESPONSE = "mixed_up_response"  # genuine and fresh, but to another call
+    ODD_FIELDS = "odd_fields"  # the truth in fields as few expect them; notify too
 
     FORGOTTEN = "forgotten"  # refund: Antom lost its memory of the id, and starts anew
     OVERTAKEN = "overtaken"  # refund: it settles, and the notification comes before the answer
@@ -45,6 +48,7 @@ class FaultKind(StrEnum):
     DISAGREEING = "disagreeing"  # notify: result and refundStatus say the opposite
     WRONG_AMOUNT = "wrong_amount"  # notify: one minor unit more
     REORDERED = "reordered"  # notify: the truth, then the opposite, both signed by Antom
+    WITHOUT_AMOUNT = "without_amount"  # notify: the truth, but for no amount
 
 
 _OWN: Final = {
@@ -59,9 +63,14 @@ _OWN: Final = {
         FaultKind.DISAGREEING,
         FaultKind.WRONG_AMOUNT,
         FaultKind.REORDERED,
+        FaultKind.WITHOUT_AMOUNT,
+        FaultKind.ODD_FIELDS,
     },
 }
-_OF_ONE_OPERATION: Final = set[FaultKind]().union(*_OWN.values()) - {FaultKind.NONE}
+_OF_ONE_OPERATION: Final = set[FaultKind]().union(*_OWN.values()) - {
+    FaultKind.NONE,
+    FaultKind.ODD_FIELDS,
+}
 
 
 def may_strike(kind: FaultKind, operation: Operation) -> bool:
@@ -70,12 +79,21 @@ def may_strike(kind: FaultKind, operation: Operation) -> bool:
     return is_common or kind in _OWN[operation]
 
 
+_PERHAPS_EXECUTED: Final = {
+    FaultKind.HTTP_500,
+    FaultKind.ANSWER_CODE,
+    FaultKind.STALE_RESPONSE,
+}
+
+
 class Fault(BaseModel):
     """One bad moment.
 
     `delay` is real time before the answer, or the notification, leaves. `executed` says whether
-    the call took effect in spite of HTTP_500 or ANSWER_CODE. `code` and `status` belong to
-    ANSWER_CODE, and to UNSIGNED and MISSIGNED for a lie instead of the truth; `times` to REPEATED.
+    the call took effect in spite of HTTP_500, ANSWER_CODE or STALE_RESPONSE. `code` and `status`
+    belong to ANSWER_CODE, to UNSIGNED and MISSIGNED for a lie instead of the truth, and choose the
+    response of STALE_RESPONSE and MIXED_UP_RESPONSE. `is_signed` belongs to ANSWER_CODE, `age` to
+    STALE_RESPONSE, `times` to REPEATED, `at_once` (not one after another) to REORDERED.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,7 +103,10 @@ class Fault(BaseModel):
     executed: bool = False
     code: Annotated[str, Field(pattern=r"^[A-Z_]{1,64}$")] | None = None
     status: Status | None = None
+    is_signed: bool = True
+    age: Wait = timedelta(days=75)
     times: Annotated[int, Field(ge=1, le=100)] = 2
+    at_once: bool = False
 
     @model_validator(mode="after")
     def _has_a_code(self) -> Self:
@@ -96,7 +117,7 @@ class Fault(BaseModel):
     @property
     def takes_effect(self) -> bool:
         """Whether the call is executed."""
-        if self.kind in {FaultKind.HTTP_500, FaultKind.ANSWER_CODE}:
+        if self.kind in _PERHAPS_EXECUTED:
             return self.executed
         return self.kind is not FaultKind.CUT_BEFORE
 

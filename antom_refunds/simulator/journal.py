@@ -1,5 +1,7 @@
 """What was said: calls counted, payloads told apart, notifications with what came back."""
 
+from collections.abc import Callable
+from datetime import datetime
 from hashlib import sha256
 
 from antom_refunds.simulator.heard import CallKind
@@ -9,14 +11,17 @@ from antom_refunds.simulator.records import Calls, Payloads, Sending
 class Journal:
     """Every call whose signature held is noted here, whatever was made of it afterwards."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._calls: dict[tuple[str, str, CallKind], int] = {}
+        self._last: dict[tuple[str, str, CallKind], datetime] = {}
         self._digests: dict[tuple[str, str], dict[str, None]] = {}
         self._sendings: list[Sending] = []
 
     def heard(self, client_id: str, subject: str, kind: CallKind, body: bytes) -> None:
         key = client_id, subject, kind
         self._calls[key] = self._calls.get(key, 0) + 1
+        self._last[key] = self._now()
         if kind is CallKind.REFUND:
             digest = sha256(body).hexdigest()
             self._digests.setdefault((client_id, subject), {})[digest] = None
@@ -27,8 +32,10 @@ class Journal:
     @property
     def calls(self) -> tuple[Calls, ...]:
         return tuple(
-            Calls(client_id=client_id, subject=subject, kind=kind, count=count)
-            for (client_id, subject, kind), count in self._calls.items()
+            Calls(
+                client_id=key[0], subject=key[1], kind=key[2], count=count, last_at=self._last[key]
+            )
+            for key, count in self._calls.items()
         )
 
     @property

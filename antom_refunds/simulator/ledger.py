@@ -17,6 +17,7 @@ from antom_refunds.simulator.codes import (
 )
 from antom_refunds.simulator.heard import AskedRefund
 from antom_refunds.simulator.judgement import Case, judged
+from antom_refunds.simulator.orders import OtherRefund
 from antom_refunds.simulator.purses import Purses
 from antom_refunds.simulator.records import Movement, Refund, RefundStatus
 
@@ -58,6 +59,17 @@ class Ledger:
             return known
         return self._enter(client_id, asked)
 
+    def refund_elsewhere(self, order: OtherRefund) -> Refund:
+        """Enter a refund that another system made; one whose id is in use is left alone."""
+        said = {
+            "refundRequestId": order.refund_request_id or f"dashboard-{next(self._numbers)}",
+            "paymentId": order.payment_id,
+            "refundAmount": {"currency": order.amount.currency, "value": str(order.amount.minor)},
+        }
+        asked = AskedRefund.model_validate(said)
+        known = self.books.refund(order.client_id, asked.refund_request_id)
+        return known or self._enter(order.client_id, asked, is_made_elsewhere=True)
+
     def settle(self, refund: Refund, ending: Ending) -> Refund:
         """End a refund that is in process."""
         status, word = _ENDS[ending]
@@ -73,10 +85,14 @@ class Ledger:
     def movements(self) -> tuple[Movement, ...]:
         return tuple(self._movements)
 
-    def _enter(self, client_id: str, asked: AskedRefund) -> Refund:
+    def _enter(
+        self, client_id: str, asked: AskedRefund, *, is_made_elsewhere: bool = False
+    ) -> Refund:
         code = self._judged(client_id, asked)
         status = _BEGINNINGS.get(code, RefundStatus.FAIL)
-        refund = self.books.keep_refund(self._entry(client_id, asked, status, code))
+        entry = self._entry(client_id, asked, status, code)
+        origin = {"is_made_elsewhere": is_made_elsewhere}
+        refund = self.books.keep_refund(entry.model_copy(update=origin))
         if status is not RefundStatus.FAIL:
             self.purses.take(client_id, refund.amount)
         if status is RefundStatus.SUCCESS:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from antom_refunds.antom.wire import Amount, RefundNotice
 from antom_refunds.simulator.faults import Fault, FaultKind
+from antom_refunds.simulator.odd_fields import odd_notice
 from antom_refunds.simulator.records import Refund, RefundStatus
 from antom_refunds.simulator.seals import Seal
 from antom_refunds.simulator.told import notice, written
@@ -37,6 +38,10 @@ def letters(refund: Refund, fault: Fault) -> tuple[Letter, ...]:
             return (Letter(written(_one_more(truth))),)
         case FaultKind.REORDERED:
             return honest, replace(honest, body=written(opposite), is_counted=False)
+        case FaultKind.WITHOUT_AMOUNT:
+            return (Letter(written(truth, without="refund_amount")),)
+        case FaultKind.ODD_FIELDS:
+            return (Letter(odd_notice(honest.body)),)
         case _:
             return (honest,)
 

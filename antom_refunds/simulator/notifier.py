@@ -1,5 +1,6 @@
 """notifyRefund: sent until it is acknowledged, eight times at most (docs/antom.md#notifyrefund)."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -63,17 +64,23 @@ class Notifier:
             await self._sleep(fault.delay.total_seconds())
         name = None if fault.kind is FaultKind.NONE else fault.kind.value
         sending = _sending(refund, url, number=number, fault=name, at=self._now())
-        answers = [await self._send(letter, sending) for letter in letters(refund, fault)]
-        if not answers:
-            self._journal.sent(sending)
-        return any(answers)
+        its_letters = letters(refund, fault)
+        if fault.at_once:
+            sent = await asyncio.gather(*(self._sent(each, sending) for each in its_letters))
+        else:
+            sent = [await self._sent(each, sending) for each in its_letters]
+        for each in sent or [sending]:
+            self._journal.sent(each)
+        counted = (
+            each for letter, each in zip(its_letters, sent, strict=True) if letter.is_counted
+        )
+        return any(each.is_acknowledged for each in counted)
 
-    async def _send(self, letter: Letter, sending: Sending) -> bool:
+    async def _sent(self, letter: Letter, sending: Sending) -> Sending:
         reception = await self._post.deliver(
             sending.url, letter.body, client_id=sending.client_id, seal=letter.seal
         )
-        self._journal.sent(received(_left(sending, letter, self._now()), reception))
-        return letter.is_counted and reception.is_acknowledgement
+        return received(_left(sending, letter, self._now()), reception)
 
 
 def received(sending: Sending, reception: Reception) -> Sending:

@@ -4,7 +4,9 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from antom_refunds.simulator.accounts import Ending, NotifyUrl, Payment
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import AntomId, RefundRequestId
+from antom_refunds.simulator.accounts import ClientId, Ending, NotifyUrl, Payment
 from antom_refunds.simulator.plans import Script
 from antom_refunds.simulator.seals import Seal
 
@@ -34,6 +36,18 @@ class Settle(_Order):
     client_id: str
     refund_request_id: str
     ends: Ending | None = None
+
+
+class OtherRefund(_Order):
+    """A refund of a payment that another system made with the merchant's account.
+
+    Without `refund_request_id` it was made in Antom's Dashboard, and Antom chose the id.
+    """
+
+    client_id: ClientId
+    payment_id: AntomId
+    amount: Money
+    refund_request_id: RefundRequestId | None = None
 
 
 class Forgery(_Order):

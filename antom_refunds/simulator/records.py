@@ -26,7 +26,8 @@ class Refund(_Entry):
     """One refund in the books; `result` is what any repetition of the call is answered with.
 
     `ended_at` is the moment of Antom's final word. `was_accepted` is false for a refund that
-    was refused at once: it never was in process.
+    was refused at once: it never was in process. `is_made_elsewhere` marks one that another system
+    made: no call of the merchant's programs is behind it.
     """
 
     client_id: str
@@ -39,6 +40,7 @@ class Refund(_Entry):
     asked_at: AwareDatetime
     ended_at: AwareDatetime | None = None
     notify_url: str | None = None
+    is_made_elsewhere: bool = False
 
     @property
     def amount(self) -> Money:
@@ -62,12 +64,13 @@ class Movement(_Entry):
 
 
 class Calls(_Entry):
-    """How often one id was asked about; only calls with a valid signature count."""
+    """How often one id was asked about, and when last; only calls with a valid signature count."""
 
     client_id: str
     subject: str
     kind: CallKind
     count: int
+    last_at: AwareDatetime | None = None
 
 
 class Payloads(_Entry):

@@ -14,6 +14,7 @@ from antom_refunds.simulator.orders import (
     PREFIX,
     Forged,
     Forgery,
+    OtherRefund,
     Payments,
     Scripts,
     Settle,
@@ -75,6 +76,13 @@ class SimulatorRemote:
         """End a refund in process now, as planned unless told otherwise; how it stands then."""
         order = Settle(client_id=client_id, refund_request_id=refund_request_id, ends=ends)
         return Refund.model_validate_json(await self._post("settle", order))
+
+    async def refund_elsewhere(self, order: OtherRefund) -> Refund:
+        """Enter a refund that another system made, and so use up its id; how it stands.
+
+        An id that is in use already stays what it is.
+        """
+        return Refund.model_validate_json(await self._post("refunds", order))
 
     async def forge(self, forgery: Forgery) -> Forged:
         """Send a notification that Antom did not decide to send; what was answered to it."""

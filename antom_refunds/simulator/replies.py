@@ -1,7 +1,7 @@
 """An answer on its way out: what is left of it after a fault, then signed and made HTTP."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -25,12 +25,13 @@ class Cut(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What leaves, by whom it is signed, and where the connection dies."""
+    """What leaves, by whom it is signed, how old it is, and where the connection dies."""
 
     body: bytes
     seal: Seal = Seal.ANTOM
     status: int = HTTPStatus.OK
     cut: Cut = Cut.NEVER
+    age: timedelta = timedelta()
 
 
 def spoilt(body: bytes, fault: Fault) -> Reply:
@@ -48,12 +49,19 @@ def spoilt(body: bytes, fault: Fault) -> Reply:
             return Reply(body, Seal.STRANGER)
         case FaultKind.GARBLED:
             return Reply(body[: len(body) // 2])
+        case FaultKind.STALE_RESPONSE:
+            return Reply(body, age=fault.age)
+        case FaultKind.ANSWER_CODE if not fault.is_signed:
+            return Reply(body, Seal.NOBODY)
         case _:
             return Reply(body)
 
 
 def response(reply: Reply, arrival: Arrival, *, seals: Seals, now: datetime) -> Response:
-    """The reply as HTTP, signed over the path that was called (docs/antom.md#signing)."""
+    """The reply as HTTP, signed over the path that was called (docs/antom.md#signing).
+
+    What nobody signed bears no time either.
+    """
     if reply.cut is Cut.AT_ONCE:
         return CutResponse()
     headers = _headers(reply, arrival, seals, now)
@@ -63,11 +71,9 @@ def response(reply: Reply, arrival: Arrival, *, seals: Seals, now: datetime) -> 
 
 
 def _headers(reply: Reply, arrival: Arrival, seals: Seals, now: datetime) -> dict[str, str]:
-    time = written_time(now)
+    plain = {"content-type": "application/json; charset=UTF-8", "client-id": arrival.client_id}
+    if reply.seal is Seal.NOBODY:
+        return plain
+    time = written_time(now - reply.age)
     signed = Signed(path=arrival.target, client_id=arrival.client_id, time=time, body=reply.body)
-    return {
-        "content-type": "application/json; charset=UTF-8",
-        "client-id": arrival.client_id,
-        "response-time": time,
-        **seals.header(signed, reply.seal),
-    }
+    return {**plain, "response-time": time, **seals.header(signed, reply.seal)}

@@ -37,10 +37,14 @@ class ToldPayment(PaymentInquiryAnswer):
     transactions: tuple[ToldTransaction, ...] = ()
 
 
-def written(answer: Heard) -> bytes:
-    """The answer's JSON; an empty list of transactions is left out, as Antom does."""
-    empty = {"transactions"} if not getattr(answer, "transactions", True) else None
-    return answer.model_dump_json(by_alias=True, exclude_none=True, exclude=empty).encode()
+def written(answer: Heard, *, without: str = "") -> bytes:
+    """The answer's JSON, and `without` a field if one is named.
+
+    An empty list of transactions is left out as well, as Antom does.
+    """
+    empty = "transactions" if not getattr(answer, "transactions", True) else ""
+    left_out = {without, empty}
+    return answer.model_dump_json(by_alias=True, exclude_none=True, exclude=left_out).encode()
 
 
 def refund_answer(refund: Refund) -> RefundAnswer:

@@ -15,9 +15,10 @@ from antom_refunds.simulator.gate import Gate
 from antom_refunds.simulator.journal import Journal
 from antom_refunds.simulator.ledger import Ledger
 from antom_refunds.simulator.notifier import Notifier
+from antom_refunds.simulator.orders import OtherRefund
 from antom_refunds.simulator.plans import Faults, Weather
 from antom_refunds.simulator.post import Post
-from antom_refunds.simulator.records import LedgerView
+from antom_refunds.simulator.records import LedgerView, Refund, RefundStatus
 from antom_refunds.simulator.seals import Seals
 from antom_refunds.simulator.settlement import Settlement
 
@@ -30,7 +31,8 @@ class World:
     """Antom's keys, books, moods and mail.
 
     `pace` divides Antom's own waits: settling and the notification schedule. `transport` is
-    how notifications travel. Close it to stop what goes on in the background.
+    how notifications travel. `signs_gate_refusals` is for rehearsing what the reference promises;
+    the real gateway seems to leave them unsigned. Close it to stop what goes on in the background.
     """
 
     def __init__(
@@ -40,16 +42,18 @@ class World:
         pace: float = 1.0,
         settle_after: timedelta = timedelta(seconds=30),
         weather: Weather | None = None,
+        signs_gate_refusals: bool = False,
         loopback_only: bool = True,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.now = now
+        self.signs_gate_refusals = signs_gate_refusals
         self.seals = Seals(private_key)
         self.gate = Gate()
         self.ledger = Ledger(now)
-        self.journal = Journal()
+        self.journal = Journal(now)
         self.faults = Faults(weather or Weather())
         self.background = Background()
         self.post = Post(self.seals, now=now, loopback_only=loopback_only, transport=transport)
@@ -76,6 +80,17 @@ class World:
         """Know this merchant by these keys, with this balance, from now on."""
         self.gate.register(client)
         self.ledger.purses.fill(client)
+
+    def refund_elsewhere(self, order: OtherRefund) -> Refund:
+        """Enter a refund that another system made; how it stands.
+
+        An id that is in use stays what it is, as Antom itself would refuse it.
+        """
+        known = self.ledger.books.refunds
+        refund = self.ledger.refund_elsewhere(order)
+        if refund.status is RefundStatus.PROCESSING and refund not in known:
+            self.settlement.begin(refund)
+        return refund
 
     def view(self) -> LedgerView:
         """Everything that happened so far."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
-from typing import Final, assert_never
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -60,6 +60,12 @@ _LASTS: Final = {
     BlowKind.ANTOM_HANGS: (1.0, 4.0),
     BlowKind.CALLER_KILLED: (0.2, 1.0),
 }
+_ONLY: Final = {
+    BlowKind.TEMPORAL_KILLED: "temporal",
+    BlowKind.ANTOM_HANGS: "simulator",
+    BlowKind.WEBHOOK_KILLED: "webhook",
+    BlowKind.WEBHOOK_AWAY: "webhook",
+}
 # A process that was started again is not struck before it can have come up.
 _RECOVERY: Final = 3.0
 _FIRST: Final = 1.0
@@ -106,19 +112,11 @@ def _blow(
 
 
 def _candidates(kind: BlowKind, shape: Shape) -> list[str]:
-    match kind:
-        case BlowKind.WORKER_KILLED | BlowKind.WORKERS_KILLED | BlowKind.WORKER_PAUSED:
-            return [worker_name(number) for number in range(shape.workers)]
-        case BlowKind.CALLER_KILLED:
-            return [caller_name(number) for number in range(shape.callers)]
-        case BlowKind.TEMPORAL_KILLED:
-            return ["temporal"]
-        case BlowKind.ANTOM_HANGS:
-            return ["simulator"]
-        case BlowKind.WEBHOOK_KILLED | BlowKind.WEBHOOK_AWAY:
-            return ["webhook"]
-        case _:
-            assert_never(kind)
+    if kind is BlowKind.CALLER_KILLED:
+        return [caller_name(number) for number in range(shape.callers)]
+    if kind in _ONLY:
+        return [_ONLY[kind]]
+    return [worker_name(number) for number in range(shape.workers)]
 
 
 def _lasts(kind: BlowKind, shape: Shape, dice: Random) -> float:

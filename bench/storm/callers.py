@@ -111,10 +111,6 @@ async def _insisting(call: Callable[[], Awaitable[Told]]) -> Told:
                 await asyncio.sleep(_AGAIN.total_seconds())
 
 
-async def _connected() -> RefundClient:
-    return await _insisting(RefundClient.connect)
-
-
 async def serve(asks: Sequence[Ask], number: int, beginning: float, path: Path) -> int:
     """Until all that this caller asked for has ended."""
     over = {note.ask for note in notes_in(path) if note.stance is not Stance.ACCEPTED}
@@ -122,7 +118,7 @@ async def serve(asks: Sequence[Ask], number: int, beginning: float, path: Path) 
         (place, ask) for place, ask in enumerate(asks) if ask.caller == number and place not in over
     ]
     with path.open("ab", buffering=0) as notes:  # one write a line: SIGKILL cuts none in two
-        await Caller(await _connected(), beginning, notes).serve(mine)
+        await Caller(await _insisting(RefundClient.connect), beginning, notes).serve(mine)
     return OK
 
 

@@ -16,6 +16,8 @@ from temporalio.service import RPCError
 from antom_refunds.simulator.remote import SimulatorRemote
 from bench.storm.blows import PAUSES, Blow, Struck
 from bench.storm.company import Company
+from bench.storm.interference import Act
+from bench.storm.operators import Operators
 from bench.storm.schedule import Plan
 from bench.storm.silence import is_silent
 from bench.storm.stage import Theatre
@@ -44,18 +46,18 @@ class Director:
         """Until every refund has ended and Antom fell silent, or the plan's patience has ended."""
         for name in self.company.names:
             await self.company.start(name)
+        operators = await Operators.at(self.theatre.temporal_address)
         async with asyncio.TaskGroup() as group:
             for blow in self.plan.blows:
                 group.create_task(self._deal(blow))
-            group.create_task(self._sit_through())
-        await self._until_over()
+            for act in self.plan.acts:
+                group.create_task(self._interfere(operators, act))
+            await asyncio.sleep(max(0.0, self.plan.shape.asking - self._now))
+        await self._until_over(operators)
 
     @property
     def _now(self) -> float:
         return time.time() - self.beginning
-
-    async def _sit_through(self) -> None:
-        await asyncio.sleep(max(0.0, self.plan.shape.asking - self._now))
 
     async def _deal(self, blow: Blow) -> None:
         await asyncio.sleep(max(0.0, blow.at - self._now))
@@ -63,6 +65,10 @@ class Director:
         since = self._now
         await asyncio.gather(*(self._strike(name, blow) for name in blow.targets))
         self.struck.append(Struck(blow.kind, blow.targets, since, self._now))
+
+    async def _interfere(self, operators: Operators, act: Act) -> None:
+        await asyncio.sleep(max(0.0, act.at - self._now))
+        await operators.perform(act)
 
     async def _strike(self, name: str, blow: Blow) -> None:
         """One blow after another for each process, however late the one before it ended."""
@@ -89,20 +95,25 @@ class Director:
         await asyncio.sleep(lasts)
         await self.theatre.start(name)
 
-    async def _until_over(self) -> None:
-        temporal = await self.theatre.temporal()
+    async def _until_over(self, operators: Operators) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(self.plan.shape.draining):
-                await self._everything_ends(temporal)
+                await self._everything_ends(operators)
                 self.say(f"{self._now:6.1f} s  every refund has ended")
                 await self._antom_falls_silent()
                 self.say(f"{self._now:6.1f} s  Antom has said all that it had to say")
                 return
         self.say(f"{self._now:6.1f} s  the patience is over")
 
-    async def _everything_ends(self, temporal: Client) -> None:
+    async def _everything_ends(self, operators: Operators) -> None:
+        """Operators settle what only they can, once nothing else is under way."""
+        by_hand = sorted(str(order.refund_request_id) for order in self.plan.elsewhere)
         # Another process's callers and Temporal's refunds set no event of ours.
-        while not self._all_answered() or await _open_refunds(temporal):  # noqa: ASYNC110
+        while not self._all_answered():  # noqa: ASYNC110
+            await asyncio.sleep(_GLANCE.total_seconds())
+        while count := await _open_refunds(operators.temporal):
+            if count <= len(by_hand):
+                await asyncio.gather(*(operators.resolve(each) for each in by_hand))
             await asyncio.sleep(_GLANCE.total_seconds())
 
     async def _antom_falls_silent(self) -> None:

@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.accounts import Ending, Payment
+from antom_refunds.simulator.orders import OtherRefund
 from antom_refunds.simulator.plans import Script, Weather
 from bench.storm.blows import Blow, drawn_blows
+from bench.storm.interference import Act, drawn_acts, drawn_parts, scripted
 from bench.storm.shape import Seconds, Shape
 from bench.storm.skies import limited, waves, weather
 
@@ -46,7 +48,11 @@ class Ask(BaseModel):
 
 
 class Plan(BaseModel):
-    """Everything that will happen in a storm, as far as anybody can decide it beforehand."""
+    """Everything that will happen in a storm, as far as anybody can decide it beforehand.
+
+    `elsewhere` are refunds that another system makes before anybody asks, under ids of ours.
+    `unusable` are ids about which Antom's first responses are all unusable.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,6 +63,9 @@ class Plan(BaseModel):
     blows: tuple[Blow, ...] = ()
     waves: tuple[tuple[Seconds, Seconds], ...] = ()
     scripts: tuple[Script, ...] = ()
+    acts: tuple[Act, ...] = ()
+    elsewhere: tuple[OtherRefund, ...] = ()
+    unusable: frozenset[str] = frozenset()
     weather: Weather = Weather()
 
     @property
@@ -71,17 +80,39 @@ def drawn(shape: Shape, seed: int) -> Plan:
     dice = Random(f"storm/{shape.name}/{seed}")  # noqa: S311
     payments = tuple(_payment(number, dice) for number in range(shape.payments))
     asks = _asks(shape, payments, dice)
-    limits = waves(shape, dice)
+    blows, limits = drawn_blows(shape, dice), waves(shape, dice)
     first = {ask.order.refund_request_id: ask.at for ask in reversed(asks)}
+    parts = drawn_parts(list(first), dice)
+    in_waves = limited([(each, first[each]) for each in parts.ordinary], limits, dice)
     return Plan(
         seed=seed,
         shape=shape,
         payments=payments,
         asks=asks,
-        blows=drawn_blows(shape, dice),
+        blows=blows,
         waves=limits,
-        scripts=limited(first.items(), limits, dice),
+        scripts=in_waves + scripted(parts, dice),
+        acts=drawn_acts(first, parts, dice),
+        elsewhere=_elsewhere(parts.elsewhere, asks, payments, dice),
+        unusable=frozenset(parts.unusable),
         weather=weather(seed),
+    )
+
+
+def _elsewhere(
+    ids: list[str], asks: tuple[Ask, ...], payments: tuple[Payment, ...], dice: Random
+) -> tuple[OtherRefund, ...]:
+    """For each id a refund of another payment, of the same amount: the most alike to ours."""
+    wallets = [each.payment_id for each in payments[:: len(_KINDS)]]
+    orders = {ask.order.refund_request_id: ask.order for ask in reversed(asks)}
+    return tuple(
+        OtherRefund(
+            client_id=CLIENT_ID,
+            payment_id=dice.choice([one for one in wallets if one != orders[each].payment_id]),
+            amount=orders[each].amount,
+            refund_request_id=each,
+        )
+        for each in ids
     )
 
 

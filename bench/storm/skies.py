@@ -11,7 +11,9 @@ from bench.storm.shape import Shape
 
 # Real seconds that a worker waits for an answer, and how late the late answers are.
 ANSWER_TIMEOUT: Final = timedelta(seconds=2)
-_TOO_LATE: Final = timedelta(seconds=3)
+TOO_LATE: Final = timedelta(seconds=3)
+# Just beyond what the clocks of a call and of its response may differ by.
+_STALE: Final = timedelta(minutes=6)
 _LATE_NOTICE: Final = timedelta(seconds=4)
 _STRUCK_MAX: Final = 4
 _WAVE_LASTS: Final = (1.5, 4.0)
@@ -28,10 +30,14 @@ _REFUND: Final = (
     (Fault(kind=FaultKind.UNSIGNED, code="PROCESS_FAIL"), 0.02),
     (Fault(kind=FaultKind.MISSIGNED), 0.02),
     (Fault(kind=FaultKind.GARBLED), 0.02),
-    (Fault(delay=_TOO_LATE), 0.03),
+    (Fault(delay=TOO_LATE), 0.03),
     (Fault(kind=FaultKind.ANSWER_CODE, code="UNKNOWN_EXCEPTION"), 0.02),
     (Fault(kind=FaultKind.ANSWER_CODE, code="UNKNOWN_EXCEPTION", executed=True), 0.03),
     (Fault(kind=FaultKind.ANSWER_CODE, code="ACCESS_DENIED"), 0.02),
+    (Fault(kind=FaultKind.ANSWER_CODE, code="INVALID_CLIENT", is_signed=False), 0.02),
+    (Fault(kind=FaultKind.STALE_RESPONSE, executed=True), 0.02),
+    (Fault(kind=FaultKind.STALE_RESPONSE, code="SUCCESS", executed=True, age=_STALE), 0.01),
+    (Fault(kind=FaultKind.ODD_FIELDS), 0.03),
     (Fault(kind=FaultKind.OVERTAKEN), 0.05),
 )
 _INQUIRY: Final = (
@@ -43,7 +49,12 @@ _INQUIRY: Final = (
     (Fault(kind=FaultKind.HTTP_500), 0.05),
     (Fault(kind=FaultKind.UNSIGNED, code="ORDER_IS_CLOSED"), 0.03),
     (Fault(kind=FaultKind.MISSIGNED), 0.03),
-    (Fault(delay=_TOO_LATE), 0.03),
+    (Fault(kind=FaultKind.ANSWER_CODE, code="INVALID_CLIENT", is_signed=False), 0.02),
+    (Fault(kind=FaultKind.STALE_RESPONSE), 0.03),
+    (Fault(kind=FaultKind.STALE_RESPONSE, code="PROCESS_FAIL", age=_STALE), 0.02),
+    (Fault(kind=FaultKind.MIXED_UP_RESPONSE, code="PROCESS_FAIL"), 0.02),
+    (Fault(kind=FaultKind.ODD_FIELDS), 0.04),
+    (Fault(delay=TOO_LATE), 0.03),
     (_LIMIT, 0.05),
 )
 _NOTIFY: Final = (
@@ -52,7 +63,10 @@ _NOTIFY: Final = (
     (Fault(kind=FaultKind.FORGED), 0.08),
     (Fault(kind=FaultKind.DISAGREEING), 0.05),
     (Fault(kind=FaultKind.WRONG_AMOUNT), 0.05),
-    (Fault(kind=FaultKind.REORDERED), 0.05),
+    (Fault(kind=FaultKind.REORDERED), 0.04),
+    (Fault(kind=FaultKind.REORDERED, at_once=True), 0.04),
+    (Fault(kind=FaultKind.ODD_FIELDS), 0.05),
+    (Fault(kind=FaultKind.WITHOUT_AMOUNT), 0.05),
     (Fault(delay=_LATE_NOTICE), 0.15),
 )
 _ALL: Final = {

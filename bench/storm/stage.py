@@ -65,7 +65,8 @@ class Theatre(Stack):
 
     def simulator_config(self) -> SimulatorConfig:
         usual = super().simulator_config()
-        return usual.model_copy(update={"weather": self.plan.weather})
+        told = {"weather": self.plan.weather, "signs_gate_refusals": False}
+        return usual.model_copy(update=told)
 
 
 @asynccontextmanager
@@ -92,5 +93,6 @@ async def _set_up(theatre: Theatre) -> None:
     async with SimulatorRemote(theatre.simulator_url) as antom:
         await antom.wait_until_ready()
         await antom.add_payments(*theatre.plan.payments)
-        if theatre.plan.scripts:
-            await antom.script(*theatre.plan.scripts)
+        for order in theatre.plan.elsewhere:
+            await antom.refund_elsewhere(order)
+        await antom.script(*theatre.plan.scripts)

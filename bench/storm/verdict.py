@@ -94,7 +94,8 @@ def _late(seen: Aftermath) -> Iterable[float]:
         if refund is None or refund.ended_at is None or history.closed_at is None:
             continue
         # Where Antom's lie ended it, our end may come before Antom's.
-        yield max(0.0, (history.closed_at - refund.ended_at).total_seconds())
+        if not refund.is_made_elsewhere:
+            yield max(0.0, (history.closed_at - refund.ended_at).total_seconds())
 
 
 def _calls(seen: Aftermath) -> list[int]:
@@ -108,6 +109,8 @@ def _calls(seen: Aftermath) -> list[int]:
 def _faults(plan: Plan, seen: Aftermath, struck: Iterable[Struck]) -> dict[str, int]:
     """How often each kind struck: processes as it happened, Antom as its seed has it."""
     found = Counter(blow.kind.value for blow in struck)
+    found.update(act.kind.value for act in plan.acts)
+    found.update("id used for another payment" for _ in plan.elsewhere)
     scripted = {(each.subject, each.operation): each.faults for each in plan.scripts}
     for subject, operation, times in _tries(seen):
         script = scripted.get((subject, operation), ())
@@ -134,8 +137,10 @@ def _tries(seen: Aftermath) -> Iterable[tuple[str, Operation, int]]:
 def _named(operation: Operation, fault: Fault) -> str:
     """ "refund: cut_after", "notify: late", "refund: answer_code UNKNOWN_EXCEPTION"."""
     kind = "late" if fault.kind is FaultKind.NONE else fault.kind.value
-    executed = " (done)" if fault.executed else ""
-    return f"{operation}: {kind} {fault.code or ''}".rstrip() + executed
+    how = " (done)" if fault.executed else ""
+    how += "" if fault.is_signed else " (unsigned)"
+    how += " (at once)" if fault.at_once else ""
+    return f"{operation}: {kind} {fault.code or ''}".rstrip() + how
 
 
 def ended(states: dict[str, int]) -> str:

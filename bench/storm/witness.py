@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +21,16 @@ from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.simulator.remote import SimulatorRemote
 from bench.storm.aftermath import Aftermath, History
+from bench.storm.blows import PAUSES
 from bench.storm.callers import Note, Stance
 from bench.storm.schedule import Plan
+from bench.storm.skies import ANSWER_TIMEOUT
 from bench.storm.stage import Theatre
 
 _AT_ONCE: Final = 8
+_ACCEPTED: Final = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
+_CANCEL: Final = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+_ENDS: Final = ("FAILED", "TIMED_OUT", "CANCELED", "TERMINATED", "CONTINUED_AS_NEW")
 
 
 async def testify(
@@ -39,6 +44,7 @@ async def testify(
     broken = {note.ask for note in notes if note.stance is Stance.BROKEN}
     answered = {note.ask for note in notes} - broken
     ended = [note for note in notes if note.stance is Stance.ENDED]
+    pauses = (blow.lasts for blow in plan.blows if blow.kind in PAUSES)
     return Aftermath(
         chosen=plan.ids,
         unanswered=frozenset(
@@ -52,6 +58,8 @@ async def testify(
         ledger=ledger,
         flagged=flagged_in(theatre.home / "logs" / "webhook.log"),
         interruptions=interruptions,
+        unusable=plan.unusable,
+        in_flight=ANSWER_TIMEOUT + timedelta(seconds=max(pauses, default=0.0)),
     )
 
 
@@ -91,6 +99,7 @@ def history_of(refund_request_id: str, events: list[HistoryEvent]) -> History:
     """What the judge needs of these events."""
     count = Counter(event.event_type for event in events)
     last = events[-1]
+    kind = EventType.Name(last.event_type).removeprefix("EVENT_TYPE_WORKFLOW_EXECUTION_")
     has_completed = last.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
     return History(
         refund_request_id=refund_request_id,
@@ -106,7 +115,30 @@ def history_of(refund_request_id: str, events: list[HistoryEvent]) -> History:
         lost_tasks=count[EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT]
         + count[EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED],
         lost_calls=count[EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT],
+        called_at=_called_at(events),
+        called_off_at=next((_time(event) for event in events if _stops(event)), None),
+        instructions=count[_ACCEPTED] + count[_CANCEL],
+        broke_off=kind if kind in _ENDS else "",
     )
+
+
+def _stops(event: HistoryEvent) -> bool:
+    """Whether the run was cancelled, or accepted a call-off that is not malformed."""
+    update = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
+    is_ours = any(b'"by":"storm"' in each.data for each in update.args.payloads)
+    return event.event_type == _CANCEL or (is_ours and update.name == contract.UPDATE_CALL_OFF)
+
+
+def _called_at(events: list[HistoryEvent]) -> datetime | None:
+    """When an operator was first called; what the run's last task upserts with its end is none."""
+    for event in events:
+        upsert = event.upsert_workflow_search_attributes_event_attributes
+        needs = upsert.search_attributes.indexed_fields.get(contract.Attribute.NEEDS_HUMAN)
+        end = events[-1].workflow_execution_completed_event_attributes
+        is_end = upsert.workflow_task_completed_event_id == end.workflow_task_completed_event_id
+        if needs is not None and needs.data == b"true" and not is_end:
+            return _time(event)
+    return None
 
 
 def _outcome(completed: HistoryEvent) -> RefundOutcome:

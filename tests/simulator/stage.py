@@ -39,6 +39,9 @@ class Timeline:
         await self._flows.wait()
         self.now += timedelta(seconds=seconds)
 
+    def epoch_milliseconds(self) -> str:
+        return str(int(self.now.timestamp() * 1000))
+
     def hold(self) -> None:
         self._flows.clear()
 
@@ -48,13 +51,19 @@ class Timeline:
 
 @dataclass
 class Merchant:
-    """The merchant's webhook: keeps what it got, acknowledges unless told otherwise."""
+    """The merchant's webhook: keeps what it got, acknowledges unless told otherwise.
+
+    With `together` no request is answered before that many have arrived.
+    """
 
     requests: list[httpx.Request] = field(default_factory=list)
     answers: list[httpx.Response | Exception] = field(default_factory=list)
+    together: asyncio.Barrier | None = None
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
+        if self.together is not None:
+            await self.together.wait()
         answer = self.answers.pop(0) if self.answers else httpx.Response(200, json=_ACKNOWLEDGED)
         if isinstance(answer, Exception):
             raise answer

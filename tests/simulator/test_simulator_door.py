@@ -11,10 +11,11 @@ from antom_refunds.simulator.accounts import Client, Ending
 from antom_refunds.simulator.door import ORDER_BYTES_MAX
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
-from antom_refunds.simulator.orders import BATCH_MAX, PREFIX, Forgery
+from antom_refunds.simulator.orders import BATCH_MAX, PREFIX, Forgery, OtherRefund
 from antom_refunds.simulator.records import RefundStatus
 from antom_refunds.simulator.remote import OrderRefusedError, SimulatorRemote
 from antom_refunds.simulator.seals import Seal
+from antom_refunds.simulator.world import World
 from tests.simulator.stage import (
     CLIENT_ID,
     NOTIFY_URL,
@@ -88,6 +89,71 @@ async def test_a_refund_in_process_can_be_ended_now(
 async def test_an_unknown_refund_cannot_be_ended(remote: SimulatorRemote) -> None:
     with pytest.raises(OrderRefusedError, match="404"):
         await remote.settle(CLIENT_ID, "rf_9")
+
+
+async def test_an_id_that_another_system_used_is_taken_for_our_payment(
+    remote: SimulatorRemote, antom: AntomClient
+) -> None:
+    await remote.add_payments(a_payment(), a_payment(payment_id="pay_2"))
+    used = OtherRefund(
+        client_id=CLIENT_ID, payment_id="pay_2", amount=an_order().amount, refund_request_id="rf_1"
+    )
+
+    other = await remote.refund_elsewhere(used)
+    ours = await antom.refund(an_order())
+
+    assert (other.status, other.is_made_elsewhere) == (RefundStatus.SUCCESS, True)
+    assert ours.result.result_code == "REPEAT_REQ_INCONSISTENT"
+    assert (await antom.inquire_refund("rf_1")).refund_status == "SUCCESS"
+    assert [m.payment_id for m in (await remote.ledger()).moved("rf_1")] == ["pay_2"]
+    listed = [(await antom.inquire_payment(each)).transactions for each in ("pay_1", "pay_2")]
+    assert [[t.transaction_request_id for t in each] for each in listed] == [[], ["rf_1"]]
+
+
+async def test_an_id_that_we_used_is_left_alone_by_another_system(
+    remote: SimulatorRemote, antom: AntomClient
+) -> None:
+    await remote.add_payments(a_payment(), a_payment(payment_id="pay_2"))
+    await antom.refund(an_order())
+
+    stays = await remote.refund_elsewhere(
+        OtherRefund(
+            client_id=CLIENT_ID,
+            payment_id="pay_2",
+            amount=an_order().amount,
+            refund_request_id="rf_1",
+        )
+    )
+
+    assert (stays.key_fields.payment_id, stays.is_made_elsewhere) == ("pay_1", False)
+    assert len((await remote.ledger()).movements) == 1
+
+
+async def test_a_refund_from_the_dashboard_has_an_id_of_antoms_own(
+    remote: SimulatorRemote, world: World, antom: AntomClient
+) -> None:
+    await remote.add_payments(a_payment(is_async=True))
+    dashboards = OtherRefund(client_id=CLIENT_ID, payment_id="pay_1", amount=an_order().amount)
+
+    made = await remote.refund_elsewhere(dashboards)
+    await world.background.idle()
+
+    assert made.refund_request_id.startswith("dashboard-")
+    assert (await antom.inquire_refund(made.refund_request_id)).refund_status == "SUCCESS"
+    (listed,) = (await antom.inquire_payment("pay_1")).transactions
+    assert listed.transaction_request_id == made.refund_request_id
+
+
+async def test_a_payment_does_not_list_a_refund_whose_id_became_another_payments(
+    remote: SimulatorRemote, antom: AntomClient
+) -> None:
+    await remote.add_payments(a_payment(), a_payment(payment_id="pay_2"))
+    await remote.script(a_script(Operation.REFUND, FaultKind.NONE, FaultKind.FORGOTTEN))
+
+    await antom.refund(an_order())
+    await antom.refund(an_order(payment_id="pay_2"))
+
+    assert (await antom.inquire_payment("pay_1")).transactions == ()
 
 
 def _covered(request: httpx.Request) -> Signed:

@@ -1,10 +1,12 @@
 """Antom's bad days: what each fault does to an answer, and what it does to the money."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,12 +19,14 @@ from antom_refunds.antom.errors import (
     NoAnswerError,
     UnverifiedAnswerError,
 )
+from antom_refunds.antom.signing import SignatureError, Signed, read_public_key, verify
 from antom_refunds.antom.wire import RefundRequest
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
 from antom_refunds.simulator.server import listening
 from antom_refunds.simulator.world import World
 from tests.simulator.stage import (
+    BEGINNING,
     NOTIFY_URL,
     REFUND_PATH,
     Merchant,
@@ -30,7 +34,10 @@ from tests.simulator.stage import (
     a_payment,
     a_script,
     an_order,
+    asking,
 )
+
+Headers = Callable[..., dict[str, str]]
 
 DISTURBANCES = [
     (FaultKind.CUT_BEFORE, NoAnswerError, 0),
@@ -222,6 +229,17 @@ async def test_an_overtaken_refund_without_a_url_just_ends_early(
     assert (await antom.inquire_refund("rf_1")).refund_status == "SUCCESS"
 
 
+async def test_a_call_is_known_by_when_it_was_last_heard(
+    world: World, antom: AntomClient, timeline: Timeline
+) -> None:
+    await antom.inquire_refund("rf_1")
+    timeline.now += timedelta(minutes=1)
+    await antom.inquire_refund("rf_1")
+
+    (calls,) = world.view().calls
+    assert (calls.count, calls.last_at) == (2, BEGINNING + timedelta(minutes=1))
+
+
 async def test_calls_and_payloads_are_counted_even_when_no_answer_leaves(
     world: World, antom: AntomClient
 ) -> None:
@@ -253,6 +271,146 @@ async def test_a_stranger_may_lie_about_a_refund_that_was_done(
 
     assert answer.json()["result"]["resultCode"] == "PROCESS_FAIL"
     assert len(world.view().movements) == 1
+
+
+async def _told(http: httpx.AsyncClient, headers: Headers, kind: CallKind) -> httpx.Response:
+    fields = {"refundRequestId": "rf_1"}
+    bodies = {CallKind.REFUND: RefundRequest.of(an_order()).body()}
+    body = bodies.get(kind, json.dumps(fields).encode())
+    path = f"/ams/api/v1/payments/{kind}"
+    return await http.post(path, content=body, headers=headers(body, path=path))
+
+
+def _is_genuine(answer: httpx.Response, path: str, antom_public: Path) -> bool:
+    covered = Signed(
+        path=path,
+        client_id=answer.headers["client-id"],
+        time=answer.headers.get("response-time", ""),
+        body=answer.content,
+    )
+    try:
+        verify(covered, answer.headers.get("signature"), [read_public_key(antom_public)])
+    except SignatureError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+async def test_a_scripted_code_comes_with_a_signature_unless_the_script_says_otherwise(
+    http: httpx.AsyncClient,
+    world: World,
+    signed: Headers,
+    is_signed: bool,  # noqa: FBT001 - parametrized
+) -> None:
+    world.ledger.add_payment(a_payment())
+    fault = Fault(kind=FaultKind.ANSWER_CODE, code="INVALID_SIGNATURE", is_signed=is_signed)
+    world.faults.follow(a_script(Operation.REFUND, fault))
+
+    answer = await _told(http, signed, CallKind.REFUND)
+
+    assert answer.json()["result"]["resultCode"] == "INVALID_SIGNATURE"
+    assert ("signature" in answer.headers) == ("response-time" in answer.headers) == is_signed
+    assert world.view().movements == ()
+
+
+@pytest.mark.parametrize("executed", [True, False])
+@pytest.mark.parametrize("kind", [CallKind.REFUND, CallKind.INQUIRY])
+async def test_a_stale_response_is_genuine_and_bears_its_old_time(  # noqa: PLR0917
+    http: httpx.AsyncClient,
+    world: World,
+    signed: Headers,
+    antom_keys: tuple[Path, Path],
+    kind: CallKind,
+    executed: bool,  # noqa: FBT001 - parametrized
+) -> None:
+    world.ledger.add_payment(a_payment())
+    stale = Fault(kind=FaultKind.STALE_RESPONSE, executed=executed)
+    operation = Operation.REFUND if kind is CallKind.REFUND else Operation.INQUIRY
+    world.faults.follow(a_script(operation, stale))
+
+    answer = await _told(http, signed, kind)
+
+    told = datetime.fromisoformat(answer.headers["response-time"])
+    assert _is_genuine(answer, f"/ams/api/v1/payments/{kind}", antom_keys[1])
+    assert BEGINNING - told == timedelta(days=75)
+    assert answer.json().keys() == {"result"}
+    assert len(world.view().movements) == int(executed and kind is CallKind.REFUND)
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "code"),
+    [
+        (CallKind.REFUND, Operation.REFUND, "PROCESS_FAIL"),
+        (CallKind.INQUIRY, Operation.INQUIRY, "REFUND_NOT_EXIST"),
+        (CallKind.PAYMENT, Operation.PAYMENT, "ORDER_NOT_EXIST"),
+    ],
+)
+async def test_a_mixed_up_response_is_genuine_and_fresh_and_names_nobody(  # noqa: PLR0917
+    http: httpx.AsyncClient,
+    world: World,
+    signed: Headers,
+    antom_keys: tuple[Path, Path],
+    kind: CallKind,
+    operation: Operation,
+    code: str,
+) -> None:
+    world.ledger.add_payment(a_payment())
+    subject = "pay_1" if kind is CallKind.PAYMENT else "rf_1"
+    world.faults.follow(a_script(operation, FaultKind.MIXED_UP_RESPONSE, subject=subject))
+    path = f"/ams/api/v1/payments/{kind}"
+    body = json.dumps(asking()).encode()
+
+    answer = await http.post(path, content=body, headers=signed(body, path=path))
+
+    assert _is_genuine(answer, path, antom_keys[1])
+    assert datetime.fromisoformat(answer.headers["response-time"]) == BEGINNING
+    assert answer.json().keys() == {"result"}
+    assert answer.json()["result"]["resultCode"] == code
+    assert len(world.view().movements) == int(kind is CallKind.REFUND)
+
+
+@pytest.mark.parametrize("operation", [Operation.REFUND, Operation.INQUIRY, Operation.PAYMENT])
+async def test_a_mixed_up_success_names_the_call_that_it_was_meant_for(
+    world: World, antom: AntomClient, operation: Operation
+) -> None:
+    world.ledger.add_payment(a_payment())
+    other = Fault(kind=FaultKind.MIXED_UP_RESPONSE, code="SUCCESS")
+    subject = "pay_1" if operation is Operation.PAYMENT else "rf_1"
+    world.faults.follow(a_script(operation, other, subject=subject))
+
+    match operation:
+        case Operation.REFUND:
+            assert (await antom.refund(an_order())).refund_request_id == "another-refund"
+        case Operation.INQUIRY:
+            assert (await antom.inquire_refund("rf_1")).refund_request_id == "another-refund"
+        case _:
+            assert (await antom.inquire_payment("pay_1")).payment_id == "another-payment"
+
+
+async def test_odd_fields_tell_the_truth_of_a_success(
+    http: httpx.AsyncClient, world: World, signed: Headers
+) -> None:
+    world.ledger.add_payment(a_payment())
+    world.faults.follow(a_script(Operation.REFUND, FaultKind.ODD_FIELDS))
+    world.faults.follow(a_script(Operation.INQUIRY, FaultKind.ODD_FIELDS))
+
+    answers = [await _told(http, signed, kind) for kind in (CallKind.REFUND, CallKind.INQUIRY)]
+
+    assert [b"\\ud83d" in answer.content for answer in answers] == [True, True]
+    assert [answer.json()["refundRequestId"] for answer in answers] == ["rf_1", "rf_1"]
+    assert answers[1].json()["refundStatus"] == "SUCCESS"
+
+
+async def test_odd_fields_tell_the_truth_of_a_refusal(
+    http: httpx.AsyncClient, world: World, signed: Headers
+) -> None:
+    world.faults.follow(a_script(Operation.REFUND, FaultKind.ODD_FIELDS))
+
+    answer = (await _told(http, signed, CallKind.REFUND)).json()
+
+    assert answer["result"]["resultCode"] == "ORDER_NOT_EXIST"
+    assert answer["result"]["resultMessage"] is None
+    assert (answer["refundRequestId"], answer["refundAmount"]) == ("", {})
 
 
 async def test_what_was_sent_is_known_by_its_digest(

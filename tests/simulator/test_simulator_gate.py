@@ -19,7 +19,7 @@ from antom_refunds.simulator.accounts import Client
 from antom_refunds.simulator.gate import BODY_BYTES_MAX
 from antom_refunds.simulator.heard import CallKind
 from antom_refunds.simulator.world import World
-from tests.simulator.stage import CLIENT_ID, REFUND_PATH, a_payment, an_order, asking
+from tests.simulator.stage import CLIENT_ID, REFUND_PATH, Timeline, a_payment, an_order, asking
 
 Headers = Callable[..., dict[str, str]]
 SANDBOX_ID = "SANDBOX_5X00000000000000"
@@ -50,6 +50,31 @@ async def test_every_answer_is_signed_by_antom_over_the_path_that_was_called(
     verify(covered, answer.headers["signature"], [read_public_key(antom_keys[1])])
     assert answer.headers["response-time"] == "2026-09-11T10:04:09+08:00"
     assert _code(answer) == "ORDER_NOT_EXIST"
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+async def test_a_refusal_at_the_gate_is_signed_only_if_the_simulator_is_told_to(
+    http: httpx.AsyncClient,
+    world: World,
+    signed: Headers,
+    is_signed: bool,  # noqa: FBT001 - parametrized
+) -> None:
+    world.signs_gate_refusals = is_signed
+    body = _body()
+
+    answer = await http.post(REFUND_PATH, content=body, headers=signed(body, version="2"))
+
+    assert _code(answer) == "KEY_NOT_FOUND"
+    assert ("signature" in answer.headers) == ("response-time" in answer.headers) == is_signed
+
+
+async def test_a_call_that_passed_the_gate_is_refused_with_a_signature(
+    http: httpx.AsyncClient, signed: Headers
+) -> None:
+    answer = await http.post(REFUND_PATH, content=b"{", headers=signed(b"{"))
+
+    assert _code(answer) == "MSG_PARSE_ERROR"
+    assert "signature" in answer.headers
 
 
 @pytest.mark.parametrize("part", ["path", "body", "time", "client"])
@@ -272,11 +297,12 @@ async def test_in_a_payment_inquiry_the_payment_id_wins(
 
 
 @pytest.mark.parametrize("is_sandbox", [True, False])
-async def test_the_sandbox_has_its_own_path_and_its_own_clients(
+async def test_the_sandbox_has_its_own_path_and_its_own_clients(  # noqa: PLR0917
     world: World,
     client: Client,
     app: Starlette,
     account: Account,
+    timeline: Timeline,
     is_sandbox: bool,  # noqa: FBT001 - parametrized
 ) -> None:
     world.register(client.model_copy(update={"client_id": SANDBOX_ID}))
@@ -288,6 +314,7 @@ async def test_the_sandbox_has_its_own_path_and_its_own_clients(
         if is_sandbox:
             assert (await sandbox.refund(an_order())).result.result_code == "SUCCESS"
         else:
+            world.signs_gate_refusals = True
             with pytest.raises(RefusedError, match="INVALID_API"):
                 await sandbox.refund(an_order())
 

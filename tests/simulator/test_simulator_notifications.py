@@ -1,6 +1,8 @@
 """Notifications: their signature, their schedule, what ends it, and what can be wrong with them."""
 
+import asyncio
 from datetime import timedelta
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -247,6 +249,53 @@ async def test_reordered_notifications_end_with_the_opposite_of_the_truth(
     for request in merchant.requests:
         _verify(request, antom_keys)
     assert [body["refundStatus"] for body in merchant.heard] == ["SUCCESS", "FAIL"]
+
+
+async def test_the_truth_and_its_opposite_may_be_under_way_at_once(
+    world: World, antom: AntomClient, merchant: Merchant
+) -> None:
+    world.faults.follow(a_script(Operation.NOTIFY, Fault(kind=FaultKind.REORDERED, at_once=True)))
+    merchant.together = asyncio.Barrier(2)
+
+    await _notified(world, antom)
+
+    assert sorted(body["refundStatus"] for body in merchant.heard) == ["FAIL", "SUCCESS"]
+    truth, _ = world.view().sent("rf_1")
+    assert truth.digest == sha256(merchant.requests[0].content).hexdigest()
+
+
+async def test_a_notification_may_lack_its_amount(
+    world: World, antom: AntomClient, merchant: Merchant, antom_keys: tuple[Path, Path]
+) -> None:
+    world.faults.follow(a_script(Operation.NOTIFY, FaultKind.WITHOUT_AMOUNT))
+
+    await _notified(world, antom)
+
+    _verify(merchant.requests[0], antom_keys)
+    assert "refundAmount" not in merchant.heard[0]
+    assert merchant.heard[0]["refundStatus"] == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [(Ending.SUCCESS, ("SUCCESS", "Success \ud83d")), (Ending.FAIL, ("FAIL", None))],
+)
+async def test_a_notification_may_tell_the_truth_in_odd_fields(  # noqa: PLR0917
+    world: World,
+    antom: AntomClient,
+    merchant: Merchant,
+    antom_keys: tuple[Path, Path],
+    ending: Ending,
+    said: tuple[str, str | None],
+) -> None:
+    world.faults.follow(a_script(Operation.NOTIFY, FaultKind.ODD_FIELDS))
+
+    await _notified(world, antom, ends=ending)
+
+    _verify(merchant.requests[0], antom_keys)
+    (body,) = merchant.heard
+    assert (body["refundStatus"], body["result"]["resultMessage"]) == said
+    assert (body["refundRequestId"], body["refundAmount"]["value"]) == ("rf_1", "1250")
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1/notify", "https://shop.example.com/notify"])

@@ -32,6 +32,18 @@ def _config(antom_keys: tuple[Path, Path], merchant_keys: tuple[Path, Path]) -> 
     }
 
 
+@pytest.mark.parametrize("is_signed", [False, True])
+async def test_a_configured_world_signs_gate_refusals_if_told_to(
+    antom_keys: tuple[Path, Path],
+    merchant_keys: tuple[Path, Path],
+    is_signed: bool,  # noqa: FBT001 - parametrized
+) -> None:
+    told = {**_config(antom_keys, merchant_keys), "signs_gate_refusals": is_signed}
+
+    async with SimulatorConfig.model_validate(told).world() as world:
+        assert world.signs_gate_refusals is is_signed
+
+
 async def test_a_configured_world_knows_its_clients_and_payments(
     antom_keys: tuple[Path, Path], merchant_keys: tuple[Path, Path]
 ) -> None:

@@ -1,18 +1,21 @@
 """Each invariant finds its breach in hand-made ledgers and histories, and nothing else."""
 
 from dataclasses import replace
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
 import pytest
 
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.records import RefundStatus
+from antom_refunds.simulator.heard import CallKind, KeyFields
+from antom_refunds.simulator.records import Refund, RefundStatus
 from bench.storm.aftermath import Aftermath
 from bench.storm.invariants import FINDERS, Invariant, history_bound, violations
 from tests.storm.witnesses import (
     ORDER,
     at,
+    calls,
     history,
     ledger,
     movement,
@@ -35,6 +38,32 @@ FAILED = history(outcome=outcome(State.FAILED))
 
 def sent(*sendings: object) -> Aftermath:
     return witnessed(ledger=ledger(notifications=sendings))
+
+
+ASKED_AT_6 = calls(CallKind.REFUND, 2, last_at=at(6))
+UNUSABLE = witnessed(
+    unusable=frozenset({"r-1"}),
+    ledger=ledger(calls=(calls(CallKind.REFUND, 3), calls(CallKind.INQUIRY, 2))),
+)
+ELSEWHERE = refund(
+    key_fields=KeyFields(payment_id="other", currency="EUR", value="1250"), is_made_elsewhere=True
+)
+THEIRS = movement(payment_id="other")
+
+
+def taken(**changes: Any) -> Aftermath:
+    """Another system used the id; an operator was called, and ended ours by hand."""
+    by_hand = outcome(State.FAILED, result_code="resolved_by_operator")
+    its = replace(history(outcome=by_hand, called_at=at(5)), **changes)
+    theirs = ledger(refunds=(ELSEWHERE,), movements=(THEIRS,))
+    return witnessed(its=its, told=(("r-1", "failed"),), ledger=theirs)
+
+
+def stopped(*refunds: Refund, **changes: Any) -> Aftermath:
+    """Called off three seconds after noon, and closed; nothing moved."""
+    its = history(outcome=outcome(State.CLOSED), called_off_at=at(3))
+    nothing = ledger(refunds=refunds, movements=(), **changes)
+    return witnessed(its=its, told=(("r-1", "closed"),), ledger=nothing)
 
 
 BREACHES: Final[list[tuple[str, Invariant, Aftermath]]] = [
@@ -139,6 +168,33 @@ BREACHES: Final[list[tuple[str, Invariant, Aftermath]]] = [
         sent(sending(succeeded=False, fault="forged")),
     ),
     ("a history of polls", Invariant.HISTORY_TOO_LONG, witnessed(its=history(events=51))),
+    ("unusable responses again and again, nobody called", Invariant.DOUBT_SILENT, UNUSABLE),
+    ("an id used elsewhere, nobody called", Invariant.DOUBT_SILENT, taken(called_at=None)),
+    (
+        "an id used elsewhere, believed to be ours",
+        Invariant.LEDGER_DISAGREES,
+        taken(outcome=outcome()),
+    ),
+    (
+        "a payment of ours moved money under an id used elsewhere",
+        Invariant.LEDGER_DISAGREES,
+        replace(taken(), ledger=ledger(refunds=(ELSEWHERE,), movements=(THEIRS, movement()))),
+    ),
+    (
+        "called off, asked again",
+        Invariant.ASKED_AFTER_CALL_OFF,
+        witnessed(its=history(called_off_at=at(3)), ledger=ledger(calls=(ASKED_AT_6,))),
+    ),
+    (
+        "a workflow that failed",
+        Invariant.ENDED_OTHERWISE,
+        witnessed(its=history(outcome=None, closed_at=None, broke_off="FAILED")),
+    ),
+    (
+        "called off and closed, but Antom refunded",
+        Invariant.LEDGER_DISAGREES,
+        witnessed(its=history(outcome=outcome(State.CLOSED), called_off_at=at(3))),
+    ),
 ]
 
 
@@ -178,6 +234,18 @@ FINE: Final[dict[str, Aftermath]] = {
         histories={"r-1": replace(FAILED, notices=(LIE.digest,))},
         told=(("r-1", "failed"),),
     ),
+    "an id that another system used, resolved by an operator": taken(),
+    "called off before Antom knew of it": stopped(),
+    "called off, and refused by Antom": stopped(refund(RefundStatus.FAIL)),
+    "called off while a call was on its way": replace(
+        stopped(calls=(ASKED_AT_6,)), in_flight=timedelta(seconds=4)
+    ),
+    "unusable responses, and an operator was called": replace(
+        UNUSABLE, histories={"r-1": history(called_at=at(5))}
+    ),
+    "unusable responses that soon ended": replace(
+        UNUSABLE, ledger=ledger(calls=(calls(CallKind.REFUND, 4),))
+    ),
     "an id that was asked for but never reached us": witnessed(chosen=frozenset({"r-1", "r-2"})),
 }
 
@@ -193,6 +261,10 @@ def test_a_lost_worker_makes_a_history_longer_but_only_as_often_as_we_lost_one()
     assert history_bound(history(), interruptions=0) == 50
     assert history_bound(struck, interruptions=3) == 50 + 2 * 3 + 7
     assert history_bound(struck, interruptions=0) == 50
+
+
+def test_each_accepted_instruction_adds_an_inquiry_to_the_bound() -> None:
+    assert history_bound(history(instructions=2), interruptions=0) == 50 + 2 * 11
 
 
 def test_repetitions_of_a_notification_count_once_in_the_bound() -> None:

@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antom_refunds.simulator.faults import Operation
+from antom_refunds.simulator.faults import WELL, Fault, FaultKind, Operation
 from bench.storm.blows import Blow, BlowKind
+from bench.storm.interference import ActKind
 from bench.storm.schedule import Plan, drawn
 from bench.storm.shape import LONG, SHAPES, SHORT, USUAL, Shape
 
+MIXED_UP = Fault(kind=FaultKind.MIXED_UP_RESPONSE)
+TRAFFIC = "REQUEST_TRAFFIC_EXCEED_LIMIT"
 SEEDS = st.integers(min_value=0, max_value=10**9)
 SMALL = st.sampled_from((SHORT, USUAL))
 
@@ -89,8 +92,68 @@ def test_antom_limits_traffic_in_waves(shape: Shape, seed: int) -> None:
     }
 
     assert all(earlier[1] < later[0] for earlier, later in pairwise(plan.waves))
-    assert {script.subject for script in plan.scripts} <= in_waves
-    assert {script.operation for script in plan.scripts} == {Operation.REFUND}
+    limited = [each for each in plan.scripts if TRAFFIC in {fault.code for fault in each.faults}]
+    assert {script.subject for script in limited} <= in_waves
+    assert {script.operation for script in limited} <= {Operation.REFUND}
+
+
+@given(shape=SMALL, seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_refunds_are_called_off_and_told_nonsense_while_they_run(shape: Shape, seed: int) -> None:
+    plan = drawn(shape, seed)
+    first = {ask.order.refund_request_id: ask.at for ask in reversed(plan.asks)}
+
+    assert all(first[act.refund] <= act.at <= first[act.refund] + 1.5 for act in plan.acts)
+    kinds = {act.kind for act in plan.acts}
+    assert kinds & {ActKind.CALL_OFF, ActKind.CANCEL}
+    assert kinds & {ActKind.MALFORMED_SIGNAL, ActKind.MALFORMED_UPDATE}
+
+
+@given(shape=SMALL, seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_another_system_uses_ids_of_ours_for_other_payments_of_wallets(
+    shape: Shape, seed: int
+) -> None:
+    plan = drawn(shape, seed)
+    orders = {ask.order.refund_request_id: ask.order for ask in reversed(plan.asks)}
+    payments = {payment.payment_id: payment for payment in plan.payments}
+
+    assert plan.elsewhere
+    for theirs in plan.elsewhere:
+        ours = orders[str(theirs.refund_request_id)]
+        assert theirs.payment_id != ours.payment_id
+        assert theirs.amount == ours.amount
+        assert not payments[theirs.payment_id].is_async
+
+
+@given(shape=SMALL, seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_no_refund_meets_two_untrue_responses_that_agree(shape: Shape, seed: int) -> None:
+    """A refusal meant for another call, and an inquiry that lags behind: nobody could tell."""
+    plan = drawn(shape, seed)
+    stopped = {act.refund for act in plan.acts if act.kind in {ActKind.CALL_OFF, ActKind.CANCEL}}
+    mixed_up = {each.subject for each in plan.scripts if MIXED_UP in each.faults}
+    well = {
+        each.subject
+        for each in plan.scripts
+        if each.operation is Operation.INQUIRY and set(each.faults) == {WELL}
+        if len(each.faults) > plan.weather.struck_max
+    }
+
+    assert mixed_up
+    assert stopped | mixed_up <= well
+
+
+@given(shape=SMALL, seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_some_refunds_hear_the_same_unusable_response_again_and_again(
+    shape: Shape, seed: int
+) -> None:
+    plan = drawn(shape, seed)
+    scripts = [each for each in plan.scripts if each.subject in plan.unusable]
+
+    assert len(scripts) == 2 * len(plan.unusable)
+    assert all(len(each.faults) == 4 and len(set(each.faults)) == 1 for each in scripts)
 
 
 def test_a_pause_outlives_the_time_that_the_engine_grants() -> None:

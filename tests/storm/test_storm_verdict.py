@@ -9,12 +9,14 @@ from antom_refunds.simulator.records import Calls
 from bench.spread import Spread
 from bench.storm.aftermath import Aftermath
 from bench.storm.blows import BlowKind, Struck
+from bench.storm.interference import Act, ActKind
 from bench.storm.invariants import Invariant
 from bench.storm.schedule import drawn
 from bench.storm.shape import SHORT
 from bench.storm.verdict import Verdict, judged
-from tests.storm.witnesses import history, ledger, sending, witnessed
+from tests.storm.witnesses import history, ledger, refund, sending, witnessed
 
+ACT = Act(at=1.0, kind=ActKind.CALL_OFF, refund="r-1")
 KILL = Struck(BlowKind.WORKER_KILLED, ("worker-0",), 1.0, 2.0)
 
 
@@ -22,7 +24,8 @@ def verdict_on(seen: Aftermath) -> Verdict:
     script = Script(
         subject="r-1", operation=Operation.REFUND, faults=(Fault(kind=FaultKind.CUT_AFTER),)
     )
-    plan = drawn(SHORT, 1).model_copy(update={"weather": Weather(), "scripts": (script,)})
+    quiet = {"weather": Weather(), "scripts": (script,), "acts": (ACT,), "elsewhere": ()}
+    plan = drawn(SHORT, 1).model_copy(update=quiet)
     return judged(plan, seen, [KILL], lasted=12.0)
 
 
@@ -48,7 +51,13 @@ def test_faults_are_counted_by_kind_as_often_as_they_struck() -> None:
 
     faults = verdict_on(witnessed(ledger=ledger(calls=(calls,)))).faults
 
-    assert faults == {"worker killed": 1, "refund: cut_after": 1}
+    assert faults == {"worker killed": 1, "call-off": 1, "refund: cut_after": 1}
+
+
+def test_a_refund_that_another_system_made_is_not_late() -> None:
+    theirs = witnessed(ledger=ledger(refunds=(refund(is_made_elsewhere=True),)))
+
+    assert verdict_on(theirs).late.max == 0
 
 
 def test_calls_are_counted_for_each_refund() -> None:

@@ -10,8 +10,9 @@ from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.heard import KeyFields
+from antom_refunds.simulator.heard import CallKind, KeyFields
 from antom_refunds.simulator.records import (
+    Calls,
     LedgerView,
     Movement,
     Payloads,
@@ -45,8 +46,8 @@ def history(**changes: Any) -> History:
     return replace(usual, **changes)
 
 
-def refund(status: RefundStatus = RefundStatus.SUCCESS) -> Refund:
-    return Refund(
+def refund(status: RefundStatus = RefundStatus.SUCCESS, **changes: Any) -> Refund:
+    usual = Refund(
         client_id="shop",
         refund_request_id="r-1",
         refund_id="antom-1",
@@ -57,6 +58,7 @@ def refund(status: RefundStatus = RefundStatus.SUCCESS) -> Refund:
         asked_at=NOON,
         ended_at=at(9),
     )
+    return usual.model_copy(update=changes)
 
 
 def movement(**changes: Any) -> Movement:
@@ -83,6 +85,10 @@ def sending(*, succeeded: bool = True, **changes: Any) -> Sending:
         "is_acknowledged": True,
     }
     return Sending.model_validate({**usual, **changes})
+
+
+def calls(kind: CallKind, count: int, *, last_at: datetime = NOON) -> Calls:
+    return Calls(client_id="shop", subject="r-1", kind=kind, count=count, last_at=last_at)
 
 
 def payloads(refund_request_id: str = "r-1", *digests: str) -> Payloads:

@@ -7,7 +7,7 @@ simulator and the judge stay whole.
 from collections.abc import Callable
 from typing import Final
 
-from bench.storm.mutations import calls, doors
+from bench.storm.mutations import calls, doors, promises
 
 MUTATIONS: Final[dict[str, Callable[[], None]]] = {
     mutation.__name__: mutation
@@ -25,6 +25,9 @@ MUTATIONS: Final[dict[str, Callable[[], None]]] = {
         doors.other_fields,
         doors.bare_error,
         doors.closed_is_failure,
+        promises.doubt_unshown,
+        promises.call_off_forgotten,
+        promises.failure_raised,
     )
 }
 

@@ -7,6 +7,7 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.plans import Script
+from bench.storm.interference import Act, ActKind
 from bench.storm.mutations.scenes import SCENES
 from bench.storm.schedule import CLIENT_ID, Ask, Plan
 from bench.storm.shape import Shape
@@ -17,7 +18,7 @@ _SHAPE: Final = Shape(
     striking=0,
     pause=0,
     gap=(1, 1),
-    draining=12,
+    draining=20,
     per_second=3,
     workers=1,
     callers=2,
@@ -40,6 +41,8 @@ def plan_of(*names: str) -> Plan:
         payments=tuple(_payment(name) for name in names),
         asks=tuple(ask for name in names for ask in _asks(name)),
         scripts=tuple(script for name in names for script in _scripts(name)),
+        acts=tuple(act for name in names for act in _acts(name)),
+        unusable=frozenset(_ids("doubt_unshown")),
     )
 
 
@@ -64,6 +67,13 @@ def _scripts(name: str) -> Iterator[Script]:
     for refund_request_id in _ids(name):
         for operation, faults in SCENES[name].faults.items():
             yield Script(subject=refund_request_id, operation=operation, faults=faults)
+
+
+def _acts(name: str) -> Iterator[Act]:
+    after = SCENES[name].called_off_after
+    if after is not None:
+        for each in _ids(name):
+            yield Act(at=after, kind=ActKind.CALL_OFF, refund=each)
 
 
 def _ids(name: str) -> list[str]:

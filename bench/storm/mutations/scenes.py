@@ -19,12 +19,14 @@ class Scene:
 
     `payment` are the payment's own fields, `faults` what Antom's calls meet one after another.
     `asked` are the amounts for which callers ask under the refund's id, one caller after another.
+    `called_off_after` is when an operator calls it off, in seconds; None for never.
     """
 
     finds: tuple[Invariant, ...]
     payment: Mapping[str, Any] = field(default_factory=dict)
     faults: Faults = field(default_factory=dict)
     asked: tuple[int, ...] = (1000,)
+    called_off_after: float | None = None
 
 
 _SOON: Final = 0.3 * PACE  # in the simulator's time, which goes faster
@@ -32,6 +34,10 @@ _AT_BANK: Final = {"is_async": True, "settle_after": _SOON}
 _ANSWER_LOST: Final = {Operation.REFUND: (Fault(kind=FaultKind.CUT_AFTER),)}
 _STALE: Final = Fault(kind=FaultKind.STALE)
 _LATE: Final = Fault(delay=timedelta(seconds=8))
+_REFUSED: Final = Fault(kind=FaultKind.ANSWER_CODE, code="INVALID_SIGNATURE", is_signed=False)
+_ERROR: Final = Fault(kind=FaultKind.HTTP_500)
+# Longer than the call-off takes, shorter than a call may take.
+_SLOW_ERROR: Final = Fault(kind=FaultKind.HTTP_500, delay=timedelta(seconds=1.5))
 # Inquiries that bring nothing until the notification has come.
 _BLIND: Final = {Operation.INQUIRY: (_STALE,) * 6}
 
@@ -71,5 +77,17 @@ SCENES: Final = {
     "bare_error": Scene(finds=(Invariant.UNANSWERED,), asked=(1000, 1000)),
     "closed_is_failure": Scene(
         finds=(Invariant.TOLD_OTHERWISE,), payment={**_AT_BANK, "ends": Ending.CLOSED}
+    ),
+    "doubt_unshown": Scene(
+        finds=(Invariant.DOUBT_SILENT,),
+        faults={Operation.REFUND: (_REFUSED,) * 4, Operation.INQUIRY: (_REFUSED,) * 4},
+    ),
+    "call_off_forgotten": Scene(
+        finds=(Invariant.ASKED_AFTER_CALL_OFF,),
+        faults={Operation.REFUND: (_SLOW_ERROR, _ERROR, _ERROR, _ERROR)},
+        called_off_after=0.7,
+    ),
+    "failure_raised": Scene(
+        finds=(Invariant.ENDED_OTHERWISE,), payment={"refuses_with": "RISK_REJECT"}
     ),
 }
