@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 
 from activities.antom import AntomActivities
+from activities.calls import Calls
 from antom_refunds import contract
 from antom_refunds.antom.client import Account, AntomClient
 from antom_refunds.antom.keys import KeyRing
@@ -21,6 +22,7 @@ from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import Refund, State
+from antom_refunds.domain.streak import Streak
 from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.app import create_app
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
@@ -34,9 +36,16 @@ BEGINNING = datetime(2026, 9, 11, 8, 0, tzinfo=UTC)
 
 
 def attempt(
-    *, at: timedelta = timedelta(), number: int = 1, scheduled: timedelta = timedelta()
+    *,
+    at: timedelta = timedelta(),
+    number: int = 1,
+    scheduled: timedelta = timedelta(),
+    remembered: Streak | None = None,
 ) -> ActivityEnvironment:
-    """An attempt that starts `at` after the call was scheduled, itself scheduled at some time."""
+    """An attempt that starts `at` after the call was scheduled, itself scheduled at some time.
+
+    `remembered` is what an earlier attempt left in its heartbeat.
+    """
     environment = ActivityEnvironment()
     environment.info = replace(
         ActivityEnvironment.default_info(),
@@ -44,13 +53,14 @@ def attempt(
         scheduled_time=BEGINNING,
         current_attempt_scheduled_time=BEGINNING + scheduled,
         started_time=BEGINNING + at,
+        heartbeat_details=[] if remembered is None else [remembered.model_dump()],
     )
     return environment
 
 
 def asked(state: State = State.REQUESTED, **changes: object) -> Question:
     refund = Refund(order=ORDER, state=state).model_copy(update=changes)
-    return Question(refund=refund, due_at=BEGINNING + timedelta(days=10))
+    return Question(refund=refund, quiet_from=BEGINNING, is_first_run=True)
 
 
 @pytest.fixture
@@ -84,7 +94,7 @@ async def antom(
 
 @pytest.fixture
 def calls(antom: AntomClient) -> AntomActivities:
-    return AntomActivities({"default": antom}, Policy())
+    return AntomActivities(Calls({"default": antom}), Policy())
 
 
 class Turns(AsyncLimiter):
@@ -166,10 +176,11 @@ async def test_the_wait_is_counted_from_the_beginning_and_not_from_the_attempt(
     calls: AntomActivities, world: World
 ) -> None:
     script(world, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
+    known = Evidence(source=Source.ANSWER, word=Word.DOUBT, code="no_answer")
     late = attempt(at=timedelta(minutes=13), number=40, scheduled=timedelta(minutes=13))
 
     with pytest.raises(ApplicationError) as later:
-        await late.run(calls.request_refund, asked(State.IN_DOUBT))
+        await late.run(calls.request_refund, asked(State.IN_DOUBT, doubt=known))
 
     assert later.value.next_retry_delay == timedelta(minutes=9)
     assert "HTTP 500" in later.value.message
@@ -205,7 +216,7 @@ async def test_a_refusal_at_the_gate_is_no_doubt(calls: AntomActivities, world: 
 @pytest.mark.parametrize("call", ["request_refund", "inquire"])
 async def test_a_call_waits_for_its_turn(antom: AntomClient, world: World, call: str) -> None:
     turns = Turns()
-    calls = AntomActivities({"default": antom}, Policy(), turns=turns)
+    calls = AntomActivities(Calls({"default": antom}, turns=turns), Policy())
     calling = asyncio.ensure_future(attempt().run(getattr(calls, call), asked()))
 
     await turns.wanted.wait()
@@ -213,7 +224,8 @@ async def test_a_call_waits_for_its_turn(antom: AntomClient, world: World, call:
     turns.given.set()
     evidence: Evidence = await calling
 
-    assert (len(before), len(world.journal.calls)) == (0, 1)
+    assert not before
+    assert world.journal.calls
     assert evidence.word in {Word.SUCCEEDED, Word.ABSENT}
 
 
@@ -221,7 +233,7 @@ async def test_a_call_that_is_cancelled_before_its_turn_was_not_sent(
     antom: AntomClient, world: World
 ) -> None:
     turns, environment = Turns(), attempt()
-    calls = AntomActivities({"default": antom}, Policy(), turns=turns)
+    calls = AntomActivities(Calls({"default": antom}, turns=turns), Policy())
     calling = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
 
     await turns.wanted.wait()
@@ -232,7 +244,23 @@ async def test_a_call_that_is_cancelled_before_its_turn_was_not_sent(
     assert not world.ledger.movements
 
 
-async def test_a_stopping_worker_reports_doubt_about_the_call_in_the_air(
+async def test_a_stopping_worker_reports_doubt_about_the_call_in_flight(
+    calls: AntomActivities, wire: Wire
+) -> None:
+    environment = attempt()
+    wire.hold()
+    call = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
+    await wire.arrived.wait()
+
+    environment.worker_shutdown()
+    environment.cancel()
+    evidence: Evidence = await call
+
+    assert evidence.word is Word.DOUBT
+    assert "stopped" in evidence.message
+
+
+async def test_a_cancelled_call_in_flight_still_brings_its_response(
     calls: AntomActivities, wire: Wire
 ) -> None:
     environment = attempt()
@@ -241,10 +269,104 @@ async def test_a_stopping_worker_reports_doubt_about_the_call_in_the_air(
     await wire.arrived.wait()
 
     environment.cancel()
+    wire.let_go()
     evidence: Evidence = await call
 
-    assert evidence.word is Word.DOUBT
-    assert "stopped" in evidence.message
+    assert evidence.word is Word.SUCCEEDED
+
+
+async def test_a_call_that_takes_long_sends_heartbeats(
+    calls: AntomActivities, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.attempts.HEARTBEAT_EVERY", timedelta(milliseconds=1))
+    environment, beaten = attempt(), asyncio.Event()
+    environment.on_heartbeat = lambda *_: beaten.set()
+    wire.hold()
+    call = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
+
+    await beaten.wait()
+    wire.let_go()
+
+    assert (await call).word is Word.SUCCEEDED
+
+
+async def test_the_second_identical_unusable_response_in_a_row_is_marked(
+    calls: AntomActivities, world: World
+) -> None:
+    script(world, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
+    first = await attempt().run(calls.request_refund, asked())
+    script(world, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
+    later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
+
+    second = await later.run(calls.request_refund, asked(State.IN_DOUBT, doubt=first, basis=first))
+
+    assert not first.is_repeated
+    assert second.is_repeated
+
+
+async def test_what_an_attempt_counted_is_left_to_the_next_one(
+    calls: AntomActivities, world: World
+) -> None:
+    script(world, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+    environment, left = attempt(number=2, scheduled=timedelta(seconds=5)), []
+    environment.on_heartbeat = left.append
+
+    with pytest.raises(ApplicationError):
+        await environment.run(calls.await_result, asked(State.PROCESSING))
+
+    script(world, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+    again = attempt(number=3, scheduled=timedelta(seconds=20), remembered=left[-1])
+    assert (await again.run(calls.await_result, asked(State.PROCESSING))).is_repeated
+
+
+async def test_no_such_refund_that_would_end_it_is_asked_again_after_the_quiet_period(
+    calls: AntomActivities,
+) -> None:
+    refused = Evidence(source=Source.ANSWER, word=Word.FAILED_UNCONFIRMED, code="RISK_REJECT")
+
+    with pytest.raises(ApplicationError, match="may still be in flight") as later:
+        await attempt().run(calls.inquire, asked(State.IN_DOUBT, failure=refused))
+    late = attempt(at=timedelta(seconds=36), number=2, scheduled=timedelta(seconds=36))
+    evidence = await late.run(calls.inquire, asked(State.IN_DOUBT, failure=refused))
+
+    assert later.value.next_retry_delay == Policy().quiet_period
+    assert (evidence.word, evidence.code) == (Word.FAILED, "RISK_REJECT")
+
+
+async def test_in_doubt_an_inquiry_that_decides_makes_the_call_unnecessary(
+    calls: AntomActivities, antom: AntomClient, world: World
+) -> None:
+    await antom.refund(ORDER)
+    later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
+
+    evidence = await later.run(calls.request_refund, asked(State.IN_DOUBT))
+
+    assert (evidence.source, evidence.word) == (Source.INQUIRY, Word.SUCCEEDED)
+    assert evidence.payment_id == ORDER.payment_id
+    assert world.view().count(ORDER.refund_request_id, CallKind.REFUND) == 1
+
+
+async def test_a_call_that_is_due_at_once_waits_for_nothing_and_inquires_nothing(
+    calls: AntomActivities, world: World
+) -> None:
+    evidence = await attempt().run(calls.request_refund, asked(State.IN_DOUBT, is_ask_due=True))
+
+    assert evidence.word is Word.SUCCEEDED
+    assert world.view().count(ORDER.refund_request_id, CallKind.INQUIRY) == 0
+
+
+@pytest.mark.parametrize("is_first_run", [True, False])
+async def test_a_call_off_of_what_was_never_sent_closes_only_on_the_first_run(
+    *, is_first_run: bool
+) -> None:
+    called_off = Evidence(source=Source.OPERATOR, word=Word.CALL_OFF, code="call_off_by_operator")
+    question = asked(call_off=called_off, is_inquiry_due=True).model_copy(
+        update={"is_first_run": is_first_run}
+    )
+
+    evidence = await attempt().run(AntomActivities(Calls({}), Policy()).inquire, question)
+
+    assert evidence.word is (Word.CLOSED if is_first_run else Word.BLOCKED)
 
 
 async def test_a_defect_in_a_call_is_doubt_and_not_silence_about_it(
@@ -256,7 +378,7 @@ async def test_a_defect_in_a_call_is_doubt_and_not_silence_about_it(
     keys = KeyRing(merchant_keys[0], [antom_keys[1]])
     account = Account(client_id=CLIENT_ID, keys=keys, gateway="http://antom.test")
     async with AntomClient(account, transport=httpx.MockTransport(breaks)) as antom:
-        calls = AntomActivities({"default": antom}, Policy())
+        calls = AntomActivities(Calls({"default": antom}), Policy())
         evidence = await attempt().run(calls.request_refund, asked())
 
     assert (evidence.word, evidence.code) == (Word.DOUBT, "call_broke")
@@ -264,18 +386,17 @@ async def test_a_defect_in_a_call_is_doubt_and_not_silence_about_it(
 
 
 async def test_a_merchant_that_is_not_configured_blocks(wire: Wire) -> None:
-    evidence = await attempt().run(AntomActivities({}, Policy()).request_refund, asked())
+    evidence = await attempt().run(AntomActivities(Calls({}), Policy()).request_refund, asked())
 
     assert (evidence.word, evidence.code) == (Word.BLOCKED, "merchant_not_configured")
     assert evidence.needs_human
     assert "'default'" in evidence.message
 
 
-async def test_a_merchant_that_is_not_configured_can_be_inquired_about_later() -> None:
-    with pytest.raises(ApplicationError, match="not configured") as later:
-        await attempt().run(AntomActivities({}, Policy()).inquire, asked())
+async def test_an_inquiry_for_a_merchant_that_is_not_configured_calls_an_operator() -> None:
+    evidence = await attempt().run(AntomActivities(Calls({}), Policy()).inquire, asked())
 
-    assert later.value.type == contract.NO_NEWS
+    assert (evidence.source, evidence.word) == (Source.INQUIRY, Word.BLOCKED)
 
 
 async def test_a_repeated_block_is_no_news(calls: AntomActivities, world: World) -> None:
@@ -286,25 +407,10 @@ async def test_a_repeated_block_is_no_news(calls: AntomActivities, world: World)
 
     with pytest.raises(ApplicationError) as later:
         await attempt(at=minute, number=2, scheduled=minute).run(
-            calls.request_refund, asked(State.BLOCKED, basis=known, gate=known)
+            calls.request_refund, asked(State.BLOCKED, basis=known, alarm=known)
         )
 
     assert later.value.next_retry_delay == timedelta(minutes=4)
-
-
-@pytest.mark.parametrize("call", ["request_refund", "await_result"])
-@pytest.mark.parametrize("state", [State.REQUESTED, State.IN_DOUBT, State.PROCESSING])
-async def test_a_refund_that_is_overdue_says_so_once(
-    calls: AntomActivities, wire: Wire, call: str, state: State
-) -> None:
-    overdue = attempt(at=timedelta(days=10), number=9, scheduled=timedelta(days=10))
-
-    evidence = await overdue.run(getattr(calls, call), asked(state))
-    assert (evidence.source, evidence.word) == (Source.CLOCK, Word.OVERDUE)
-    assert wire.moments == []
-
-    await overdue.run(getattr(calls, call), asked(state, is_overdue=True))
-    assert wire.moments
 
 
 async def test_an_unknown_refund_is_asked_for_again_while_watching(
