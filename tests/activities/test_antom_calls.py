@@ -308,7 +308,8 @@ async def test_what_an_attempt_counted_is_left_to_the_next_one(
     calls: AntomActivities, world: World
 ) -> None:
     script(world, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
-    environment, left = attempt(number=2, scheduled=timedelta(seconds=5)), []
+    environment = attempt(number=2, scheduled=timedelta(seconds=5))
+    left: list[Streak] = []
     environment.on_heartbeat = left.append
 
     with pytest.raises(ApplicationError):

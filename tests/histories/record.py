@@ -9,6 +9,7 @@ import json
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +19,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import attributes, contract
 from antom_refunds.contract import Instruction, Resolution
+from antom_refunds.domain import policy as limits
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.policy import Policy
+from antom_refunds.domain.policy import CALL_TIMEOUT, Policy
 from antom_refunds.domain.refund import State
 from antom_refunds.process import OK, leave
 from antom_refunds.simulator.faults import FaultKind, Operation
@@ -63,7 +65,6 @@ async def _resolved(stage: Stage, order: RefundOrder) -> None:
 async def _called_off(stage: Stage, order: RefundOrder) -> None:
     await stage.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
     await stage.refunds.call_off(order.refund_request_id, _OPS)
-    stage.wire.is_down = False
 
 
 async def _cancelled(stage: Stage, order: RefundOrder) -> None:
@@ -90,6 +91,37 @@ async def _contradicted(stage: Stage, order: RefundOrder) -> None:
         await stage.refunds.notify(order.refund_request_id, notice, delivery_id=word)
 
 
+async def _held(stage: Stage, _order: RefundOrder) -> None:
+    stage.wire.hold()
+
+
+async def _called_off_in_flight(stage: Stage, order: RefundOrder) -> None:
+    await stage.wire.arrived.wait()
+    await stage.refunds.call_off(order.refund_request_id, _OPS)
+    stage.wire.let_go()
+
+
+async def _cancelled_requested(stage: Stage, order: RefundOrder) -> None:
+    await stage.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
+    await stage.handle(order).cancel()
+
+
+async def _lost(stage: Stage, order: RefundOrder) -> None:
+    """The first attempt outlasts the time that Temporal grants it."""
+    await stage.until(order, lambda view: view.state is State.IN_DOUBT)
+    stage.wire.let_go()
+
+
+async def _accepted_meanwhile(stage: Stage, order: RefundOrder) -> None:
+    """An inquiry brings PROCESSING while the refund call waits for its next time."""
+    await stage.until(order, lambda view: view.state is State.IN_DOUBT)
+    await stage.antom.refund(order)
+    await stage.refunds.check_now(order.refund_request_id, _OPS)
+    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    stage.settle(order)
+    await stage.refunds.check_now(order.refund_request_id, _OPS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """One way, and what happens before and after there is a worker."""
@@ -98,6 +130,7 @@ class Way:
     is_notified: bool = False
     is_unreachable: bool = False
     policy: Policy = BRISK
+    call_timeout: timedelta = CALL_TIMEOUT
     faults: Mapping[Operation, tuple[FaultKind | str, ...]] = field(default_factory=dict)
     before: Callable[[Stage, RefundOrder], Awaitable[None]] = _nothing
     meanwhile: Callable[[Stage, RefundOrder], Awaitable[None]] = _nothing
@@ -128,6 +161,19 @@ WAYS: Final[Mapping[str, Way]] = {
     ),
     "called-off": Way(is_unreachable=True, meanwhile=_called_off),
     "cancelled": Way(is_async=True, meanwhile=_cancelled),
+    "called-off-in-flight": Way(
+        faults={Operation.REFUND: (FaultKind.CUT_BEFORE,)},
+        before=_held,
+        meanwhile=_called_off_in_flight,
+    ),
+    "cancelled-requested": Way(is_unreachable=True, meanwhile=_cancelled_requested),
+    "lost": Way(before=_held, meanwhile=_lost, call_timeout=timedelta(seconds=1)),
+    "accepted-meanwhile": Way(
+        is_async=True,
+        policy=_CALM,
+        faults={Operation.REFUND: (FaultKind.CUT_BEFORE,)},
+        meanwhile=_accepted_meanwhile,
+    ),
     "overdue": Way(
         is_async=True,
         policy=Policy.at_pace(1000, overdue_after=_CALM.overdue_after / 2000),
@@ -179,6 +225,7 @@ async def record(home: Path) -> None:
         async with environment:
             for path, name in wanted.items():
                 way = WAYS[name]
+                limits.CALL_TIMEOUT = way.call_timeout
                 async with stage_on(environment, merchant, antom, policy=way.policy) as stage:
                     path.write_text(await _history(stage, name, way) + "\n")
     kept = len(WAYS) - len(wanted)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio import workflow
@@ -11,7 +12,6 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from antom_refunds import attributes, contract
 from antom_refunds.contract import RefundOutcome
-from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
 from tests.histories.record import HOME, IDENTITY, WAYS
 from workflows import WORKFLOWS
@@ -25,13 +25,13 @@ class HastyWorkflow(RefundWorkflow):
     """A changed workflow: it tells operators something before it asks Antom."""
 
     @workflow.init
-    def __init__(self, order: RefundOrder) -> None:
-        super().__init__(order)
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
 
     @workflow.run
-    async def run(self, order: RefundOrder) -> RefundOutcome:
+    async def run(self, *given: Any) -> RefundOutcome:
         workflow.upsert_search_attributes([attributes.STATE.value_set(State.IN_DOUBT)])
-        return await super().run(order)
+        return await super().run(*given)
 
 
 def recorded(path: Path) -> WorkflowHistory:
