@@ -65,7 +65,13 @@ WAYS: Final = {
     ),
     "doubt": Way(faults={Operation.REFUND: (FaultKind.CUT_AFTER,)}),
     "blocked": Way(faults={Operation.REFUND: ("ACCESS_DENIED",)}),
-    "closed": Way(ends=State.CLOSED, faults={Operation.REFUND: ("ORDER_IS_CLOSED",) * _ALWAYS}),
+    "closed": Way(
+        ends=State.CLOSED,
+        faults={
+            Operation.REFUND: ("ORDER_IS_CLOSED",) * _ALWAYS,
+            Operation.INQUIRY: ("ORDER_IS_CLOSED",) * _ALWAYS,
+        },
+    ),
 }
 
 
