@@ -23,6 +23,7 @@ from antom_refunds.antom.keys import KeyRing
 from antom_refunds.antom.signing import Signed, read_private_key, sign
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
+from starter.keys import write_pair
 
 Respond = Callable[[httpx.Request], httpx.Response]
 AnswerHeaders = Callable[..., dict[str, str]]
@@ -174,9 +175,10 @@ async def test_each_of_antoms_keys_proves_an_answer(
     merchant_keys: tuple[Path, Path],
     antom_keys: tuple[Path, Path],
     answer_headers: AnswerHeaders,
+    tmp_path: Path,
     place: int,
 ) -> None:
-    public = [merchant_keys[1]]
+    public = [write_pair(tmp_path, "rotated")[1]]
     public.insert(place, antom_keys[1])
     account = replace(account, keys=KeyRing(merchant_keys[0], public))
     body = json.dumps({"result": {"resultCode": "SUCCESS", "resultStatus": "S"}}).encode()

@@ -225,7 +225,7 @@ async def record(home: Path) -> None:
         async with environment:
             for path, name in wanted.items():
                 way = WAYS[name]
-                limits.CALL_TIMEOUT = way.call_timeout
+                limits.CALL_TIMEOUT = way.call_timeout  # type: ignore[misc]
                 async with stage_on(environment, merchant, antom, policy=way.policy) as stage:
                     path.write_text(await _history(stage, name, way) + "\n")
     kept = len(WAYS) - len(wanted)
