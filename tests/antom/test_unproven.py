@@ -176,6 +176,7 @@ async def test_each_of_antoms_keys_proves_an_answer(
     antom_keys: tuple[Path, Path],
     answer_headers: AnswerHeaders,
     tmp_path: Path,
+    *,
     place: int,
 ) -> None:
     public = [write_pair(tmp_path, "rotated")[1]]

@@ -458,7 +458,7 @@ async def test_a_refund_is_called_off_while_nothing_was_sent(
     said = await lone_cli("call-off", order.refund_request_id, *BY)
 
     assert (said.code, said.err) == (0, "")
-    assert "called off, if Antom confirms" in said.out
+    assert "called off: it closes once Antom confirms" in said.out
 
 
 async def test_a_refund_that_antom_was_asked_for_is_not_called_off(cli: Cli, shop: Shop) -> None:

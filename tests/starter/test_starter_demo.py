@@ -299,7 +299,11 @@ def stage_of(shop: Shop, scenes: list[Scene], screen: StringIO) -> Stage:
 async def test_an_antom_that_pays_twice_fails_the_audit(shop: Shop) -> None:
     # The answer is lost, and the repetition finds an Antom without memory.
     forgetful = (Fault(kind=FaultKind.CUT_AFTER), Fault(kind=FaultKind.FORGOTTEN))
-    scene = Scene(key="forgotten", title="paid twice", faults={Operation.REFUND: forgetful})
+    scene = Scene(
+        key="forgotten",
+        title="paid twice",
+        faults={Operation.REFUND: forgetful, Operation.INQUIRY: (Fault(kind=FaultKind.ABSENT),)},
+    )
     screen = StringIO()
     stage = stage_of(shop, [scene], screen)
     await stage.antom.add_payments(scene.paid(shop.stack.merchants["default"].client_id))

@@ -40,6 +40,10 @@ def notified(code: str, result_status: Literal["S", "F"], refund_status: str) ->
 
 CLOSED = notified("ORDER_IS_CLOSED", "F", "FAIL")
 SUCCEEDED = notified("SUCCESS", "S", "SUCCESS")
+ACCEPTED = take(
+    Refund(order=ORDER),
+    Evidence(source=Source.ANSWER, word=Word.PROCESSING, code="REFUND_IN_PROCESS"),
+)
 
 
 @pytest.mark.parametrize("notices", list(permutations((CLOSED, SUCCEEDED))))
@@ -47,7 +51,7 @@ def test_a_closure_and_a_success_that_were_both_notified_are_shown(
     notices: tuple[Evidence, ...],
 ) -> None:
     """Antom signed both; the refund succeeded, and nobody was told of the closure."""
-    refund = Refund(order=ORDER)
+    refund = ACCEPTED
     for notice in notices:
         refund = take(refund, notice)
 
@@ -56,7 +60,7 @@ def test_a_closure_and_a_success_that_were_both_notified_are_shown(
 
 
 def test_a_closure_notified_after_the_workflow_is_gone_contradicts_a_success() -> None:
-    outcome = outcome_of(take(Refund(order=ORDER), SUCCEEDED))
+    outcome = outcome_of(take(ACCEPTED, SUCCEEDED))
 
     assert contradicts_outcome(outcome, CLOSED)
 

@@ -31,7 +31,11 @@ class Scene:
 
 _SOON: Final = 0.3 * PACE  # in the simulator's time, which goes faster
 _AT_BANK: Final = {"is_async": True, "settle_after": _SOON}
-_ANSWER_LOST: Final = {Operation.REFUND: (Fault(kind=FaultKind.CUT_AFTER),)}
+# And the inquiry that goes before the repetition, which would make it unnecessary.
+_ANSWER_LOST: Final = {
+    Operation.REFUND: (Fault(kind=FaultKind.CUT_AFTER),),
+    Operation.INQUIRY: (Fault(kind=FaultKind.HTTP_500),),
+}
 _STALE: Final = Fault(kind=FaultKind.STALE)
 _LATE: Final = Fault(delay=timedelta(seconds=8))
 _REFUSED: Final = Fault(kind=FaultKind.ANSWER_CODE, code="INVALID_SIGNATURE", is_signed=False)
