@@ -139,7 +139,8 @@ def _judge(stage: Stage, way: Way, order: RefundOrder, outcome: RefundOutcome) -
     assert outcome.state is way.ends
     assert not outcome.is_contradicted
     assert stage.moved(order) == (1 if way.ends is State.SUCCEEDED else 0)
-    assert stage.payloads(order) == 1
+    # A worker that is lost before it sent anything may find the id closed already.
+    assert stage.payloads(order) <= 1
 
 
 @pytest.mark.parametrize("name", WAYS)
