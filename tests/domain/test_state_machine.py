@@ -11,6 +11,7 @@ from antom_refunds.domain.evidence import Evidence, Source, Word, weigh
 from antom_refunds.domain.fold import contradicts, take
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.policy import ALARMS_CLEARED_MAX
 from antom_refunds.domain.refund import (
     END_STATES,
     NOT_SERVED,
@@ -738,3 +739,21 @@ def test_why_a_person_must_look(pieces: list[Evidence], reason: str | None) -> N
 
 def test_an_end_without_evidence_gives_no_reason() -> None:
     assert Refund(order=ORDER, state=State.CLOSED).human_reason is None
+
+
+def test_an_alarm_that_was_cleared_often_stays_until_the_end() -> None:
+    often = after().model_copy(update={"alarms_cleared": ALARMS_CLEARED_MAX})
+    blocked = take(often, said(Source.ANSWER, Word.BLOCKED))
+
+    processing = take(blocked, said(Source.ANSWER, Word.PROCESSING))
+
+    assert processing.alarm == blocked.alarm
+    assert take(processing, said(Source.ANSWER, Word.SUCCEEDED)).human_reason is None
+
+
+def test_a_refusal_that_no_inquiry_could_confirm_is_the_reason_without_an_alarm() -> None:
+    undecided = after(DOUBTED, REFUSED, UNDECIDED)
+
+    answered = take(undecided, said(Source.INQUIRY, Word.ABSENT))
+
+    assert answered.human_reason == "FAILED_UNCONFIRMED: refused, and no inquiry could confirm it"
