@@ -32,7 +32,7 @@ AREAS: Final = {
     "antom": Area(code=("antom_refunds/antom",), tests=("tests/antom",)),
     "workflows": Area(code=("workflows",), tests=("tests/workflows", "tests/domain")),
     "activities": Area(code=("activities",), tests=("tests/activities", "tests/workflows")),
-    "webhook": Area(code=("antom_refunds/webhook.py",), tests=("tests/webhook",)),
+    "webhook": Area(code=("antom_refunds/webhook",), tests=("tests/webhook",)),
     "client": Area(code=("antom_refunds/client.py",), tests=("tests/client", "tests/workflows")),
 }
 
