@@ -32,7 +32,10 @@ def clients_of(settings: Settings) -> Mapping[str, AntomClient]:
         require_usable_environment()
     except HttpEnvironmentError as error:
         raise SettingsError(str(error)) from error
-    return {name: AntomClient(_account(name, each)) for name, each in settings.merchants.items()}
+    return {
+        name: AntomClient(_account(name, each), calls_max=settings.concurrent_calls_max)
+        for name, each in settings.merchants.items()
+    }
 
 
 def senders_of(settings: Settings) -> Mapping[str, Sender]:
