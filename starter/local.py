@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final, TypeVar
 from cyclopts import Parameter, validators
 from pydantic import ValidationError
 from rich.console import Console
-from temporalio.client import Client
 from temporalio.runtime import Runtime
 
 from antom_refunds.antom.signing import KeyFileError
@@ -97,24 +96,24 @@ async def webhook() -> int:
     stop = _told_to_stop()
     runtime = runtime_of(settings)
     handler = Handler(
-        refunds=RefundClient(await _connected(runtime)),
+        refunds=RefundClient(await connect(is_lazy=True, runtime=runtime)),
         senders=senders,
         count=counting(runtime.metric_meter),
         public_path=settings.webhook_public_path,
     )
     app = create_app(handler, path=settings.webhook_path)
     async with serving(app, settings.webhook_listen):
+        await _unless(stop, _require_temporal(runtime))
         await stop.wait()
     return OK
 
 
-async def _connected(runtime: Runtime) -> Client:
-    """A Temporal that is away may come back, and notifications wait; one that refuses us stays."""
+async def _require_temporal(runtime: Runtime) -> None:
+    """Raises what is wrong for good; a Temporal that is unavailable now may come back."""
     try:
-        return await connect(runtime=runtime)
+        await connect(runtime=runtime)
     except TemporalUnavailableError as error:
         log.warning("temporal.away", extra={"reason": str(error)})
-        return await connect(is_lazy=True, runtime=runtime)
 
 
 async def simulator(config: Path) -> int:
