@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
@@ -27,7 +28,7 @@ from antom_refunds.namespace import require_attributes
 from antom_refunds.process import FAILED, OK, USAGE, complain, leave
 from antom_refunds.serving import serving
 from antom_refunds.settings import Settings, SettingsError
-from antom_refunds.telemetry import runtime_of, set_up_logging
+from antom_refunds.telemetry import clock_skew, runtime_of, set_up_logging
 from workflows import WORKFLOWS
 
 log = logging.getLogger("worker")
@@ -46,14 +47,15 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     Raises SettingsError for what a person must mend; a Temporal that is away is waited for.
     """
     async with AsyncExitStack() as stack:
-        clients = clients_of(settings)
+        runtime = runtime_of(settings)
+        clients = clients_of(settings, observe_skew=clock_skew(runtime.metric_meter))
         for client in clients.values():
             stack.push_async_callback(client.aclose)
         _require_merchants(clients)
         health = Health(clients)
         if settings.health_listen is not None:
             await stack.enter_async_context(serving(health.app(), settings.health_listen))
-        temporal = await _connected(settings, stop)
+        temporal = await _connected(runtime, stop)
         if temporal is None:
             return
         health.temporal = temporal
@@ -131,9 +133,8 @@ async def _serve(workers: tuple[Worker, Worker], stop: asyncio.Event) -> None:
     log.info("worker.stopped")
 
 
-async def _connected(settings: Settings, stop: asyncio.Event) -> Client | None:
+async def _connected(runtime: Runtime, stop: asyncio.Event) -> Client | None:
     """A client of a Temporal that is ready for refunds; None if told to stop before."""
-    runtime = runtime_of(settings)
     wait = _RETRY_FIRST
     while not stop.is_set():
         try:

@@ -17,14 +17,13 @@ from activities.calls import Calls
 from antom_refunds import contract
 from antom_refunds.contract import Question
 from antom_refunds.domain.confirmation import awaits_quiet, confirmed
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.evidence import UNUSABLE, Evidence, Source, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.policy import Policy, Schedule
 from antom_refunds.domain.refund import NOT_SERVED, Refund, State
 from antom_refunds.domain.streak import Streak
 from antom_refunds.ports import AntomCalls
 
-_DOUBTFUL: Final = frozenset({Word.DOUBT, Word.SILENT, Word.BLOCKED, Word.UNSENT})
 _NEVER_SENT: Final = frozenset({NOT_SERVED, "not_sent"})
 
 
@@ -42,22 +41,22 @@ class AntomActivities(AntomCalls):
         is_due = refund.state is State.REQUESTED or refund.is_ask_due
         if is_first_attempt() and not is_due:
             raise self._later(question, f"{refund.state}: to be sent again, same id", schedule)
-        async with alive():
+        async with alive() as pulse:
             if refund.state is State.IN_DOUBT and not refund.is_ask_due:
                 inquired = await self._inquire(question)
                 if _is_decisive(refund, inquired):
                     return inquired
-            return self._learnt(question, await self._calls.refund(refund), schedule)
+            return self._learnt(question, await self._calls.refund(refund, pulse), schedule)
 
     @activity.defn(name=contract.ACTIVITY_AWAIT_RESULT)
     async def await_result(self, question: Question) -> Evidence:
         schedule = self._policy.watch
         if is_first_attempt():
             raise self._later(question, "the result is pending at Antom", schedule)
-        async with alive():
+        async with alive() as pulse:
             evidence = await self._inquire(question)
             if question.refund.may_ask and _calls_for_asking(question.refund, evidence):
-                evidence = await self._calls.refund(question.refund)
+                evidence = await self._calls.refund(question.refund, pulse)
         return self._learnt(question, evidence, schedule)
 
     @activity.defn(name=contract.ACTIVITY_INQUIRE)
@@ -100,7 +99,7 @@ class AntomActivities(AntomCalls):
 def _marked(question: Question, evidence: Evidence) -> Evidence:
     """Marked as repeated if an operator must know by now; the count is left to the next attempt."""
     before = remembered()
-    if evidence.word not in _DOUBTFUL:
+    if evidence.word not in UNUSABLE:
         if before is not None:
             remember(Streak())
         return evidence

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from antom_refunds.domain.policy import HEARTBEAT_EVERY
+from antom_refunds.domain.policy import CALL_TIMEOUT, HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT
 from antom_refunds.domain.streak import Streak
 
 Result = TypeVar("Result")
@@ -52,23 +52,54 @@ def remember(streak: Streak) -> None:
     activity.heartbeat(streak)
 
 
+class Pulse:
+    """Whether this attempt may still send: Temporal gives up one that it does not hear of."""
+
+    def __init__(self) -> None:
+        self._now = asyncio.get_running_loop().time
+        self._waiting_since = self._beaten_at = self._now()
+        self._stood_still = False
+
+    def beat(self) -> None:
+        """To be called every HEARTBEAT_EVERY; a process that stood still calls it late."""
+        self._stood_still = self._stood_still or self._is_late()
+        self._beaten_at = self._now()
+
+    def wait_from_now(self) -> None:
+        """The refund call begins to wait for its turn."""
+        self._waiting_since = self._now()
+
+    def reason_not_to_send(self) -> str | None:
+        """Why the refund call must not be sent any more, in one sentence; None if it may."""
+        if self._stood_still or self._is_late():
+            return "this worker stood still, and another one may have taken over"
+        if self._now() - self._waiting_since > CALL_TIMEOUT.total_seconds():
+            return "the call waited for its turn for too long: lower the load or add workers"
+        return None
+
+    def _is_late(self) -> bool:
+        return self._now() - self._beaten_at > HEARTBEAT_TIMEOUT.total_seconds()
+
+
 @asynccontextmanager
-async def alive() -> AsyncIterator[None]:
+async def alive() -> AsyncIterator[Pulse]:
     """Heartbeats while inside, so that a lost worker is noticed within seconds."""
-    beating = asyncio.create_task(_beat())
+    pulse = Pulse()
+    beating = asyncio.create_task(_beat(pulse))
     try:
-        yield
+        yield pulse
     finally:
         beating.cancel()
         with suppress(asyncio.CancelledError):
             await beating
 
 
-async def _beat() -> None:
+async def _beat(pulse: Pulse) -> None:
     """The first one comes after a while: most calls are over before."""
     details = activity.info().heartbeat_details
     while True:
         await asyncio.sleep(HEARTBEAT_EVERY.total_seconds())
+        pulse.beat()
         activity.heartbeat(*details)
 
 

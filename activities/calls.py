@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from aiolimiter import AsyncLimiter
 from temporalio import activity
 
-from activities.attempts import uncancelled
+from activities.attempts import Pulse, uncancelled
 from antom_refunds import contract
 from antom_refunds.antom import reading
 from antom_refunds.antom.client import AntomClient
@@ -19,12 +20,15 @@ from antom_refunds.antom.errors import (
     OutcomeUnknownError,
     RefusedError,
 )
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.evidence import UNUSABLE, Evidence, Source, Word
 from antom_refunds.domain.refund import NOT_SERVED, Refund
+from antom_refunds.log_limit import LogLimit
 
 log = logging.getLogger(__name__)
 
 _ABOUT_PAYMENT: Final = frozenset({Word.SUCCEEDED, Word.PROCESSING})
+_LOG_WINDOW: Final = timedelta(minutes=10)
+_LOG_KEYS_MAX: Final = 1000
 Result = TypeVar("Result")
 
 
@@ -39,11 +43,15 @@ class Calls:
     ) -> None:
         self._clients = clients
         self._turns = turns
+        self._log_limit = LogLimit(window=_LOG_WINDOW, keys_max=_LOG_KEYS_MAX)
 
-    async def refund(self, refund: Refund) -> Evidence:
-        """What Antom says to the refund call, or what follows from its silence."""
-        evidence = await self._refund(refund)
-        _count(contract.ACTIVITY_REQUEST_REFUND, evidence)
+    async def refund(self, refund: Refund, pulse: Pulse) -> Evidence:
+        """What Antom says to the refund call, or what follows from its silence.
+
+        Nothing is sent if the attempt may have been given up by its turn.
+        """
+        evidence = await self._refund(refund, pulse)
+        self._record(contract.ACTIVITY_REQUEST_REFUND, refund, evidence)
         return evidence
 
     async def inquiry(self, refund: Refund) -> Evidence:
@@ -54,14 +62,17 @@ class Calls:
         evidence = await self._inquiry(refund)
         if evidence.word in _ABOUT_PAYMENT and not refund.is_bound and await self._names(refund):
             evidence = evidence.model_copy(update={"payment_id": refund.order.payment_id})
-        _count(contract.ACTIVITY_INQUIRE, evidence)
+        self._record(contract.ACTIVITY_INQUIRE, refund, evidence)
         return evidence
 
-    async def _refund(self, refund: Refund) -> Evidence:
+    async def _refund(self, refund: Refund, pulse: Pulse) -> Evidence:
         client = self._clients.get(refund.order.merchant)
         if client is None:
             return _not_served(refund.order.merchant, Source.ANSWER)
+        pulse.wait_from_now()
         await self._turn()
+        if (reason := pulse.reason_not_to_send()) is not None:
+            return reading.unsent(NotSentError("attempt_too_late", reason))
         try:
             return reading.answered(await uncancelled(client.refund(refund.order)))
         except NotSentError as error:
@@ -96,6 +107,18 @@ class Calls:
             return False
         return reading.names_refund(answer, refund.order)
 
+    def _record(self, call: str, refund: Refund, evidence: Evidence) -> None:
+        """Metrics for each call, and one warning for each merchant and cause."""
+        merchant = refund.order.merchant
+        _count(call, evidence)
+        if (client := self._clients.get(merchant)) is not None:
+            _show_pool(merchant, client)
+        key = (merchant, evidence.code, evidence.claimed_code)
+        is_new = evidence.word in UNUSABLE and self._log_limit.admit(key) is not None
+        if is_new:
+            fields = {"merchant": merchant, "code": evidence.code, "reason": evidence.message}
+            log.warning("antom.call_unusable", extra={**fields, "advice": evidence.advice})
+
     async def _taking_turn(self, call: Coroutine[Any, Any, Result]) -> Result:
         try:
             await self._turn()
@@ -119,6 +142,12 @@ def _not_served(merchant: str, source: Source) -> Evidence:
         advice="add the merchant to the worker's settings",
         needs_human=True,
     )
+
+
+def _show_pool(merchant: str, client: AntomClient) -> None:
+    meter = activity.metric_meter().with_additional_attributes({"merchant": merchant})
+    gauge = meter.create_gauge("refund_antom_pool_stalled", "1 while calls get no connection")
+    gauge.set(int(client.pool_is_stalled))
 
 
 def _count(call: str, evidence: Evidence) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from antom_refunds.antom.client import Account, AntomClient
 from antom_refunds.antom.environment import HttpEnvironmentError, require_usable_environment
-from antom_refunds.antom.keys import KeyFile, KeyRing, read_private_key, read_public_key
-from antom_refunds.antom.signing import KeyFileError
+from antom_refunds.antom.errors import ConnectionSettingsError
+from antom_refunds.antom.key_files import KeyFileError, read_private_key, read_public_key
+from antom_refunds.antom.keys import KeyFile, KeyRing
 from antom_refunds.settings import MerchantSettings, Settings, SettingsError, variable
 
 Key = TypeVar("Key")
@@ -25,17 +27,37 @@ class Sender:
     keys: tuple[KeyFile[RSAPublicKey], ...]
 
 
-def clients_of(settings: Settings) -> Mapping[str, AntomClient]:
-    """A client for each merchant, by its name; raises SettingsError naming file and setting."""
+def _ignore_skew(_merchant: str, _skew: timedelta) -> None:
+    """Nobody watches the clocks."""
+
+
+def clients_of(
+    settings: Settings, *, observe_skew: Callable[[str, timedelta], None] = _ignore_skew
+) -> Mapping[str, AntomClient]:
+    """A client for each merchant, by its name; raises SettingsError naming file and setting.
+
+    `observe_skew` gets the merchant and how far Antom's clock is ahead of ours.
+    """
     _require_no_pairs(settings)
     try:
         require_usable_environment()
     except HttpEnvironmentError as error:
         raise SettingsError(str(error)) from error
     return {
-        name: AntomClient(_account(name, each), calls_max=settings.concurrent_calls_max)
+        name: _client(name, _account(name, each), settings, partial(observe_skew, name))
         for name, each in settings.merchants.items()
     }
+
+
+def _client(
+    name: str, account: Account, settings: Settings, observe_skew: Callable[[timedelta], None]
+) -> AntomClient:
+    try:
+        return AntomClient(
+            account, calls_max=settings.concurrent_calls_max, observe_skew=observe_skew
+        )
+    except ConnectionSettingsError as error:
+        raise SettingsError(f"{variable('merchants', name, 'gateway')}: {error}") from error
 
 
 def senders_of(settings: Settings) -> Mapping[str, Sender]:
@@ -57,6 +79,7 @@ def _account(name: str, merchant: MerchantSettings) -> Account:
         is_sandbox=merchant.is_sandbox,
         connect_timeout=timedelta(seconds=merchant.connect_timeout),
         answer_timeout=timedelta(seconds=merchant.answer_timeout),
+        clock_skew_max=timedelta(seconds=merchant.clock_skew_max),
     )
 
 

@@ -28,12 +28,12 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, listen: Address, *, head_limit: timedelta = timedelta(seconds=10)
+    app: ASGIApp, listen: Address | socket.socket, *, head_limit: timedelta = timedelta(seconds=10)
 ) -> AsyncIterator[int]:
     """Serves while inside; yields the port.
 
     A connection whose request head is not complete within `head_limit` is closed. Raises
-    SettingsError if the address is already in use.
+    SettingsError if the address is already in use; a socket of bind() is taken as it is.
     """
     config = uvicorn.Config(
         app,
@@ -49,7 +49,7 @@ async def serving(
         ws="none",
     )
     server = _Server(config)
-    bound = _bound(listen)
+    bound = listen if isinstance(listen, socket.socket) else bind(listen)
     quiet = RepeatedWarnings()
     _SERVER_LOG.addFilter(quiet)
     task = asyncio.create_task(server.serve(sockets=[bound]))
@@ -61,7 +61,8 @@ async def serving(
         _SERVER_LOG.removeFilter(quiet)
 
 
-def _bound(listen: Address) -> socket.socket:
+def bind(listen: Address) -> socket.socket:
+    """A socket that listens there; raises SettingsError if the address is already in use."""
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     try:
         bound = socket.create_server((listen.host, listen.port), family=family, backlog=2048)

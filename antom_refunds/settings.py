@@ -123,6 +123,7 @@ class MerchantSettings(BaseModel):
     sandbox: bool | None = None
     connect_timeout: Positive = 4
     answer_timeout: Positive = 15
+    clock_skew_max: Annotated[Positive, Field(le=3600)] = 300
 
     @property
     def is_sandbox(self) -> bool:

@@ -2,10 +2,13 @@
 
 import logging
 import sys
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 import structlog
 from temporalio import activity, workflow
+from temporalio.common import MetricMeter
 from temporalio.runtime import (
     LoggingConfig,
     PrometheusConfig,
@@ -68,3 +71,20 @@ def _socket_address(listen: Address) -> str:
     """The runtime takes numbers only, and IPv6 in brackets."""
     host = "127.0.0.1" if listen.host == "localhost" else listen.host.strip("[]")
     return f"[{host}]:{listen.port}" if ":" in host else f"{host}:{listen.port}"
+
+
+def clock_skew(meter: MetricMeter) -> Callable[[str, timedelta], None]:
+    """Shows how far Antom's clock and ours are apart, by merchant, on the process's metrics page.
+
+    Temporal's gauges take no negative values, so there is one for each direction.
+    """
+    gauge = meter.create_gauge_float(
+        "refund_antom_clock_skew_seconds", "How far Antom's clock is ahead of or behind ours"
+    )
+
+    def observe(merchant: str, skew: timedelta) -> None:
+        seconds = skew.total_seconds()
+        gauge.set(max(seconds, 0.0), {"merchant": merchant, "direction": "ahead"})
+        gauge.set(max(-seconds, 0.0), {"merchant": merchant, "direction": "behind"})
+
+    return observe

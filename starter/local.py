@@ -14,14 +14,14 @@ from pydantic import ValidationError
 from rich.console import Console
 from temporalio.runtime import Runtime
 
-from antom_refunds.antom.signing import KeyFileError
+from antom_refunds.antom.key_files import KeyFileError
 from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError, connect
 from antom_refunds.domain.order import complaint
 from antom_refunds.merchants import senders_of
 from antom_refunds.namespace import register_attributes as register
 from antom_refunds.process import FAILED, OK, complain
-from antom_refunds.serving import serving
+from antom_refunds.serving import bind, serving
 from antom_refunds.settings import Settings, SettingsError
 from antom_refunds.simulator.config import SimulatorConfig
 from antom_refunds.simulator.server import listening
@@ -93,6 +93,7 @@ async def webhook() -> int:
     senders = senders_of(settings)
     if not senders:
         raise SettingsError("no merchant is configured: nobody's notifications could be verified")
+    listening_at = bind(settings.webhook_listen)
     stop = _told_to_stop()
     runtime = runtime_of(settings)
     handler = Handler(
@@ -102,8 +103,8 @@ async def webhook() -> int:
         public_path=settings.webhook_public_path,
     )
     app = create_app(handler, path=settings.webhook_path)
-    async with serving(app, settings.webhook_listen):
-        await _unless(stop, _require_temporal(runtime))
+    await _unless(stop, _require_temporal(runtime))
+    async with serving(app, listening_at):
         await stop.wait()
     return OK
 

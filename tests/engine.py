@@ -28,8 +28,8 @@ from activities.antom import AntomActivities
 from activities.calls import Calls
 from antom_refunds import contract
 from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.key_files import read_private_key, read_public_key
 from antom_refunds.antom.keys import KeyFile, KeyRing
-from antom_refunds.antom.signing import read_private_key, read_public_key
 from antom_refunds.client import RefundClient
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.money import Money

@@ -85,6 +85,7 @@ def test_each_setting_is_read(
         ("sandbox", "true", True),
         ("connect_timeout", "2", 2.0),
         ("answer_timeout", "10", 10.0),
+        ("clock_skew_max", "60", 60.0),
     ],
 )
 def test_each_setting_of_a_merchant_is_read(

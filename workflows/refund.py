@@ -241,7 +241,7 @@ class RefundWorkflow:
             _CALLS[step],
             question,
             task_queue=contract.ANTOM_QUEUE,
-            start_to_close_timeout=policy.CALL_TIMEOUT,
+            start_to_close_timeout=_calls_of(step, question.refund) * policy.CALL_TIMEOUT,
             heartbeat_timeout=policy.HEARTBEAT_TIMEOUT,
             retry_policy=_RETRY_UNLESS_LOST if is_unexecuted and step is Step.ASK else _RETRY,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -339,6 +339,11 @@ class RefundWorkflow:
             workflow.upsert_search_attributes([key.value_set(value) for key, value in changed])
         self._shown = self._refund
         workflow.set_current_details(console.details(self._refund, due_at=self._due_at))
+
+
+def _calls_of(step: Step, refund: Refund) -> int:
+    """How many calls one attempt may make: two inquiries may go before a refund call."""
+    return 1 if step is Step.ASK and refund.state in UNEXECUTED_STATES else 3
 
 
 def _patience() -> timedelta:

@@ -222,7 +222,11 @@ class AntomClient:
 
     def _require_fresh(self, response_time: str, window: CallWindow) -> None:
         time = read_time(response_time)
-        self._observe_skew(time - window.middle)
+        try:
+            self._observe_skew(time - window.middle)
+        except Exception:
+            # A metric decides nothing about a response.
+            log.exception("antom.skew_not_observed")
         require_fresh(time, window, skew_max=self._account.clock_skew_max)
 
 

@@ -1,25 +1,16 @@
-"""A merchant's keys, read from files at start and again whenever a file's content changes.
+"""A merchant's keys, read from files at start and again whenever a file's content changes."""
 
-KeyFileError (antom_refunds/antom/signing.py) is raised for a key that cannot be used.
-"""
-
-import base64
-import binascii
-import codecs
 import hashlib
 import logging
-import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-from antom_refunds.antom.signing import KeyFileError
+from antom_refunds.antom.key_files import KeyFileError, read_private_key, read_public_key
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +20,6 @@ Stamp = tuple[int, ...] | None
 # Equal stamps prove nothing: a file can change twice within one tick of the file system's clock,
 # keep its size, and have its times set back. So the content is looked at this often anyway.
 READ_INTERVAL: Final = timedelta(seconds=5)
-_PEM_LINES: Final = re.compile(rb"-----(BEGIN|END) [A-Z ]+-----|\s")
 
 
 class KeyFile(Generic[Key]):
@@ -128,51 +118,6 @@ def _require_different(private: RSAPrivateKey, public: RSAPublicKey) -> None:
             "our private key and one of Antom's public keys are a pair, so one of them is wrong: "
             "configure the public key that Antom shows in its Dashboard, not the one uploaded there"
         )
-
-
-def read_private_key(path: Path) -> RSAPrivateKey:
-    """The RSA private key in this file: PEM or bare base64, PKCS#8 or PKCS#1.
-
-    A byte order mark at its start is passed over. Raises KeyFileError naming the file.
-    """
-    der = _der(path)
-    try:
-        key = serialization.load_der_private_key(der, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeyFileError(f"{path} holds no unencrypted private key") from error
-    if not isinstance(key, RSAPrivateKey):
-        raise KeyFileError(f"{path} holds a private key that is not RSA")
-    return key
-
-
-def read_public_key(path: Path) -> RSAPublicKey:
-    """The RSA public key in this file: PEM or bare base64, X.509 or PKCS#1.
-
-    A byte order mark at its start is passed over. Raises KeyFileError naming the file.
-    """
-    der = _der(path)
-    try:
-        key = serialization.load_der_public_key(der)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise KeyFileError(f"{path} holds no public key") from error
-    if not isinstance(key, RSAPublicKey):
-        raise KeyFileError(f"{path} holds a public key that is not RSA")
-    return key
-
-
-def _der(path: Path) -> bytes:
-    try:
-        content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-    except (OSError, ValueError) as error:
-        raise KeyFileError(f"{path} cannot be read: {_reason(error)}") from error
-    try:
-        return base64.b64decode(_PEM_LINES.sub(b"", content), validate=True)
-    except binascii.Error as error:
-        raise KeyFileError(f"{path} is neither PEM nor base64") from error
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _digest(path: Path) -> bytes | None:

@@ -25,6 +25,9 @@ from antom_refunds.domain.order import RefundOrder
 _ODD_NOTICE: Final = "odd_notification"
 _ODDITY_MAX: Final = 300
 _STATUS_CODES: Final = {Word.FAILED: "FAIL", Word.PROCESSING: "PROCESSING"}
+_UNSENT_ADVICE: Final = (
+    "check network, proxy and certificates between the worker and Antom's gateway"
+)
 _UNANSWERED_ADVICE: Final = "the same request is sent again"
 _FAILED_WITHOUT_REASON: Final = "Antom names no reason: ask its support, or use a new id"
 
@@ -68,7 +71,7 @@ def unsent(error: NotSentError) -> Evidence:
         word=Word.UNSENT,
         code=error.code,
         message=str(error),
-        advice="check network, proxy and certificates between the worker and Antom's gateway",
+        advice=_UNSENT_ADVICE if error.code == "not_sent" else "",
     )
 
 

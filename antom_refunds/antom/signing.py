@@ -4,25 +4,20 @@ SignatureError                 not proven to come from the other side
 ├── MissingSignatureError      no signature header at all
 ├── MalformedSignatureError    a header that cannot be read, or another algorithm
 └── WrongSignatureError        no known key made it
-KeyFileError                   a key that cannot be used; the text names the file
 """
 
 import base64
-import binascii
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self
 from urllib.parse import quote_plus, unquote
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 ALGORITHM: Final = "RSA256"
-_ARMOUR: Final = re.compile(r"-----(BEGIN|END) [A-Z ]+-----|\s")
 
 
 class SignatureError(Exception):
@@ -39,10 +34,6 @@ class MalformedSignatureError(SignatureError):
 
 class WrongSignatureError(SignatureError):
     """None of the known keys made this signature over these bytes."""
-
-
-class KeyFileError(ValueError):
-    """A key cannot be used; the text names the file and what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,46 +110,3 @@ def _made_by(key: RSAPublicKey, signature: bytes, content: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
-
-
-def read_private_key(path: Path) -> RSAPrivateKey:
-    """The RSA private key in this file: PEM or bare base64, PKCS#8 or PKCS#1.
-
-    Raises KeyFileError naming the file.
-    """
-    der = _der(path)
-    try:
-        key = serialization.load_der_private_key(der, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeyFileError(f"{path} holds no unencrypted private key") from error
-    if not isinstance(key, RSAPrivateKey):
-        raise KeyFileError(f"{path} holds a private key that is not RSA")
-    return key
-
-
-def read_public_key(path: Path) -> RSAPublicKey:
-    """The RSA public key in this file: PEM or bare base64, X.509 or PKCS#1.
-
-    Raises KeyFileError naming the file.
-    """
-    der = _der(path)
-    try:
-        key = serialization.load_der_public_key(der)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise KeyFileError(f"{path} holds no public key") from error
-    if not isinstance(key, RSAPublicKey):
-        raise KeyFileError(f"{path} holds a public key that is not RSA")
-    return key
-
-
-def _der(path: Path) -> bytes:
-    try:
-        text = path.read_text(encoding="ascii")
-    except OSError as error:
-        raise KeyFileError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise KeyFileError(f"{path} is neither PEM nor base64") from error
-    try:
-        return base64.b64decode(_ARMOUR.sub("", text), validate=True)
-    except binascii.Error as error:
-        raise KeyFileError(f"{path} is neither PEM nor base64") from error

@@ -43,6 +43,9 @@ class Word(StrEnum):
 
 FINAL_WORDS: Final = frozenset({Word.SUCCEEDED, Word.FAILED, Word.CLOSED})
 
+# Words of a call of ours that told nothing of the refund.
+UNUSABLE: Final = frozenset({Word.DOUBT, Word.BLOCKED, Word.SILENT, Word.UNSENT})
+
 
 class Evidence(BaseModel):
     """One thing learnt. `code` is Antom's result code in capitals, or ours in small letters.
@@ -99,7 +102,7 @@ class Evidence(BaseModel):
     def is_usable(self) -> bool:
         """Whether Antom answered a call of ours in a way that tells something of the refund."""
         is_reply = self.source in {Source.ANSWER, Source.INQUIRY}
-        return is_reply and self.word not in {Word.DOUBT, Word.BLOCKED, Word.SILENT, Word.UNSENT}
+        return is_reply and self.word not in UNUSABLE
 
 
 def weigh(order: RefundOrder, evidence: Evidence) -> Evidence:

@@ -84,8 +84,9 @@ CALL_TIMEOUT: Final = timedelta(seconds=30)
 # A worker that is lost in the middle of a call is noticed after this time without a heartbeat.
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=5)
 HEARTBEAT_EVERY: Final = timedelta(seconds=1)
-# After this time no earlier refund call can still be in flight: longer than one call may take.
-QUIET: Final = CALL_TIMEOUT + timedelta(seconds=5)
+# After this time no earlier refund call can still be in flight: one that waited for its turn as
+# long as it may, and then took as long as it may.
+QUIET: Final = 2 * CALL_TIMEOUT + timedelta(seconds=5)
 # Unusable responses in a row, identical or of any kind, after which an operator must know.
 UNUSABLE_IDENTICAL: Final = 2
 UNUSABLE_IN_A_ROW: Final = 3

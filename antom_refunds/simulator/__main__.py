@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from antom_refunds.antom.signing import KeyFileError
+from antom_refunds.antom.key_files import KeyFileError
 from antom_refunds.domain.order import complaint
 from antom_refunds.simulator.config import SimulatorConfig
 from antom_refunds.simulator.server import serve

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from antom_refunds.antom.signing import read_private_key, read_public_key
+from antom_refunds.antom.key_files import read_private_key, read_public_key
 from antom_refunds.domain.money import Currency
 from antom_refunds.simulator.accounts import Client, ClientId, NotifyUrl, Payment, Wait
 from antom_refunds.simulator.plans import Weather

@@ -13,8 +13,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.key_files import read_private_key, read_public_key
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.antom.signing import read_private_key, read_public_key
 from antom_refunds.attributes import KEYS
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder

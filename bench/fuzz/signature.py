@@ -2,12 +2,7 @@
 
 from typing import Final
 
-from antom_refunds.antom.signing import (
-    SignatureError,
-    SignatureHeader,
-    WrongSignatureError,
-    verify,
-)
+from antom_refunds.antom.signing import SignatureError, SignatureHeader, WrongSignatureError, verify
 from bench.fuzz import antom
 
 _BODY: Final = antom.NOTICES[0]

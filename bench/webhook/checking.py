@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.keys import KeyFile
-from antom_refunds.antom.signing import SignatureError, read_public_key, verify
+from antom_refunds.antom.signing import SignatureError, verify
 from antom_refunds.merchants import Sender
 from bench.webhook.notices import Notice
 

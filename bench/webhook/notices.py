@@ -7,7 +7,8 @@ from typing import Final
 
 import httpx
 
-from antom_refunds.antom.signing import Signed, read_private_key
+from antom_refunds.antom.key_files import read_private_key
+from antom_refunds.antom.signing import Signed
 from antom_refunds.simulator.codes import SUCCESS, result
 from antom_refunds.simulator.faults import WELL, Fault, FaultKind
 from antom_refunds.simulator.notices import letters

@@ -15,8 +15,8 @@ from activities.antom import AntomActivities
 from activities.calls import Calls
 from antom_refunds import contract
 from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.antom.signing import read_private_key
 from antom_refunds.contract import Question
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
@@ -290,6 +290,40 @@ async def test_a_call_that_takes_long_sends_heartbeats(
     assert (await call).word is Word.SUCCEEDED
 
 
+async def test_a_process_that_stood_still_sends_nothing_that_temporal_may_have_given_up(
+    antom: AntomClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = Turns()
+    calls = AntomActivities(Calls({"default": antom}, turns=turns), Policy())
+    calling = asyncio.ensure_future(attempt().run(calls.request_refund, asked()))
+    await turns.wanted.wait()
+
+    monkeypatch.setattr("activities.attempts.HEARTBEAT_TIMEOUT", timedelta())
+    turns.given.set()
+
+    with pytest.raises(ApplicationError, match="stood still") as later:
+        await calling
+    assert later.value.type == contract.NOT_SENT
+    assert not world.ledger.movements
+
+
+async def test_a_call_that_waited_for_its_turn_for_too_long_is_not_sent(
+    antom: AntomClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = Turns()
+    calls = AntomActivities(Calls({"default": antom}, turns=turns), Policy())
+    calling = asyncio.ensure_future(attempt().run(calls.request_refund, asked()))
+    await turns.wanted.wait()
+
+    monkeypatch.setattr("activities.attempts.CALL_TIMEOUT", timedelta())
+    turns.given.set()
+
+    with pytest.raises(ApplicationError, match="waited") as later:
+        await calling
+    assert later.value.type == contract.NOT_SENT
+    assert not world.ledger.movements
+
+
 async def test_the_second_identical_unusable_response_in_a_row_is_marked(
     calls: AntomActivities, world: World
 ) -> None:
@@ -327,7 +361,7 @@ async def test_no_such_refund_that_would_end_it_is_asked_again_after_the_quiet_p
 
     with pytest.raises(ApplicationError, match="may still be in flight") as later:
         await attempt().run(calls.inquire, asked(State.IN_DOUBT, failure=refused))
-    late = attempt(at=timedelta(seconds=36), number=2, scheduled=timedelta(seconds=36))
+    late = attempt(at=timedelta(seconds=66), number=2, scheduled=timedelta(seconds=66))
     evidence = await late.run(calls.inquire, asked(State.IN_DOUBT, failure=refused))
 
     assert later.value.next_retry_delay == Policy().quiet_period
@@ -458,3 +492,16 @@ async def test_the_next_moment_is_told_as_people_say_it(
         await attempt(at=after).run(calls.inquire, asked(State.IN_DOUBT))
 
     assert later.value.message.endswith(f"; next in {spoken}")
+
+
+async def test_a_cause_that_hits_many_refunds_is_logged_once_for_its_merchant(
+    calls: AntomActivities, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    for code in ("ACCESS_DENIED", "ACCESS_DENIED", "KEY_NOT_FOUND"):
+        script(world, Operation.REFUND, answering(code))
+        await attempt().run(calls.request_refund, asked())
+
+    warned = [each for each in caplog.records if each.message == "antom.call_unusable"]
+    assert [vars(each)["code"] for each in warned] == ["ACCESS_DENIED", "KEY_NOT_FOUND"]
+    assert {vars(each)["merchant"] for each in warned} == {"default"}
+    assert all(vars(each)["advice"] for each in warned)

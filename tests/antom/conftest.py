@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from antom_refunds.antom.client import Account
+from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.antom.signing import Signed, read_private_key, sign
+from antom_refunds.antom.signing import Signed, sign
 
 CLIENT_ID = "5X00000000000000"
 _ANTOMS_ZONE = timezone(timedelta(hours=8))

@@ -25,8 +25,9 @@ from antom_refunds.antom.errors import (
     RefusedError,
     UnverifiedAnswerError,
 )
+from antom_refunds.antom.key_files import read_private_key, read_public_key
 from antom_refunds.antom.results import MEANINGS, Kind
-from antom_refunds.antom.signing import Signed, read_private_key, read_public_key, sign, verify
+from antom_refunds.antom.signing import Signed, sign, verify
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 

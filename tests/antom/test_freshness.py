@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from antom_refunds.antom.client import Account, AntomClient
 from antom_refunds.antom.errors import OutcomeUnknownError, StaleResponseError
 from antom_refunds.antom.freshness import CallWindow, read_time, require_fresh
-from antom_refunds.antom.signing import Signed, read_private_key, sign
+from antom_refunds.antom.key_files import read_private_key
+from antom_refunds.antom.signing import Signed, sign
 from antom_refunds.antom.wire import RefundAnswer
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
@@ -178,6 +179,21 @@ async def test_the_skew_is_measured_from_the_middle_of_the_call(
         await _refund(account, answering_at("unreadable"), skews=skews)
 
     assert skews == [timedelta(seconds=-1), timedelta(seconds=3599)]
+
+
+async def test_a_skew_that_cannot_be_shown_costs_no_response(
+    account: Account, answering_at: AnsweringAt, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: timedelta) -> None:
+        raise ValueError("a metric takes no such value")
+
+    transport = answering_at(_milliseconds(SENT))
+    async with AntomClient(
+        account, transport=transport, now=_clock(), observe_skew=broken
+    ) as antom:
+        assert (await antom.refund(ORDER)).result.result_code
+
+    assert "antom.skew_not_observed" in caplog.text
 
 
 async def test_a_clock_that_is_set_back_during_the_call_turns_no_window_around(

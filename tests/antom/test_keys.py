@@ -10,14 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from antom_refunds.antom.keys import (
-    READ_INTERVAL,
-    KeyFile,
-    KeyRing,
-    read_private_key,
-    read_public_key,
-)
-from antom_refunds.antom.signing import KeyFileError
+from antom_refunds.antom.key_files import KeyFileError, read_private_key, read_public_key
+from antom_refunds.antom.keys import READ_INTERVAL, KeyFile, KeyRing
 from starter.keys import write_pair
 
 KeyFiles = tuple[Path, Path]

@@ -19,16 +19,14 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antom_refunds.antom.key_files import KeyFileError, read_private_key, read_public_key
 from antom_refunds.antom.signing import (
-    KeyFileError,
     MalformedSignatureError,
     MissingSignatureError,
     SignatureError,
     SignatureHeader,
     Signed,
     WrongSignatureError,
-    read_private_key,
-    read_public_key,
     sign,
     verify,
 )

@@ -19,8 +19,9 @@ from antom_refunds.antom.errors import (
     NoAnswerError,
     UnverifiedAnswerError,
 )
+from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.antom.signing import Signed, read_private_key, sign
+from antom_refunds.antom.signing import Signed, sign
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from starter.keys import write_pair

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.antom.signing import Signed, read_private_key, sign
+from antom_refunds.antom.signing import Signed, sign
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.money import Money

@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.reading import noticed
-from antom_refunds.antom.signing import WrongSignatureError, read_public_key, verify
+from antom_refunds.antom.signing import WrongSignatureError, verify
 from antom_refunds.antom.wire import RefundNotice, Result
 from antom_refunds.domain.evidence import Word
 from antom_refunds.domain.money import Money

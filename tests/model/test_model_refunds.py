@@ -30,14 +30,9 @@ from antom_refunds import contract
 from antom_refunds.antom import reading
 from antom_refunds.antom.client import Account, AntomClient
 from antom_refunds.antom.errors import AntomError, OutcomeUnknownError, RefusedError
+from antom_refunds.antom.key_files import read_private_key, read_public_key
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.antom.signing import (
-    Signed,
-    WrongSignatureError,
-    read_private_key,
-    read_public_key,
-    verify,
-)
+from antom_refunds.antom.signing import Signed, WrongSignatureError, verify
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotice
 from antom_refunds.contract import Instruction
 from antom_refunds.domain.confirmation import confirmed

@@ -11,7 +11,7 @@ from antom_refunds.simulator import server
 
 
 def of_the_webhook() -> socket.socket:
-    return serving._bound(Address(host="127.0.0.1", port=0))
+    return serving.bind(Address(host="127.0.0.1", port=0))
 
 
 def of_the_simulator() -> socket.socket:

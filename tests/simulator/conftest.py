@@ -8,8 +8,9 @@ import pytest
 from starlette.applications import Starlette
 
 from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.antom.signing import Signed, read_private_key, sign
+from antom_refunds.antom.signing import Signed, sign
 from antom_refunds.simulator.accounts import Client
 from antom_refunds.simulator.app import create_app
 from antom_refunds.simulator.remote import SimulatorRemote

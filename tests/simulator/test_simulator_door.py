@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from antom_refunds.antom.client import AntomClient
-from antom_refunds.antom.signing import Signed, WrongSignatureError, read_public_key, verify
+from antom_refunds.antom.key_files import read_public_key
+from antom_refunds.antom.signing import Signed, WrongSignatureError, verify
 from antom_refunds.simulator.accounts import Client, Ending
 from antom_refunds.simulator.door import ORDER_BYTES_MAX
 from antom_refunds.simulator.faults import FaultKind, Operation

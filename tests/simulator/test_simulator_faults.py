@@ -19,7 +19,8 @@ from antom_refunds.antom.errors import (
     NoAnswerError,
     UnverifiedAnswerError,
 )
-from antom_refunds.antom.signing import SignatureError, Signed, read_public_key, verify
+from antom_refunds.antom.key_files import read_public_key
+from antom_refunds.antom.signing import SignatureError, Signed, verify
 from antom_refunds.antom.wire import RefundRequest
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind

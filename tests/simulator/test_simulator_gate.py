@@ -14,7 +14,8 @@ from starlette.applications import Starlette
 
 from antom_refunds.antom.client import Account, AntomClient
 from antom_refunds.antom.errors import RefusedError
-from antom_refunds.antom.signing import Signed, read_public_key, sign, verify
+from antom_refunds.antom.key_files import read_public_key
+from antom_refunds.antom.signing import Signed, sign, verify
 from antom_refunds.simulator.accounts import Client
 from antom_refunds.simulator.gate import BODY_BYTES_MAX
 from antom_refunds.simulator.heard import CallKind

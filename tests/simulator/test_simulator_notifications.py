@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from antom_refunds.antom.client import AntomClient
-from antom_refunds.antom.signing import Signed, WrongSignatureError, read_public_key, verify
+from antom_refunds.antom.key_files import read_public_key
+from antom_refunds.antom.signing import Signed, WrongSignatureError, verify
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotice
 from antom_refunds.simulator.accounts import Ending
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from antom_refunds.antom.signing import KeyFileError
+from antom_refunds.antom.key_files import KeyFileError
 from antom_refunds.simulator.__main__ import main
 from antom_refunds.simulator.background import Background
 from antom_refunds.simulator.config import ClientConfig, SimulatorConfig

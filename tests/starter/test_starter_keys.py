@@ -11,7 +11,7 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import attributes
-from antom_refunds.antom.signing import read_private_key, read_public_key
+from antom_refunds.antom.key_files import read_private_key, read_public_key
 from antom_refunds.settings import variable
 from tests.conftest import BIN
 from tests.starter.shop import Cli, Processes

@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from antom_refunds.antom.signing import Signed, read_private_key, sign
+from antom_refunds.antom.key_files import read_private_key
+from antom_refunds.antom.signing import Signed, sign
 from antom_refunds.domain.order import RefundOrder
 from tests.engine import CLIENT_ID, WEBHOOK_PATH
 

@@ -17,8 +17,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from antom_refunds.antom import reading
+from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.keys import KeyFile
-from antom_refunds.antom.signing import SignatureError, Signed, read_public_key, verify
+from antom_refunds.antom.signing import SignatureError, Signed, verify
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotice
 from antom_refunds.domain.evidence import Evidence
 from starter.ports import HOST

@@ -59,7 +59,11 @@ SCENES: Final = {
     ),
     "unsigned_trusted": Scene(
         finds=(Invariant.LEDGER_DISAGREES,),
-        faults={Operation.REFUND: (Fault(kind=FaultKind.UNSIGNED, code="PROCESS_FAIL"),)},
+        # A stranger refuses, and confirms it.
+        faults={
+            Operation.REFUND: (Fault(kind=FaultKind.MISSIGNED, code="PROCESS_FAIL"),),
+            Operation.INQUIRY: (Fault(kind=FaultKind.MISSIGNED, code="REFUND_NOT_EXIST"),) * 20,
+        },
     ),
     "polls_in_history": Scene(
         finds=(Invariant.HISTORY_TOO_LONG,),
