@@ -16,8 +16,11 @@ from antom_refunds.antom.wire import (
     RefundAnswer,
     RefundInquiryAnswer,
     RefundNotice,
+    RefundRequest,
     parse,
 )
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
 
 AMOUNT: Final = {"currency": "EUR", "value": "1250"}
 HEARD: Final = Amount(currency="EUR", value="1250")
@@ -335,3 +338,27 @@ def test_only_a_plausible_code_is_a_claim(body: bytes, claimed: str) -> None:
 @given(st.binary(max_size=100) | JUNK.map(lambda junk: json.dumps({"result": junk}).encode()))
 def test_no_body_makes_a_claim_fail(body: bytes) -> None:
     assert len(claimed_code(body)) <= 64
+
+
+def test_a_refund_request_is_these_bytes_today_and_next_year() -> None:
+    order = RefundOrder(
+        refund_request_id="rf-1",
+        payment_id="pay-1",
+        amount=Money(currency="EUR", minor=1250),
+        reason="item returned",
+        notify_url="https://shop.example/notify",
+        capture_id="cap-1",
+        reference_refund_id="ref-1",
+    )
+
+    assert RefundRequest.of(order).body() == (
+        b'{"refundRequestId":"rf-1","paymentId":"pay-1",'
+        b'"refundAmount":{"currency":"EUR","value":"1250"},"refundReason":"item returned",'
+        b'"refundNotifyUrl":"https://shop.example/notify","captureId":"cap-1",'
+        b'"referenceRefundId":"ref-1"}'
+    )
+    bare = RefundOrder(refund_request_id="rf-1", payment_id="pay-1", amount=order.amount)
+    assert RefundRequest.of(bare).body() == (
+        b'{"refundRequestId":"rf-1","paymentId":"pay-1",'
+        b'"refundAmount":{"currency":"EUR","value":"1250"}}'
+    )

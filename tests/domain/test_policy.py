@@ -4,7 +4,7 @@ from typing import Final
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from antom_refunds.domain.policy import (
     BLOCKED,
@@ -127,3 +127,12 @@ def test_no_pace_makes_a_wait_of_nothing(
 def test_a_pace_is_more_than_nothing(pace: float) -> None:
     with pytest.raises(ValidationError):
         Policy.at_pace(pace)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [(DOUBT.stretches[0], "every"), (DOUBT, "first"), (Policy(), "pace")],
+)
+def test_a_policy_never_changes_while_refunds_rely_on_it(model: BaseModel, name: str) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(model, name, getattr(model, name))

@@ -92,7 +92,7 @@ SCENES: Final = {
     ),
     "call_off_forgotten": Scene(
         finds=(Invariant.ASKED_AFTER_CALL_OFF,),
-        faults={Operation.REFUND: (_SLOW_ERROR, _ERROR, _ERROR, _ERROR)},
+        faults={Operation.REFUND: (_SLOW_ERROR, *[_ERROR] * 5)},
         called_off_after=0.7,
     ),
     "failure_raised": Scene(
