@@ -362,3 +362,13 @@ def test_a_refund_request_is_these_bytes_today_and_next_year() -> None:
         b'{"refundRequestId":"rf-1","paymentId":"pay-1",'
         b'"refundAmount":{"currency":"EUR","value":"1250"}}'
     )
+
+
+@pytest.mark.parametrize("own", ["", "x" * 65])
+def test_a_notification_names_its_refund_in_1_to_64_characters(own: str) -> None:
+    body = _body(refundStatus="SUCCESS", refundAmount=AMOUNT, refundRequestId=own)
+
+    with pytest.raises(MalformedBodyError) as error:
+        parse(body, RefundNotice)
+
+    assert "refundRequestId" in error.value.fields
