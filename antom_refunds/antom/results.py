@@ -6,23 +6,23 @@ RN release notes, F refund FAQ, D a reference page, X a sibling API that uses th
 """
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import StrEnum
 from typing import Final
 
 from antom_refunds.domain.evidence import Word
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What a code is about."""
 
-    SUCCESS = auto()
-    IN_PROCESS = auto()
-    UNKNOWN = auto()  # outcome unknown: the same request again
-    CLOSED = auto()
-    ABSENT = auto()  # as an inquiry's answer: no such refund
-    GATE = auto()  # refused before anything was executed
-    MISMATCH = auto()  # the id stands at Antom with other fields
-    FAILED = auto()
+    SUCCESS = "success"
+    IN_PROCESS = "in_process"
+    UNKNOWN = "unknown"  # outcome unknown: the same request again
+    CLOSED = "closed"
+    ABSENT = "absent"  # as an inquiry's answer: no such refund
+    GATE = "gate"  # refused before anything was executed
+    MISMATCH = "mismatch"  # the id stands at Antom with other fields
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Area:
 
 AREAS: Final = {
     "domain": Area(code=("antom_refunds/domain",), tests=("tests/domain", "tests/model")),
-    "antom": Area(code=("antom_refunds/antom",), tests=("tests/antom",)),
+    "antom": Area(code=("antom_refunds/antom",), tests=("tests/antom", "tests/test_docs.py")),
     "workflows": Area(code=("workflows",), tests=("tests/workflows", "tests/domain")),
     "activities": Area(code=("activities",), tests=("tests/activities", "tests/workflows")),
     "webhook": Area(code=("antom_refunds/webhook",), tests=("tests/webhook",)),
