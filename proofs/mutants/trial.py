@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Final
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import IO, Final
 
 from proofs.mutants.changes import Change
 
 _PYTEST: Final = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0")
 _NO_TESTS: Final = 5
+_SHOWN_CHARACTERS: Final = 3000
 
 
 class Verdict(StrEnum):
@@ -51,11 +52,17 @@ def copy_of(root: Path) -> Iterator[Path]:
 
 
 def try_unspoilt(copy: Path, tests: Sequence[str], *, limit: float) -> float:
-    """Seconds that the tests take on the code as it is; raises BrokenTrialError if they fail."""
+    """Seconds that the tests take on the code as it is; raises BrokenTrialError if they fail.
+
+    What the tests said goes to standard error then.
+    """
     began = time.monotonic()
-    verdict = _run(copy, tests, limit=limit)
-    if verdict is not Verdict.SURVIVED:
-        raise BrokenTrialError(f"{' '.join(tests)}: fail without any change ({verdict})")
+    with TemporaryFile() as said:
+        verdict = _run(copy, tests, limit=limit, output=said)
+        if verdict is not Verdict.SURVIVED:
+            said.seek(0)
+            print(said.read().decode(errors="replace")[-_SHOWN_CHARACTERS:], file=sys.stderr)
+            raise BrokenTrialError(f"{' '.join(tests)}: fail without any change ({verdict})")
     return time.monotonic() - began
 
 
@@ -70,13 +77,15 @@ def try_change(copy: Path, change: Change, tests: Sequence[str], *, limit: float
         file.write_text(original, encoding="utf-8")
 
 
-def _run(copy: Path, tests: Sequence[str], *, limit: float) -> Verdict:
+def _run(
+    copy: Path, tests: Sequence[str], *, limit: float, output: IO[bytes] | None = None
+) -> Verdict:
     """No bytecode is kept: two changes of one module may have the same size and second."""
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, *_PYTEST, *tests],
         cwd=copy,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy)},
-        stdout=subprocess.DEVNULL,
+        stdout=output or subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )

@@ -83,6 +83,7 @@ class Said(StrEnum):
     CLOSURE = "closed, with FAIL, to be confirmed"
     ODD = "disagrees with itself or with the order"
     PROCESSING = "processing"
+    UNNAMED = "processing, and its payment does not name it"
     SUCCESS = "success"
     FAIL = "fail"
     CLOSED = "closed"
@@ -109,6 +110,7 @@ RUNGS: Final = {
     Said.CONFLICT: State.IN_DOUBT,
     Said.CLAIM: State.IN_DOUBT,
     Said.PROCESSING: State.PROCESSING,
+    Said.UNNAMED: State.PROCESSING,
 }
 BEGINNINGS: Final = {
     Kind.AT_ONCE: Books.SUCCESS,
@@ -576,7 +578,7 @@ def _inquiry_finds(case: Case, fault: Fault) -> Said | None:
     if is_denied or case.books is Books.ABSENT:
         return None
     if fault.kind is FaultKind.STALE:
-        return Said.PROCESSING
+        return Said.UNNAMED if case.kind is Kind.REFUSED else Said.PROCESSING
     return Said.CLOSED if case.books is Books.CLOSED else _truth(case)
 
 
