@@ -5,9 +5,10 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1 UV_PYTHON_D
 WORKDIR /source
 
 COPY requirements requirements
+# With bytecode, since the user below may not write it: then each start would compile anew.
 RUN pip install --require-hashes --requirement requirements/uv.txt \
     && uv venv /opt/antom-refunds \
-    && uv pip install --require-hashes --python /opt/antom-refunds/bin/python \
+    && uv pip install --compile-bytecode --require-hashes --python /opt/antom-refunds/bin/python \
         --requirement requirements/run.txt
 
 # The build backend has its pin and its hashes in dev.txt; it does not reach the image below.
@@ -21,7 +22,7 @@ COPY workflows workflows
 COPY activities activities
 COPY starter starter
 RUN uv build --wheel --no-build-isolation --python /opt/build/bin/python --out-dir /wheel . \
-    && uv pip install --no-deps --no-index --python /opt/antom-refunds/bin/python /wheel/*.whl
+    && uv pip install --compile-bytecode --no-deps --no-index --python /opt/antom-refunds/bin/python /wheel/*.whl
 
 
 FROM python:3.12-slim

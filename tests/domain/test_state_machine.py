@@ -437,6 +437,16 @@ def test_a_claimed_success_that_ends_otherwise_is_a_contradiction() -> None:
     assert refund.contradictions == (NOTIFIED,)
 
 
+def test_processing_of_a_payment_that_is_not_named_proves_no_claimed_success() -> None:
+    unnamed = said(Source.INQUIRY, Word.PROCESSING, payment_id=None)
+    failed = said(Source.NOTICE, Word.FAILED)
+
+    assert not after(unnamed, NOTIFIED).is_final
+    refund = after(unnamed, NOTIFIED, failed)
+    assert refund.state is F
+    assert refund.contradictions == (NOTIFIED,)
+
+
 def test_an_id_that_antom_has_with_other_fields_is_shown_to_the_end() -> None:
     conflict = said(Source.ANSWER, Word.ID_CONFLICT, advice="find out by whom")
     accepted = said(Source.ANSWER, Word.PROCESSING)

@@ -127,11 +127,15 @@ def test_a_change_that_never_ends_is_stopped(project: Path) -> None:
         assert try_change(copy, change, ["tests"], limit=3) is Verdict.TIMED_OUT
 
 
-def test_tests_that_fail_without_a_change_judge_nothing(project: Path) -> None:
+def test_tests_that_fail_without_a_change_judge_nothing_and_are_shown(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (project / "signs.py").write_text("def sign(number): ...\n", encoding="utf-8")
 
     with copy_of(project) as copy, pytest.raises(BrokenTrialError, match="without any change"):
         try_unspoilt(copy, ["tests"], limit=60)
+
+    assert "FAILED tests/" in capsys.readouterr().err
 
 
 def tried(verdict: Verdict, *, reason: str | None = None) -> Tried:
