@@ -68,6 +68,10 @@ test: $(READY) ## Run all tests with branch coverage
 	$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
 	@$(BIN)/coverage report --include='antom_refunds/domain/*,antom_refunds/antom/*' --fail-under=100 > .coverage-core || { cat .coverage-core; exit 1; }
 
+.PHONY: test-slow
+test-slow: $(READY) ## Run the tests that take ten seconds or more: workers lost at every step, whole stacks
+	$(BIN)/pytest -m slow $(ARGS)
+
 .PHONY: check
 check: $(READY) ## Formatting, lint, types, import rules
 	$(BIN)/ruff format --check .

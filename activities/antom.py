@@ -53,11 +53,8 @@ class AntomActivities(AntomCalls):
         schedule = self._policy.watch
         if is_first_attempt():
             raise self._later(question, "the result is pending at Antom", schedule)
-        async with alive() as pulse:
-            evidence = await self._inquire(question)
-            if question.refund.may_ask and _calls_for_asking(question.refund, evidence):
-                evidence = await self._calls.refund(question.refund, pulse)
-        return self._learnt(question, evidence, schedule)
+        async with alive():
+            return self._learnt(question, await self._inquire(question), schedule)
 
     @activity.defn(name=contract.ACTIVITY_INQUIRE)
     async def inquire(self, question: Question) -> Evidence:
@@ -93,7 +90,7 @@ class AntomActivities(AntomCalls):
         chosen = self._policy.unsent if is_unsent else schedule
         since = None if is_unsent else question.since
         kind = contract.NOT_SENT if is_unsent else contract.NO_NEWS
-        return later(why, self._policy.wait(chosen, elapsed(since)), kind)
+        return later(why, self._policy.wait(chosen, elapsed(since)), kind, told)
 
 
 def _marked(question: Question, evidence: Evidence) -> Evidence:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.policy import CALL_TIMEOUT, HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT
 from antom_refunds.domain.streak import Streak
 
@@ -31,10 +32,15 @@ def elapsed(since: datetime | None) -> timedelta:
     return max(info.started_time - (since or info.scheduled_time), timedelta())
 
 
-def later(why: str, wait: timedelta, kind: str) -> ApplicationError:
-    """What ends this attempt; the engine begins the next one after `wait`."""
+def later(why: str, wait: timedelta, kind: str, told: Evidence | None = None) -> ApplicationError:
+    """What ends this attempt; the engine begins the next one after `wait`.
+
+    `told` is what the attempt brought. The workflow gets it if no other attempt follows, because
+    the activity was cancelled meanwhile.
+    """
     return ApplicationError(
         f"{why}; next in {format_wait(wait)}",
+        *([] if told is None else [told]),
         type=kind,
         next_retry_delay=wait,
         category=ApplicationErrorCategory.BENIGN,

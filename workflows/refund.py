@@ -390,5 +390,7 @@ def _heard(step: Step, call: workflow.ActivityHandle[Evidence]) -> Evidence | No
                 return None
             case ApplicationError(type=contract.NOT_SENT):
                 return None
+            case ApplicationError(type=contract.NO_NEWS, details=details):
+                return Evidence.model_validate(details[0]) if details else None
             case _:
                 return _LOST if step is Step.ASK else None

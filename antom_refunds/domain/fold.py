@@ -223,8 +223,8 @@ def _called_off(refund: Refund, evidence: Evidence) -> Refund:
 
 
 def _absent(refund: Refund) -> Refund:
-    """Antom knows nothing of it: the same request again, at once."""
-    is_due = refund.state is not State.PROCESSING and refund.may_ask and not refund.is_ask_due
+    """Antom knows nothing of it, or nothing any more: the same request again, at once."""
+    is_due = refund.may_ask and not refund.is_ask_due
     return _with(refund, is_ask_due=True) if is_due else refund
 
 

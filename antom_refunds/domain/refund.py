@@ -123,13 +123,13 @@ class Refund(BaseModel):
             return None
         if self.is_inquiry_due:
             return Step.INQUIRE
-        is_watched = self.state is State.PROCESSING or not self.may_ask
-        return Step.WATCH if is_watched else Step.ASK
+        return Step.WATCH if self.is_asking_over else Step.ASK
 
     @property
     def is_asking_over(self) -> bool:
         """Whether a refund call that is still scheduled must not be sent any more."""
-        return self.is_final or self.state is State.PROCESSING or not self.may_ask
+        is_accepted = self.state is State.PROCESSING and not self.is_ask_due
+        return self.is_final or is_accepted or not self.may_ask
 
     @property
     def human_reason(self) -> str | None:

@@ -30,7 +30,8 @@ class History:
 
     `outcome` is None unless the workflow completed. `notices` are the delivery ids of the
     notifications in it. `lost_tasks` and `lost_calls` are tasks of the workflow and calls at Antom
-    that the engine gave up because their worker did not report in time. `called_at` is when it
+    that the engine gave up because their worker did not report in time. `unknown` counts the
+    inquiries that found no such refund and came home to the workflow. `called_at` is when it
     first called for an operator, its end not counted, `called_off_at` when it first accepted that
     it must stop. `instructions` counts accepted updates and cancellations. `broke_off` says how a
     run without outcome ended.
@@ -44,6 +45,7 @@ class History:
     notices: tuple[str, ...] = ()
     lost_tasks: int = 0
     lost_calls: int = 0
+    unknown: int = 0
     called_at: datetime | None = None
     called_off_at: datetime | None = None
     instructions: int = 0

@@ -50,6 +50,8 @@ _UPSERTS: Final = 9  # as often as state, reason or code can change
 _PER_NOTICE: Final = 4  # the signal, and the three of the task that takes it
 # An update's two events, the task's three, and the inquiry that is made because of it.
 _PER_INSTRUCTION: Final = 5 + _PER_CALL
+# Antom no longer knows what it accepted: the same request again, and watched again.
+_PER_UNKNOWN: Final = 2 * _PER_CALL
 _PER_LOST_TASK: Final = 3
 _PER_LOST_CALL: Final = 7  # its three, its task's three, and the doubt that it leaves
 
@@ -59,6 +61,7 @@ def history_bound(history: History, *, interruptions: int) -> int:
     lost = min(history.lost_tasks, interruptions) * _PER_LOST_TASK
     lost += min(history.lost_calls, interruptions) * _PER_LOST_CALL
     told = len(set(history.notices)) * _PER_NOTICE + history.instructions * _PER_INSTRUCTION
+    told += history.unknown * _PER_UNKNOWN
     return _BEGIN_AND_END + _CALLS * _PER_CALL + _UPSERTS + told + lost
 
 

@@ -18,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from antom_refunds import contract
 from antom_refunds.client import Delivery
 from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain.evidence import Word
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.simulator.remote import SimulatorRemote
 from bench.storm.aftermath import Aftermath, History
@@ -115,6 +116,7 @@ def history_of(refund_request_id: str, events: list[HistoryEvent]) -> History:
         lost_tasks=count[EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT]
         + count[EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED],
         lost_calls=count[EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT],
+        unknown=sum(_finds_nothing(event) for event in events),
         called_at=_called_at(events),
         called_off_at=next((_time(event) for event in events if _stops(event)), None),
         instructions=count[_ACCEPTED] + count[_CANCEL],
@@ -127,6 +129,13 @@ def _stops(event: HistoryEvent) -> bool:
     update = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
     is_ours = any(b'"by":"storm"' in each.data for each in update.args.payloads)
     return event.event_type == _CANCEL or (is_ours and update.name == contract.UPDATE_CALL_OFF)
+
+
+def _finds_nothing(event: HistoryEvent) -> bool:
+    """Whether an inquiry came home with "no such refund"."""
+    result = event.activity_task_completed_event_attributes.result
+    said = f'"word":"{Word.ABSENT}"'.encode()
+    return any(said in each.data for each in result.payloads)
 
 
 def _called_at(events: list[HistoryEvent]) -> datetime | None:

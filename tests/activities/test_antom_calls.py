@@ -448,15 +448,24 @@ async def test_a_repeated_block_is_no_news(calls: AntomActivities, world: World)
     assert later.value.next_retry_delay == timedelta(minutes=4)
 
 
-async def test_an_unknown_refund_is_asked_for_again_while_watching(
+async def test_an_unknown_refund_is_reported_while_polling_and_not_sent_from_there(
     calls: AntomActivities, world: World
 ) -> None:
     late = attempt(at=timedelta(minutes=1), number=2, scheduled=timedelta(minutes=1))
 
     evidence = await late.run(calls.await_result, asked(State.PROCESSING))
 
+    assert (evidence.source, evidence.word) == (Source.INQUIRY, Word.ABSENT)
+    assert world.view().count(ORDER.refund_request_id, CallKind.REFUND) == 0
+
+
+async def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_at_once(
+    calls: AntomActivities, world: World
+) -> None:
+    evidence = await attempt().run(calls.request_refund, asked(State.PROCESSING, is_ask_due=True))
+
     assert (evidence.source, evidence.word) == (Source.ANSWER, Word.SUCCEEDED)
-    assert world.view().count(ORDER.refund_request_id, CallKind.INQUIRY) == 1
+    assert world.view().count(ORDER.refund_request_id, CallKind.INQUIRY) == 0
 
 
 async def test_an_inquiry_now_needs_no_first_moment(calls: AntomActivities) -> None:

@@ -218,6 +218,20 @@ async def test_asking_again_for_a_terminated_refund_says_that_it_was_stopped(
         await idle_stage.refunds.start(order)
 
 
+async def test_asking_for_an_id_that_was_started_with_no_order_says_so(idle_stage: Stage) -> None:
+    order = idle_stage.order()
+    await idle_stage.temporal.start_workflow(
+        contract.WORKFLOW,
+        {"refund_request_id": order.refund_request_id},
+        id=contract.workflow_id(order.refund_request_id, merchant=order.merchant),
+        task_queue=contract.REFUNDS_QUEUE,
+    )
+    idle_stage.started.append(order.refund_request_id)
+
+    with pytest.raises(RefundAbandonedError, match=f"{order.refund_request_id}.*no refund order"):
+        await idle_stage.refunds.start(order)
+
+
 async def test_what_was_never_started_is_not_found(idle_stage: Stage) -> None:
     refunds = idle_stage.refunds
     resolution = Resolution(by="ops", reason="x", proof="y", state="failed")

@@ -146,6 +146,7 @@ def _judge(stage: Stage, way: Way, order: RefundOrder, outcome: RefundOutcome) -
 
 
 @pytest.mark.parametrize("name", WAYS)
+@pytest.mark.slow
 async def test_a_worker_may_be_lost_at_every_step(
     stage: Stage, nursery: Nursery, environment: dict[str, str], name: str
 ) -> None:

@@ -561,7 +561,6 @@ NO_NEWS: Final = (
     (State.BLOCKED, Source.ANSWER, Word.BLOCKED),
     (State.IN_DOUBT, Source.ANSWER, Word.DOUBT),
     (State.PROCESSING, Source.ANSWER, Word.PROCESSING),
-    (State.PROCESSING, Source.INQUIRY, Word.ABSENT),
     *((state, Source.INQUIRY, Word.SILENT) for state in OPEN),
     *((state, Source.ANSWER, Word.UNSENT) for state in OPEN),
     *((state, Source.OPERATOR, Word.CALL_OFF) for state in (State.IN_DOUBT, State.PROCESSING)),
@@ -573,6 +572,15 @@ def test_no_news_leaves_an_equal_refund(state: State, source: Source, word: Word
     evidence = said(source, word, message="told once more", code="ANOTHER")
 
     assert take(STATES[state], evidence) == STATES[state]
+
+
+@pytest.mark.parametrize("word", [Word.PROCESSING, Word.DOUBT, Word.UNSENT])
+def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_again_once(word: Word) -> None:
+    unknown = take(STATES[State.PROCESSING], said(Source.INQUIRY, Word.ABSENT))
+    answered = take(unknown, said(Source.ANSWER, word))
+
+    assert (unknown.state, unknown.next_step) == (State.PROCESSING, Step.ASK)
+    assert (answered.state, answered.next_step) == (State.PROCESSING, Step.WATCH)
 
 
 def test_an_inquiry_that_says_processing_again_is_no_news() -> None:

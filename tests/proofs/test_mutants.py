@@ -101,6 +101,7 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_noticed_change_is_killed_and_an_unnoticed_one_survives(project: Path) -> None:
     source = (project / "signs.py").read_text(encoding="utf-8")
     changes = {change.key[2]: change for change in changes_of("signs.py", source)}
@@ -118,6 +119,7 @@ def test_a_noticed_change_is_killed_and_an_unnoticed_one_survives(project: Path)
     assert (project / "signs.py").read_text(encoding="utf-8") == source
 
 
+@pytest.mark.slow
 def test_a_change_that_never_ends_is_stopped(project: Path) -> None:
     change = Change(
         file="signs.py", within="", line=1, before="", after="", source="while True:\n    pass\n"
@@ -127,6 +129,7 @@ def test_a_change_that_never_ends_is_stopped(project: Path) -> None:
         assert try_change(copy, change, ["tests"], limit=3) is Verdict.TIMED_OUT
 
 
+@pytest.mark.slow
 def test_tests_that_fail_without_a_change_judge_nothing_and_are_shown(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

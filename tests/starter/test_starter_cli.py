@@ -490,6 +490,7 @@ async def test_an_ended_refund_takes_no_instruction(
     assert said.complaint == f"{order.refund_request_id} has ended: it is succeeded"
 
 
+@pytest.mark.slow
 async def test_fifty_shows_in_fifty_processes_exit_0(processes: Processes, shop: Shop) -> None:
     order = await shop.pending()
     turn = asyncio.Semaphore(SHOWS_AT_ONCE)

@@ -350,6 +350,7 @@ async def test_what_was_not_so_for_one_refund_was_not_seen(shop: Shop) -> None:
     assert {claim for claim, holds in stage.claims.items() if holds} == {Claim.FORGED}
 
 
+@pytest.mark.slow
 async def test_a_demo_that_is_told_to_stop_leaves_nothing(lone_processes: Processes) -> None:
     playing = await lone_processes.start(COMMAND, "demo")
     await read_until(playing, "requested")

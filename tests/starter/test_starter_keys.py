@@ -146,6 +146,7 @@ async def test_a_simulator_without_a_usable_configuration_says_why(
     assert flaw in said.complaint
 
 
+@pytest.mark.slow
 async def test_parts_that_cannot_start_are_processes_that_exit_2_with_one_line(
     lone_processes: Processes, antom_keys: tuple[Path, Path], tmp_path: Path
 ) -> None:

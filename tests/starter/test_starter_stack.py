@@ -323,6 +323,7 @@ async def test_up_can_be_used_as_it_says_until_it_is_stopped(lone_processes: Pro
     assert lone_processes.left() == []
 
 
+@pytest.mark.slow
 async def test_a_second_up_is_refused_and_the_first_keeps_its_keys_and_works_on(
     lone_processes: Processes,
 ) -> None:
@@ -372,6 +373,7 @@ def test_the_demo_and_up_have_folders_of_their_own() -> None:
     assert local._DEMO != local._UP
 
 
+@pytest.mark.slow
 async def test_up_ends_when_a_part_of_it_does_and_names_it(lone_processes: Processes) -> None:
     up = await lone_processes.start(COMMAND, "up")
     await read_until(up, "Ctrl-C stops everything")

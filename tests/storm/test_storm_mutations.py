@@ -50,6 +50,7 @@ def test_an_unknown_mutation_is_no_mutation() -> None:
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.slow
 async def test_a_fresh_id_on_retry_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

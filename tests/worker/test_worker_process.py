@@ -86,6 +86,7 @@ async def test_a_call_is_not_sent_before_its_share_of_the_limit_is_over(stage: S
     assert [stage.moved(each.refund.order) for each in (first, second)] == [1, 0]
 
 
+@pytest.mark.slow
 async def test_a_call_in_the_air_is_kept_when_the_worker_is_told_to_stop(
     stage: Stage, serving: dict[str, str]
 ) -> None:
@@ -130,6 +131,7 @@ async def test_a_worker_that_was_killed_loses_nothing(
     assert stage.moved(order) == 1
 
 
+@pytest.mark.slow
 async def test_each_flaw_of_the_settings_is_named_in_one_line(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -96,6 +96,7 @@ async def test_a_gateway_that_cannot_be_reached_calls_an_operator(stage: Stage) 
     assert stage.moved(order) == 1
 
 
+@pytest.mark.slow
 async def test_an_alarm_that_comes_and_goes_cannot_grow_the_history_without_limit(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,27 @@ async def test_a_refund_of_an_unknown_merchant_is_called_off_without_an_inquiry(
     assert outcome.needs_human is None
 
 
+async def test_a_call_off_keeps_what_the_call_in_flight_was_answered(stage: Stage) -> None:
+    order = stage.paid()
+    stage.script(order, Operation.REFUND, "ACCESS_DENIED", "ACCESS_DENIED")
+    stage.wire.hold()
+    await stage.start(order)
+    await stage.wire.arrived.wait()
+    stage.wire.arrived.clear()
+    stage.wire.let_go()
+    stage.wire.hold()
+    await stage.wire.arrived.wait()
+
+    await stage.refunds.call_off(order.refund_request_id, OPS)
+    stage.wire.let_go()
+    outcome = await stage.end(order)
+
+    dossier = await stage.refunds.dossier(order.refund_request_id)
+    assert (outcome.state, outcome.result_code) == (State.CLOSED, "call_off_by_operator")
+    assert dossier.refund.doubt is None
+    assert stage.asked(order, CallKind.REFUND) == 2
+
+
 async def test_a_call_off_that_comes_too_late_is_shown(stage: Stage) -> None:
     order = stage.paid()
     stage.script(order, Operation.REFUND, FaultKind.CUT_AFTER)

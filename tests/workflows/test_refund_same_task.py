@@ -11,11 +11,12 @@ import temporalio.worker._workflow as sdk
 from temporalio.api.enums.v1 import EventType
 from temporalio.worker._workflow_instance import _WorkflowLogicFlag as Flag
 
+from antom_refunds.client import Delivery
 from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.faults import Operation
+from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
 from tests.engine import Stage
 
@@ -150,6 +151,31 @@ async def test_an_operators_end_and_antoms_answer_in_one_task_are_both_kept(
         await asyncio.gather(said, return_exceptions=True)
 
     assert outcome.state is State.SUCCEEDED or outcome.is_contradicted
+
+
+async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(stage: Stage) -> None:
+    order = stage.paid(is_async=True)
+    stage.script(order, Operation.INQUIRY, FaultKind.ABSENT)
+    stage.wire.hold()
+    await stage.start(order)
+    for _ in ("the refund call", "the inquiry"):
+        await stage.wire.arrived.wait()
+        stage.wire.arrived.clear()
+        stage.wire.let_go()
+        stage.wire.hold()
+    await stage.wire.arrived.wait()
+
+    delivery = await stage.refunds.notify(
+        order.refund_request_id, notice(order, Word.SUCCEEDED), delivery_id="x"
+    )
+    await until_event(stage, order, EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED)
+    stage.wire.let_go()
+    outcome = await stage.end(order)
+
+    assert delivery is Delivery.DELIVERED
+    assert outcome.state is State.SUCCEEDED
+    assert stage.asked(order, CallKind.REFUND) == 2
+    assert (await kinds(stage, order)).count(EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED) == 3
 
 
 async def test_a_call_in_flight_at_the_end_is_waited_for_and_taken(stage: Stage) -> None:

@@ -1,0 +1,107 @@
+"""How an operator's instruction reaches its refund when Temporal is busy or the refund ends."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+from temporalio.service import RPCError, RPCStatusCode
+
+from antom_refunds import contract, updates
+from antom_refunds.client import RefundClient
+from antom_refunds.connection import TemporalUnavailableError
+from antom_refunds.contract import Instruction
+from antom_refunds.domain.order import DEFAULT_MERCHANT
+from antom_refunds.errors import InstructionRefusedError
+from antom_refunds.views import RefundView
+from tests.engine import Stage
+
+OPS = Instruction(by="ops", reason="it hangs")
+# Temporal lets one workflow have this many updates that it has not answered.
+UPDATES_MAX = 10
+
+
+async def test_more_instructions_at_once_than_temporal_lets_in_are_all_taken(
+    idle_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates, "_WAITS", (0.05,) * 1000)
+    order = await idle_stage.start(idle_stage.paid(is_async=True))
+    sent = [_check_now(idle_stage, order.refund_request_id) for _ in range(UPDATES_MAX + 5)]
+
+    async with idle_stage.working():
+        replies = await asyncio.gather(*sent)
+
+    assert [reply for reply in replies if "being asked now" not in reply] == []
+    assert len(replies) == UPDATES_MAX + 5
+
+
+class Collides:
+    """A handle whose first updates meet another event in their workflow task."""
+
+    def __init__(self, times: int, status: RPCStatusCode) -> None:
+        self._left, self._status = times, status
+        self.ids: list[str] = []
+
+    async def execute_update(self, *_: Any, id: str, **__: Any) -> str:  # noqa: A002 - the SDK's
+        self.ids.append(id)
+        if self._left:
+            self._left -= 1
+            raise RPCError("it met another event", self._status, b"")
+        return "taken"
+
+
+@pytest.mark.parametrize("status", [RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.ABORTED])
+async def test_an_instruction_that_collides_is_repeated_as_the_same_instruction(
+    monkeypatch: pytest.MonkeyPatch, status: RPCStatusCode
+) -> None:
+    monkeypatch.setattr(updates, "_WAITS", (0.001,) * 3)
+    handle = Collides(2, status)
+
+    reply = await updates.instruct(cast("Any", handle), "check_now", OPS, who="rf_1")
+
+    assert reply == "taken"
+    assert len(handle.ids) == 3
+    assert len(set(handle.ids)) == 1
+
+
+async def test_an_instruction_that_keeps_colliding_says_that_nothing_was_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(updates, "_WAITS", (0.001,) * 3)
+    handle = Collides(1000, RPCStatusCode.ABORTED)
+
+    with pytest.raises(TemporalUnavailableError, match=r"rf_1 is too busy.*nothing was changed"):
+        await updates.instruct(cast("Any", handle), "check_now", OPS, who="rf_1")
+
+
+class EndsMeanwhile(RefundClient):
+    """A client whose refund ends just after it was looked at."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage.temporal)
+        self._stage = stage
+
+    async def describe(
+        self, refund_request_id: str, *, merchant: str = DEFAULT_MERCHANT
+    ) -> RefundView:
+        view = await super().describe(refund_request_id, merchant=merchant)
+        if view.is_running:
+            self._stage.wire.let_go()
+            await self.outcome(refund_request_id)
+        return view
+
+
+async def test_an_instruction_that_the_end_overtakes_says_how_the_refund_ended(
+    stage: Stage,
+) -> None:
+    stage.wire.hold()
+    order = await stage.start(stage.paid())
+
+    with pytest.raises(InstructionRefusedError, match="has ended: it is succeeded"):
+        await EndsMeanwhile(stage).check_now(order.refund_request_id, OPS)
+
+
+async def _check_now(stage: Stage, refund_request_id: str) -> str:
+    handle = stage.temporal.get_workflow_handle(
+        contract.workflow_id(refund_request_id, merchant=DEFAULT_MERCHANT)
+    )
+    return await updates.instruct(handle, contract.UPDATE_CHECK_NOW, OPS, who=refund_request_id)
