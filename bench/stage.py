@@ -20,7 +20,7 @@ ROOT: Final = Path(__file__).parents[1]
 EVERYTHING: Final = ("temporal", "simulator", "webhook", "worker")
 # A log that is written ahead outlives every SIGKILL, as a database of production would.
 _PRAGMAS: Final = ("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal")
-_UNLIMITED: Final = "100000"
+_UNLIMITED: Final = "10000"  # the most that the setting allows
 _AT_A_TIME: Final = 500  # as many as the simulator takes in one message
 
 
