@@ -591,9 +591,7 @@ def _notice_says(case: Case, kind: FaultKind) -> list[Said]:
             return []
         case FaultKind.REPEATED:
             return [truth, truth]
-        case FaultKind.DISAGREEING:
-            return [truth if truth is Said.CLOSURE else Said.ODD]
-        case FaultKind.WRONG_AMOUNT:
+        case FaultKind.DISAGREEING | FaultKind.WRONG_AMOUNT:
             return [Said.ODD]
         case FaultKind.REORDERED:
             return [truth, opposite]
