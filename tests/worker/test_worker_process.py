@@ -201,6 +201,7 @@ async def test_a_temporal_that_refuses_us_is_named_by_the_webhook(
     serving: dict[str, str],
 ) -> None:
     serving["TEMPORAL_TLS"] = "true"
+    serving["ANTOM_REFUNDS_WEBHOOK_LISTEN"] = f"127.0.0.1:{free_port()}"
 
     await _is_refused(serving, "does not speak TLS", module=("starter", "webhook"))
 

@@ -64,16 +64,16 @@ async def test_a_refusal_by_rule_costs_one_inquiry_and_keeps_its_code(stage: Sta
 
 
 async def test_a_refused_refund_that_no_inquiry_knows_fails_after_a_quiet_period(
-    stage: Stage,
+    long_stage: Stage,
 ) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, "RISK_REJECT")
+    order = long_stage.paid()
+    long_stage.script(order, Operation.REFUND, "RISK_REJECT")
 
-    outcome = await stage.end(await stage.start(order))
+    outcome = await long_stage.end(await long_stage.start(order))
 
     assert (outcome.state, outcome.result_code) == (State.FAILED, "RISK_REJECT")
-    assert stage.asked(order, CallKind.INQUIRY) == 2
-    assert stage.moved(order) == 0
+    assert long_stage.asked(order, CallKind.INQUIRY) == 2
+    assert long_stage.moved(order) == 0
 
 
 async def test_where_inquiries_cannot_decide_a_second_identical_refusal_does(
