@@ -14,7 +14,7 @@ WITH_PICTURE := .venv/.ready-bench
 PEERS_BIN := .venv-peers/bin
 WITH_PEERS := .venv-peers/.ready
 MUTANTS = $(BIN)/python -m proofs.mutants $(if $(SEED),--seed $(SEED))
-STORM = $(BIN)/python -m bench.storm $(if $(SEED),--seed $(SEED)) --json .storm/verdict.json
+STORM = $(BIN)/python -m proofs.storm $(if $(SEED),--seed $(SEED)) --json .storm/verdict.json
 
 ##@ Use it
 
@@ -48,7 +48,7 @@ storm-short: $(READY) ## The same in a minute, without a picture
 
 .PHONY: storm-mutations
 storm-mutations: $(READY) ## Break the product on purpose: each time the storm must notice
-	$(BIN)/python -m bench.storm.mutations $(ARGS)
+	$(BIN)/python -m proofs.storm.mutation_runner $(ARGS)
 
 .PHONY: mutants
 mutants: $(READY) ## Spoil the code in small places: each time a test must notice (SEED=n, COUNT=n of each area, ONLY="domain antom")
