@@ -1,9 +1,8 @@
-"""The notifications of the measurement are Antom's own, as the product sees them."""
+"""Notifications of the measurements are genuine for the product."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -12,31 +11,21 @@ import pytest
 from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.reading import noticed
 from antom_refunds.antom.signing import WrongSignatureError, verify
-from antom_refunds.antom.wire import RefundNotice, Result
+from antom_refunds.antom.wire import RefundNotice
 from antom_refunds.domain.evidence import Word
-from antom_refunds.domain.money import Money
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.simulator.heard import KeyFields
-from antom_refunds.simulator.records import Refund, RefundStatus
-from bench.webhook.checking import antom_as_sender, checking_seconds
-from bench.webhook.notices import FORGED, SUSPECT, Pen
-from bench.webhook.pipe import Pool, pipes, poured, wire_form
+from bench.notifications import (
+    FORGED,
+    MISMATCHED,
+    ConnectionPool,
+    NotificationSigner,
+    open_connections,
+    send_all,
+)
+from bench.webhook import antom_as_sender, check_seconds
 from starter.keys import write_pair
+from tests.bench.builders import ORDER, PROCESSING
 
 URL = "http://127.0.0.1:8080/antom/refund-notify"
-ORDER = RefundOrder(
-    refund_request_id="r-1", payment_id="pay", amount=Money(currency="EUR", minor=1250)
-)
-RECORD = Refund(
-    client_id="shop",
-    refund_request_id="r-1",
-    refund_id="antom-1",
-    key_fields=KeyFields(payment_id="pay", currency="EUR", value="1250"),
-    status=RefundStatus.PROCESSING,
-    result=Result(result_code="REFUND_IN_PROCESS", result_status="U", result_message=""),
-    was_accepted=True,
-    asked_at=datetime(2026, 1, 1, 12, tzinfo=UTC),
-)
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +36,12 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def pen(keys: Path) -> Pen:
-    return Pen(keys / "antom-private.pem", URL)
+def signer(keys: Path) -> NotificationSigner:
+    return NotificationSigner(keys / "antom-private.pem", URL)
 
 
-async def test_a_notice_is_accepted_by_the_product(pen: Pen, keys: Path) -> None:
-    notice = await pen.write(RECORD)
+async def test_a_notice_is_accepted_by_the_product(signer: NotificationSigner, keys: Path) -> None:
+    notice = await signer.sign(PROCESSING)
 
     verify(notice.signed, notice.signature, [read_public_key(keys / "antom-public.pem")])
     evidence = noticed(RefundNotice.model_validate_json(notice.body))
@@ -61,15 +50,19 @@ async def test_a_notice_is_accepted_by_the_product(pen: Pen, keys: Path) -> None
     assert not evidence.differences(ORDER)
 
 
-async def test_a_forged_notice_is_refused_by_the_product(pen: Pen, keys: Path) -> None:
-    notice = await pen.write(RECORD, FORGED)
+async def test_a_forged_notice_is_refused_by_the_product(
+    signer: NotificationSigner, keys: Path
+) -> None:
+    notice = await signer.sign(PROCESSING, FORGED)
 
     with pytest.raises(WrongSignatureError):
         verify(notice.signed, notice.signature, [read_public_key(keys / "antom-public.pem")])
 
 
-async def test_a_suspect_notice_is_antoms_and_not_about_this_refund(pen: Pen, keys: Path) -> None:
-    notice = await pen.write(RECORD, SUSPECT)
+async def test_a_mismatched_notice_is_genuine_and_about_another_amount(
+    signer: NotificationSigner, keys: Path
+) -> None:
+    notice = await signer.sign(PROCESSING, MISMATCHED)
 
     verify(notice.signed, notice.signature, [read_public_key(keys / "antom-public.pem")])
     evidence = noticed(RefundNotice.model_validate_json(notice.body))
@@ -77,16 +70,16 @@ async def test_a_suspect_notice_is_antoms_and_not_about_this_refund(pen: Pen, ke
     assert evidence.differences(ORDER)
 
 
-async def test_checking_takes_forgeries_as_they_come(pen: Pen, keys: Path) -> None:
-    notices = [await pen.write(RECORD), await pen.write(RECORD, FORGED)]
+async def test_forged_notifications_are_checked_too(signer: NotificationSigner, keys: Path) -> None:
+    notices = [await signer.sign(PROCESSING), await signer.sign(PROCESSING, FORGED)]
 
-    assert checking_seconds(notices, antom_as_sender(keys / "antom-public.pem")) > 0
+    assert check_seconds(notices, antom_as_sender(keys / "antom-public.pem")) > 0
 
 
-async def test_what_goes_over_the_wire_is_what_was_signed(pen: Pen) -> None:
-    notice = await pen.write(RECORD)
+async def test_what_is_sent_is_what_was_signed(signer: NotificationSigner) -> None:
+    notice = await signer.sign(PROCESSING)
 
-    head, _, body = wire_form(notice.request).decode().partition("\r\n\r\n")
+    head, _, body = notice.wire_form.decode().partition("\r\n\r\n")
     first, *lines = head.split("\r\n")
     headers = httpx.Headers(dict(line.split(": ", 1) for line in lines))
 
@@ -98,7 +91,7 @@ async def test_what_goes_over_the_wire_is_what_was_signed(pen: Pen) -> None:
 
 @asynccontextmanager
 async def echo(answers_max: int) -> AsyncIterator[str]:
-    """A server that gives back two bytes at a time and hangs up after so many answers."""
+    """Returns two bytes at a time, and closes the connection after this many responses."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(answers_max):
@@ -111,17 +104,17 @@ async def echo(answers_max: int) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def test_every_message_is_answered_once() -> None:
+async def test_every_message_has_one_response() -> None:
     messages = [f"{number:02}".encode() for number in range(20)]
 
-    async with echo(answers_max=20) as url, pipes(url, 3) as opened:
-        answers = await poured(opened, messages)
+    async with echo(answers_max=20) as url, open_connections(url, 3) as opened:
+        answers = await send_all(opened, messages)
 
     assert sorted(answers) == [(200, message) for message in messages]
 
 
 async def test_a_connection_that_was_closed_meanwhile_is_not_used_again() -> None:
-    async with echo(answers_max=1) as url, Pool(url) as pool:
+    async with echo(answers_max=1) as url, ConnectionPool(url) as pool:
         first = await pool.exchange(b"01")
         await asyncio.sleep(0.05)  # the end of the connection has no event of ours
         second = await pool.exchange(b"02")

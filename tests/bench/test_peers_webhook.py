@@ -1,4 +1,4 @@
-"""The door and the calls that the other engines share."""
+"""The webhook and the calls that the other engines share."""
 
 import json
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import Refund
-from bench.peers.common.calls import Calls
-from bench.peers.common.door import create_door
+from bench.peers.antom_calls import AntomCalls
+from bench.peers.webhook import create_webhook
 
 PATH = "/notify"
 ORDER = RefundOrder(
@@ -36,7 +36,7 @@ Keys = tuple[Path, Path]
 
 
 class Delivered:
-    """An engine that takes everything, or nothing."""
+    """An engine that accepts everything, or nothing."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
@@ -48,14 +48,14 @@ class Delivered:
         self.taken.append((refund_request_id, evidence.word, delivery_id))
 
 
-async def sent(body: bytes, engine: Delivered, door: Keys, signer: Keys) -> httpx.Response:
-    """What the door with this public key answers to what the owner of that private key sends."""
+async def sent(body: bytes, engine: Delivered, webhook: Keys, signer: Keys) -> httpx.Response:
+    """The response of the webhook with this public key to the owner of that private key."""
     signed = Signed(path=PATH, client_id="client", time="now", body=body)
     signature = sign(signed, read_private_key(signer[0]), key_version="1")
     headers = {"client-id": "client", "request-time": "now", "signature": signature}
-    app = create_door(door[1], PATH, engine.deliver)
+    app = create_webhook(webhook[1], PATH, engine.deliver)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://door") as antom:
+    async with httpx.AsyncClient(transport=transport, base_url="http://webhook") as antom:
         return await antom.post(PATH, content=body, headers=headers)
 
 
@@ -78,7 +78,7 @@ async def test_equal_bytes_are_one_delivery(antom_keys: Keys) -> None:
     assert first == second != other
 
 
-async def test_a_strangers_notification_is_refused(antom_keys: Keys, merchant_keys: Keys) -> None:
+async def test_a_forged_notification_is_refused(antom_keys: Keys, merchant_keys: Keys) -> None:
     engine = Delivered()
 
     answer = await sent(NOTICE, engine, antom_keys, merchant_keys)
@@ -87,13 +87,13 @@ async def test_a_strangers_notification_is_refused(antom_keys: Keys, merchant_ke
     assert not engine.taken
 
 
-async def test_what_is_no_notification_is_refused(antom_keys: Keys) -> None:
+async def test_a_body_that_is_not_a_notification_is_refused(antom_keys: Keys) -> None:
     answer = await sent(b"{}", Delivered(), antom_keys, antom_keys)
 
     assert answer.status_code == 400
 
 
-async def test_antom_sends_again_while_the_engine_is_away(antom_keys: Keys) -> None:
+async def test_antom_sends_again_while_the_engine_is_unavailable(antom_keys: Keys) -> None:
     answer = await sent(NOTICE, Delivered(ConnectionError()), antom_keys, antom_keys)
 
     assert answer.status_code == 503
@@ -120,7 +120,7 @@ async def test_a_lost_call_is_evidence(
         gateway="http://antom.example",
     )
 
-    async with Calls(AntomClient(account, transport=httpx.MockTransport(antom))) as calls:
+    async with AntomCalls(AntomClient(account, transport=httpx.MockTransport(antom))) as calls:
         asked, inquired = await calls.ask(ORDER), await calls.inquire(Refund(order=ORDER))
 
     assert (asked.source, asked.word) == (Source.ANSWER, word)
