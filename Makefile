@@ -14,7 +14,7 @@ WITH_PICTURE := .venv/.ready-bench
 PEERS_BIN := .venv-peers/bin
 WITH_PEERS := .venv-peers/.ready
 MUTANTS = $(BIN)/python -m proofs.mutants $(if $(SEED),--seed $(SEED))
-STORM = $(BIN)/python -m proofs.storm $(if $(SEED),--seed $(SEED)) --json .storm/verdict.json
+STORM = $(BIN)/python -m proofs.storm $(if $(SEED),--seed $(SEED)) --json .storm/report.json
 
 ##@ Use it
 

@@ -138,7 +138,7 @@ async def run_webhook(antom: AntomConfig, database_url: str) -> None:
     # Without a database Antom gets 503 immediately instead of waiting for it.
     client = DBOSClient(system_database_url=database_url, retry_connection_errors=False)
     try:
-        app = create_webhook(antom.antom_public_key, antom.notify_path, delivery_to(client))
+        app = create_webhook(antom, delivery_to(client))
         await serve(app, antom.notify_port)
     finally:
         client.destroy()

@@ -133,7 +133,7 @@ async def run_app(antom: AntomConfig, port: str) -> None:
 async def run_webhook(antom: AntomConfig, ingress: str) -> None:
     """Until SIGTERM."""
     async with restate.create_client(ingress) as client:
-        app = create_webhook(antom.antom_public_key, antom.notify_path, delivery_to(client))
+        app = create_webhook(antom, delivery_to(client))
         await serve(app, antom.notify_port)
 
 

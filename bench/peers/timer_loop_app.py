@@ -1,4 +1,4 @@
-"""The timer loop's processes: `python -m bench.peers.timer_loop_app worker` or `webhook`."""
+"""The timer loop's processes: `python -m bench.peers.timer_loop_app worker|webhook CONFIG`."""
 
 import asyncio
 import signal
@@ -16,6 +16,7 @@ from antom_refunds.process import OK, leave
 from antom_refunds.serving import serving
 from antom_refunds.settings import Settings
 from antom_refunds.telemetry import runtime_of, set_up_logging
+from bench.peers.engine import AntomConfig
 from bench.peers.timer_loop import QUEUE, TimerLoopActivities, TimerLoopRefund
 from bench.peers.webhook import create_webhook, serve
 from worker import Health, call_worker, workflow_worker
@@ -63,9 +64,8 @@ async def run_webhook(settings: Settings) -> None:
                 raise
             await handle.describe()  # it has ended; raises NOT_FOUND for an unknown refund
 
-    key = settings.merchants["default"].antom_public_key_files[0]
-    app = create_webhook(key, settings.webhook_path, deliver)
-    await serve(app, settings.webhook_listen.port)
+    antom = AntomConfig.read(sys.argv[2])
+    await serve(create_webhook(antom, deliver), antom.notify_port)
 
 
 if __name__ == "__main__":
