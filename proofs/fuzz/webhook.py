@@ -14,7 +14,8 @@ from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.merchants import Sender
 from antom_refunds.webhook import Handler, Refusal, Unclaimed, create_app
-from proofs.fuzz import antom, notice
+from proofs.fuzz import messages
+from proofs.fuzz.inputs import check_evidence
 
 _REFUSALS: Final = {400, 401, 405, 413, 503}
 _LOOP: Final = asyncio.new_event_loop()
@@ -25,7 +26,7 @@ class _Key(KeyFile[Any]):
     """Antom's public key, without a file."""
 
     def __init__(self) -> None:
-        self._key = antom.KEY.public_key()
+        self._key = messages.KEY.public_key()
 
     @property
     def key(self) -> Any:
@@ -33,11 +34,11 @@ class _Key(KeyFile[Any]):
 
 
 class _Refunds(RefundClient):
-    """Temporal, which takes a notification, knows better, or is away."""
+    """Temporal, which accepts a notification, contradicts it, or is unavailable."""
 
     def __init__(self) -> None:
         self.delivery: Delivery | None = None
-        self.told = 0
+        self.delivered = 0
 
     async def notify(
         self,
@@ -50,31 +51,31 @@ class _Refunds(RefundClient):
         assert refund_request_id
         assert delivery_id
         assert merchant
-        notice.judge(evidence)
+        check_evidence(evidence)
         if self.delivery is None:
-            raise TemporalUnavailableError("away")
-        self.told += 1
+            raise TemporalUnavailableError("unavailable")
+        self.delivered += 1
         return self.delivery
 
 
 _REFUNDS: Final = _Refunds()
-_ENDS: Final[list[str]] = []
+_OUTCOMES: Final[list[str]] = []
 _APP: Final = create_app(
     Handler(
         refunds=_REFUNDS,
-        senders={antom.CLIENT_ID: Sender("default", (_Key(),))},
-        count=_ENDS.append,
+        senders={messages.CLIENT_ID: Sender("default", (_Key(),))},
+        count=_OUTCOMES.append,
     ),
-    path=antom.PATH,
+    path=messages.PATH,
 )
 
 
-def seeds() -> list[bytes]:
-    # The drawn decisions are read from the end of the input, the body from its beginning.
-    return [body + bytes(range(size)) for body in antom.NOTICES for size in (4, 16)]
+def webhook_seeds() -> list[bytes]:
+    # Decisions are read from the end of the input, the body from its beginning.
+    return [body + bytes(range(size)) for body in messages.NOTICES for size in (4, 16)]
 
 
-def one(data: bytes) -> None:
+def webhook(data: bytes) -> None:
     drawn = atheris.FuzzedDataProvider(data)
     _REFUNDS.delivery = drawn.PickValueInList([*Delivery, None])
     query = drawn.ConsumeBytes(drawn.ConsumeIntInRange(0, 8))
@@ -84,13 +85,13 @@ def one(data: bytes) -> None:
     is_signed = drawn.ConsumeIntInRange(0, 3) > 0
     body = drawn.ConsumeBytes(drawn.remaining_bytes())
     if is_signed:
-        target = antom.PATH + ("?" + query.decode("latin-1") if query else "")
+        target = messages.PATH + ("?" + query.decode("latin-1") if query else "")
         headers |= {
-            b"client-id": antom.CLIENT_ID.encode(),
-            b"request-time": antom.TIME.encode(),
-            b"signature": antom.signature(body, path=target).encode("latin-1"),
+            b"client-id": messages.CLIENT_ID.encode(),
+            b"request-time": messages.TIME.encode(),
+            b"signature": messages.signature(body, path=target).encode("latin-1"),
         }
-    _judge(*_LOOP.run_until_complete(_call(method, query, headers, _cut(body, pieces))))
+    _check(*_LOOP.run_until_complete(_call(method, query, headers, _cut(body, pieces))))
 
 
 def _headers(drawn: Any) -> Iterable[tuple[bytes, bytes]]:
@@ -98,7 +99,7 @@ def _headers(drawn: Any) -> Iterable[tuple[bytes, bytes]]:
         if drawn.ConsumeBool():
             yield name, drawn.ConsumeBytes(drawn.ConsumeIntInRange(0, 32))
     if drawn.ConsumeBool():
-        yield b"client-id", antom.CLIENT_ID.encode()
+        yield b"client-id", messages.CLIENT_ID.encode()
 
 
 def _cut(body: bytes, pieces: int) -> list[bytes]:
@@ -115,8 +116,8 @@ async def _call(
         "http_version": "1.1",
         "method": method,
         "scheme": "http",
-        "path": antom.PATH,
-        "raw_path": antom.PATH.encode(),
+        "path": messages.PATH,
+        "raw_path": messages.PATH.encode(),
         "query_string": query,
         "root_path": "",
         "headers": list(headers.items()),
@@ -140,17 +141,17 @@ async def _call(
     return sent[0]["status"], b"".join(part.get("body", b"") for part in sent[1:])
 
 
-def _judge(status: int, answer: bytes) -> None:
-    ends = [*_ENDS]
-    told, _REFUNDS.told = _REFUNDS.told, 0
-    _ENDS.clear()
-    assert len(ends) == 1, "each request is counted once"
+def _check(status: int, answer: bytes) -> None:
+    outcomes = [*_OUTCOMES]
+    delivered, _REFUNDS.delivered = _REFUNDS.delivered, 0
+    _OUTCOMES.clear()
+    assert len(outcomes) == 1, "each request is counted once"
     if status == 200:  # noqa: PLR2004 - HTTP
         assert answer == ACKNOWLEDGEMENT
-        is_unclaimed = ends[0] in set(Unclaimed)
-        assert told == (0 if is_unclaimed else 1), "acknowledged, but nobody was told"
-        assert is_unclaimed or ends[0] in set(Delivery)
+        is_unclaimed = outcomes[0] in set(Unclaimed)
+        assert delivered == (0 if is_unclaimed else 1), "acknowledged, but not delivered"
+        assert is_unclaimed or outcomes[0] in set(Delivery)
     else:
         assert status in _REFUSALS
-        assert told == 0
-        assert ends[0] in set(Refusal)
+        assert delivered == 0
+        assert outcomes[0] in set(Refusal)

@@ -1,4 +1,4 @@
-"""Antom as the targets know it: one key pair, one client-id, and what it signs."""
+"""What Antom sends to the targets: one key pair, one client-id, signed notifications."""
 
 import json
 from typing import Any, Final
