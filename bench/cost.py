@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import httpx
 from temporalio.api.enums.v1 import EventType
@@ -46,7 +46,8 @@ from antom_refunds.simulator.world import World
 from bench.figures import FrozenModel, Line
 from bench.harness import Findings, Log, Measurement
 from bench.machine import MachineInfo
-from bench.peers.timer_loop import QUEUE, TimerLoopActivities, TimerLoopOrder, TimerLoopRefund
+from bench.peers.antom_calls import AntomCalls
+from bench.peers.timer_loop import QUEUE, TimerLoopRefund
 from starter.keys import write_pair
 from starter.server import temporal_cli
 from workflows import WORKFLOWS
@@ -215,18 +216,6 @@ class Attempts(Interceptor):
         return Counting(next)
 
 
-class Implementation(Protocol):
-    """One way of waiting, on one Temporal server and with one policy."""
-
-    def workers(self, antom: AntomClient, attempts: Attempts) -> tuple[Worker, ...]: ...
-
-    def workflow_id(self, order: RefundOrder) -> str: ...
-
-    async def start(self, order: RefundOrder) -> None: ...
-
-    async def notify(self, order: RefundOrder, evidence: Evidence) -> None: ...
-
-
 class Ours:
     """Waits in activities that Temporal retries."""
 
@@ -265,7 +254,7 @@ class TimerLoop:
         self._policy = policy
 
     def workers(self, antom: AntomClient, attempts: Attempts) -> tuple[Worker, ...]:
-        calls = TimerLoopActivities(antom)
+        calls = AntomCalls(antom)
         worker = Worker(
             self._temporal,
             task_queue=QUEUE,
@@ -279,9 +268,11 @@ class TimerLoop:
         return f"timer-loop/{order.refund_request_id}"
 
     async def start(self, order: RefundOrder) -> None:
-        told = TimerLoopOrder(order=order, pace=self._policy.pace)
         await self._temporal.start_workflow(
-            TimerLoopRefund.run, told, id=self.workflow_id(order), task_queue=QUEUE
+            TimerLoopRefund.run,
+            args=[order, self._policy.pace, None],
+            id=self.workflow_id(order),
+            task_queue=QUEUE,
         )
 
     async def notify(self, order: RefundOrder, evidence: Evidence) -> None:
@@ -364,7 +355,7 @@ async def measure(quick: bool, log: Log) -> CostFindings:  # noqa: ARG001, FBT00
 
 
 async def _compared(scenario: Scenario, number: int, real: Server, home: Path) -> ScenarioCost:
-    async def cost(kind: type[Ours] | type[TimerLoop]) -> Cost:
+    async def cost(kind: type[Ours | TimerLoop]) -> Cost:
         async with time_skipping_server() if scenario.takes_weeks else nullcontext(real) as server:
             implementation = kind(server.temporal, scenario.policy)
             return await _cost(implementation, scenario, number, server, home)
@@ -379,7 +370,7 @@ async def _compared(scenario: Scenario, number: int, real: Server, home: Path) -
 
 
 async def _cost(
-    implementation: Implementation, scenario: Scenario, number: int, server: Server, home: Path
+    implementation: Ours | TimerLoop, scenario: Scenario, number: int, server: Server, home: Path
 ) -> Cost:
     attempts = Attempts()
     async with AsyncExitStack() as stack:

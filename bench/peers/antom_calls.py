@@ -6,6 +6,8 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
 
+from temporalio import activity
+
 from antom_refunds.antom import reading
 from antom_refunds.antom.client import Account, AntomClient
 from antom_refunds.antom.errors import AntomError, NotSentError, OutcomeUnknownError, RefusedError
@@ -25,7 +27,7 @@ _CONCURRENCY: Final = 100
 class AntomCalls:
     """One merchant's calls over the product's own client; a missing response is evidence too.
 
-    Nothing is retried here: that is the engine's decision.
+    Nothing is retried here: that is the engine's decision. For the timer loop they are activities.
     """
 
     def __init__(self, client: AntomClient) -> None:
@@ -51,6 +53,7 @@ class AntomCalls:
     ) -> None:
         await self._client.aclose()
 
+    @activity.defn
     async def ask(self, order: RefundOrder) -> Evidence:
         """Send the refund call, always with the same id and the same bytes."""
         try:
@@ -61,6 +64,7 @@ class AntomCalls:
         except (OutcomeUnknownError, RefusedError) as error:
             return reading.unanswered(error)
 
+    @activity.defn
     async def inquire(self, refund: Refund) -> Evidence:
         """Send an inquiry; the response confirms a result that was announced before."""
         try:

@@ -17,7 +17,7 @@ from antom_refunds.domain.refund import END_STATES, State
 from antom_refunds.settings import variable
 from bench.environment import UnlimitedStack, limited_gather
 from bench.peers.engine import AntomConfig, End, Engine
-from bench.peers.timer_loop import QUEUE, TimerLoopOrder, TimerLoopRefund
+from bench.peers.timer_loop import QUEUE, TimerLoopRefund
 from starter.merchants import Merchant
 from starter.ports import ANY, Ports, free_ports, is_open
 
@@ -112,7 +112,7 @@ class TimerLoopEngine(TemporalEngine):
         with suppress(WorkflowAlreadyStartedError):
             await self.client.start_workflow(
                 TimerLoopRefund.run,
-                TimerLoopOrder(order=order, pace=self.antom.pace),
+                args=[order, self.antom.pace, None],
                 id=order.refund_request_id,
                 task_queue=QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

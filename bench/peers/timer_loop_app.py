@@ -16,8 +16,9 @@ from antom_refunds.process import OK, leave
 from antom_refunds.serving import serving
 from antom_refunds.settings import Settings
 from antom_refunds.telemetry import runtime_of, set_up_logging
+from bench.peers.antom_calls import AntomCalls
 from bench.peers.engine import AntomConfig
-from bench.peers.timer_loop import QUEUE, TimerLoopActivities, TimerLoopRefund
+from bench.peers.timer_loop import QUEUE, TimerLoopRefund
 from bench.peers.webhook import create_webhook, serve
 from worker import Health, call_worker, workflow_worker
 
@@ -33,7 +34,7 @@ async def run_worker(settings: Settings) -> None:
         antom = await stack.enter_async_context(clients_of(settings)["default"])
         await stack.enter_async_context(serving(health.app(), settings.health_listen))
         health.temporal = temporal = await _connect(settings)
-        calls = TimerLoopActivities(antom)
+        calls = AntomCalls(antom)
         for worker in (
             workflow_worker(temporal, settings, QUEUE, [TimerLoopRefund]),
             call_worker(temporal, settings, QUEUE, [calls.ask, calls.inquire]),
