@@ -27,11 +27,11 @@ up: $(READY) ## Start the local stack: Temporal with its UI, simulator, webhook,
 	$(BIN)/antom-refunds up
 
 .PHONY: bench
-bench: $(WITH_PEERS) ## Measure speed and cost, and make bench/RESULTS.md anew (ONLY="floor cost", QUICK=1)
+bench: $(WITH_PEERS) ## Measure speed and cost, and render bench/RESULTS.md (ONLY="floor cost", QUICK=1)
 	$(PEERS_BIN)/python -m bench $(ONLY) $(if $(QUICK),--quick)
 
 .PHONY: bench-cost
-bench-cost: $(READY) ## Count history events, billable actions and calls on each path
+bench-cost: $(READY) ## Count history events, billable actions and calls in each scenario
 	$(BIN)/python -m bench.cost
 
 .PHONY: storm
@@ -51,7 +51,7 @@ storm-mutations: $(READY) ## Break the product on purpose: each time the storm m
 	$(BIN)/python -m proofs.storm.mutation_runner $(ARGS)
 
 .PHONY: mutants
-mutants: $(READY) ## Spoil the code in small places: each time a test must notice (SEED=n, COUNT=n of each area, ONLY="domain antom")
+mutants: $(READY) ## Change the code in small places: each time a test must notice (SEED=n, COUNT=n of each area, ONLY="domain antom")
 	$(MUTANTS) --count $(or $(COUNT),40) $(ONLY)
 
 .PHONY: mutants-short

@@ -41,7 +41,7 @@ class UnlimitedStack(Stack):
         return [*usual, "--db-filename", str(self.database), *_PRAGMAS] if self.database else usual
 
     async def add_payments(self, *payment_ids: str, **fields: object) -> None:
-        """Payments large enough for every refund; `fields` are those of a simulated payment."""
+        """Payments large enough for every refund; `fields` override the simulated ones' fields."""
         account = self.merchants["default"].client_id
         usual = {"client_id": account, "amount": Money(currency="EUR", minor=10**9), **fields}
         payments = [Payment.model_validate({"payment_id": each, **usual}) for each in payment_ids]

@@ -87,7 +87,7 @@ class Memory(FrozenModel):
 
 
 class Level(FrozenModel):
-    """`waiting` refunds in processing, of those that were started; reached after `filling` s."""
+    """`waiting` refunds in processing, of all that were started; reached after `filling` s."""
 
     waiting: int
     memory: Memory

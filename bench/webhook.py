@@ -80,7 +80,7 @@ class WebhookFindings(Findings):
         return tuple(burst for burst in self.bursts if burst.kind == kind)
 
     def rate(self, kind: str) -> MedianRange:
-        """Responses per second, whatever they say."""
+        """Responses per second, refusals included."""
         return self._over(kind, lambda burst: burst.sent / burst.seconds)
 
     def lag(self, kind: str) -> MedianRange:
@@ -122,7 +122,7 @@ class WebhookLoad:
         """Send them all, and wait until everything is done."""
         messages = [each.wire_form for each in notifications]
         before = self._cpu()
-        # New connections for each burst: the webhook closes those that were idle for seconds.
+        # New connections for each burst: the webhook closes connections that are idle for seconds.
         async with open_connections(self.stack.notify_url, _CONCURRENCY) as connections:
             started = time.perf_counter()
             responses = await send_all(connections, messages)

@@ -176,7 +176,7 @@ class Engine(ABC):
 
 
 def folder_bytes(folder: Path) -> int:
-    """Bytes of all files in this folder, except those that vanish meanwhile."""
+    """Bytes of all files in this folder, except files that vanish meanwhile."""
     total = 0
     for path in folder.rglob("*"):
         with suppress(OSError):

@@ -39,7 +39,7 @@ _WAL: Final = "-wal"
 class EngineRun:
     """One engine, and a business service that requests refunds from it; its caller sets limits.
 
-    `requested` is when each refund was requested, or should have been; `refused` are those that
+    `requested` is when each refund was requested, or should have been; `refused` are ids that
     were not accepted at the first try.
     """
 
@@ -80,7 +80,7 @@ class EngineRun:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def ends(self) -> Mapping[str, End]:
-        """Those that the engine reports in time; none while it is unavailable."""
+        """The ends that the engine reports in time; none while it is unavailable."""
         with suppress(Exception):
             async with asyncio.timeout(_TRY_SECONDS):
                 return await self.engine.ends()
@@ -121,7 +121,7 @@ class EngineRun:
         return cpu_by_process(self.engine.pids(), own=REQUESTER)
 
     def durations(self, ends: Mapping[str, End], ids: Iterable[str]) -> Percentiles:
-        """Seconds from the request to the end, of those that are final."""
+        """Seconds from the request to the end, of refunds that are final."""
         both = (each for each in ids if each in ends and each in self.requested)
         return Percentiles.of(
             (ends[each].at - self.requested[each]).total_seconds() for each in both

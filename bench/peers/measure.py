@@ -46,7 +46,7 @@ AnyRun = TypeVar("AnyRun", BurstRun, SteadyRun)
 class PeersFindings(Findings):
     """Every run of every engine.
 
-    `engines` has versions and settings of those that ran, `absent` why one did not, or not to the
+    `engines` has versions and settings of engines that ran, `absent` why one did not, or not to the
     end. `wait_least` is how many seconds of each burst are waits that Antom imposes.
     """
 

@@ -36,7 +36,7 @@ _STATUS: Final = {
 
 
 class Audit(FrozenModel):
-    """How many refunds were requested and are final, and the ids of those that are wrong.
+    """How many refunds were requested and are final, and the ids of wrong ones.
 
     `moved_twice`: money moved more than once. `disagreeing`: the engine reports an end, and the
     ledger another one or other money. `unfinished`: the engine reports no end.
@@ -91,7 +91,7 @@ class Run(FrozenModel):
 
 
 class BurstRun(Run):
-    """The whole job at once.
+    """The whole job as one burst.
 
     `early` is how many ends the engine dated before Antom's. `seconds` is from the first request to
     the last end. `cpu` is milliseconds per refund by process, `calls` and `stored` (bytes) are per
@@ -122,7 +122,7 @@ class Kill(FrozenModel):
 
 
 class SteadyRun(Run):
-    """At a steady rate; `kills` are those that happened, `refused` counts requests that were not
+    """At a steady rate; `kills` are the ones that happened, `refused` counts requests that were not
     accepted at the first try."""
 
     kills: tuple[Kill, ...] = ()

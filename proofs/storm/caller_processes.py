@@ -33,14 +33,14 @@ class CallerPool:
         )  # fmt: skip
 
     async def kill(self, name: str) -> None:
-        """SIGKILL, whatever it had requested and not read yet."""
+        """SIGKILL, between its requests and its reads."""
         process = self._processes[name]
         if process.returncode is None:
             process.kill()
         await process.wait()
 
     async def finish(self) -> None:
-        """Gives callers time to read the last outcomes, then kills those that still wait."""
+        """Gives callers time to read the last outcomes, then kills callers that still wait."""
         waiting = [asyncio.create_task(each.wait()) for each in self._processes.values()]
         if waiting:
             await asyncio.wait(waiting, timeout=_FINISH_LIMIT.total_seconds())

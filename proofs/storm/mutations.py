@@ -164,7 +164,7 @@ def doubt_forgotten() -> None:
     },
 )
 def unsigned_trusted() -> None:
-    """Responses are trusted whatever their signature."""
+    """Responses are trusted without checking their signature."""
     _replace(AntomClient, "_verify", lambda *_: None)
 
 
@@ -212,7 +212,7 @@ def early_ack() -> None:
     faults={**_STALE_INQUIRIES, Operation.NOTIFY: (Fault(kind=FaultKind.FORGED),)},
 )
 def stranger_trusted() -> None:
-    """Notifications are trusted whatever their signature."""
+    """Notifications are trusted without checking their signature."""
     _replace(verification, "verify", lambda *_: None)
 
 

@@ -162,7 +162,7 @@ VIOLATIONS: Final[list[tuple[str, Invariant, Observations]]] = [
         replace(sent(TRUTH, LIE), histories={"r-1": history(notices=BOTH)}),
     ),
     (
-        "the lie taken first, the truth in the next notification, nobody notified",
+        "the lie taken first, the truth in the next notification, no operator notified",
         Invariant.CONTRADICTION_HIDDEN,
         replace(sent(LIE, AGAIN), histories={"r-1": history(notices=BOTH)}),
     ),

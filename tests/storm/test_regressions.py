@@ -66,7 +66,7 @@ def test_a_closure_notified_after_the_workflow_closed_contradicts_a_success() ->
 
 
 def test_a_notified_success_within_a_closure_contradicts_a_closed_refund() -> None:
-    """Antom signed ORDER_IS_CLOSED and SUCCESS in one notification, taken for a repetition."""
+    """Antom signed ORDER_IS_CLOSED and SUCCESS in one notification, treated as a repetition."""
     both = notified("ORDER_IS_CLOSED", "F", "SUCCESS")
     closed = Evidence(source=Source.INQUIRY, word=Word.CLOSED, code="ORDER_IS_CLOSED")
     refund = take(Refund(order=ORDER), closed)
