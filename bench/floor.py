@@ -16,7 +16,7 @@ from antom_refunds.domain.refund import Refund
 from bench.bare_workflows import CALLING, LISTED, QUEUE
 from bench.environment import CONCURRENCY, limited_gather, running_stack, sidecar
 from bench.figures import FrozenModel, MedianRange
-from bench.harness import Findings, Log, Measurement, rotated
+from bench.harness import Findings, Log, rotated
 from bench.machine import MachineInfo
 from bench.process_stats import cpu_by_process
 
@@ -145,8 +145,3 @@ async def _burst(pids: Mapping[str, int], run: RunOne, size: int) -> Burst:
     after = cpu_by_process(pids, own=_DRIVER)
     cpu_ms = {name: (after[name] - before[name]) / size * 1000 for name in before}
     return Burst(per_second=size / seconds, cpu_ms=cpu_ms)
-
-
-FLOOR: Final = Measurement(
-    name="floor", title="Floor: refunds per second", form=FloorFindings, measure=measure
-)

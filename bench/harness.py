@@ -19,7 +19,7 @@ class Findings(BaseModel):
     machine: MachineInfo
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Measurement(Generic[Found]):
     """One section of the report.
 

@@ -19,7 +19,7 @@ from antom_refunds.domain.order import DEFAULT_MERCHANT
 from bench.bare_workflows import QUEUE, SIGNALLED, SignalledWorkflow
 from bench.environment import limited_gather, running_stack, sidecar
 from bench.figures import FrozenModel, MedianRange, Percentiles
-from bench.harness import Findings, Log, Measurement, rotated
+from bench.harness import Findings, Log, rotated
 from bench.machine import MachineInfo
 from bench.notifications import (
     FIRST_INQUIRY_PAST,
@@ -292,11 +292,3 @@ def _time(event: HistoryEvent) -> datetime:
 
 def _ms(since: datetime, until: datetime) -> float:
     return round((until - since).total_seconds() * 1000, 2)
-
-
-LATENCY: Final = Measurement(
-    name="latency",
-    title="From a notification to the refund's end",
-    form=LatencyFindings,
-    measure=measure,
-)

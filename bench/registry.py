@@ -2,12 +2,22 @@
 
 from typing import Any, Final
 
-from bench.cost import COST
-from bench.floor import FLOOR
+from bench import cost, floor, latency, waiting, webhook
 from bench.harness import Measurement
-from bench.latency import LATENCY
-from bench.peers.measure import PEERS
-from bench.waiting import WAITING
-from bench.webhook import WEBHOOK
+from bench.peers import measure as peers
 
-MEASUREMENTS: Final[tuple[Measurement[Any], ...]] = (FLOOR, LATENCY, WEBHOOK, WAITING, COST, PEERS)
+MEASUREMENTS: Final[tuple[Measurement[Any], ...]] = (
+    Measurement("floor", "Floor: refunds per second", floor.FloorFindings, floor.measure),
+    Measurement(
+        "latency",
+        "From a notification to the refund's end",
+        latency.LatencyFindings,
+        latency.measure,
+    ),
+    Measurement(
+        "webhook", "Notifications at the webhook", webhook.WebhookFindings, webhook.measure
+    ),
+    Measurement("waiting", "Waiting refunds", waiting.WaitingFindings, waiting.measure),
+    Measurement("cost", "History and billable actions", cost.CostFindings, cost.measure),
+    Measurement("peers", "Other engines on the same job", peers.PeersFindings, peers.measure),
+)

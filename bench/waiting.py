@@ -21,7 +21,7 @@ from antom_refunds.settings import variable
 from antom_refunds.simulator.remote import SimulatorRemote
 from bench.environment import CONCURRENCY, UnlimitedStack, running_stack, sidecar
 from bench.figures import FrozenModel, Line, bucket_size, busiest, per_second
-from bench.harness import Findings, Log, Measurement
+from bench.harness import Findings, Log
 from bench.machine import MachineInfo
 from bench.process_stats import cpu_seconds, memory_bytes
 from bench.waiting_antom import CallLog
@@ -394,8 +394,3 @@ async def measure(quick: bool, log: Log) -> WaitingFindings:  # noqa: FBT001 - a
         trace=tuple(run.trace),
         recovery=recovery,
     )
-
-
-WAITING: Final = Measurement(
-    name="waiting", title="Waiting refunds", form=WaitingFindings, measure=measure
-)

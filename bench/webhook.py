@@ -18,7 +18,7 @@ from antom_refunds.simulator.faults import WELL, Fault
 from antom_refunds.simulator.records import Refund
 from bench.environment import UnlimitedStack, running_stack
 from bench.figures import FrozenModel, MedianRange
-from bench.harness import Findings, Log, Measurement
+from bench.harness import Findings, Log
 from bench.machine import MachineInfo
 from bench.notifications import (
     FIRST_INQUIRY_PAST,
@@ -203,8 +203,3 @@ async def _round(
         await load.burst(NotificationKind.REPEATED, repeated),
         await load.burst(NotificationKind.FORGED, forged * _FORGED_TIMES),
     ]
-
-
-WEBHOOK: Final = Measurement(
-    name="webhook", title="Notifications at the webhook", form=WebhookFindings, measure=measure
-)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from antom_refunds.settings import SettingsError
 from bench.environment import CONCURRENCY
-from bench.harness import Findings, Log, Measurement, rotated
+from bench.harness import Findings, Log, rotated
 from bench.machine import MachineInfo
 from bench.peers.comparison import (
     BURST,
@@ -200,8 +200,3 @@ def _reason(error: Exception) -> str:
 async def measure(quick: bool, log: Log) -> PeersFindings:  # noqa: FBT001 - a measurement's form
     """All engines that run here."""
     return await Comparison(QUICK if quick else FULL, log).run()
-
-
-PEERS: Final = Measurement(
-    name="peers", title="Other engines on the same job", form=PeersFindings, measure=measure
-)
