@@ -157,9 +157,11 @@ class Engine(ABC):
     async def kill(self, name: str) -> None:
         """SIGKILL for this process and its descendants."""
         process = self._processes[name]
-        with suppress(FileNotFoundError, ProcessLookupError):
-            for pid in list(with_descendants([process.pid])):
-                _send(pid, signal.SIGKILL)
+        pids = [process.pid]
+        with suppress(FileNotFoundError, ProcessLookupError):  # a child may end meanwhile
+            pids = list(with_descendants(pids))
+        for pid in pids:
+            _send(pid, signal.SIGKILL)
         await process.wait()
 
     async def _spawn(self, name: str, log: Path) -> Process:
