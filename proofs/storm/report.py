@@ -7,7 +7,6 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 from rich.columns import Columns
 from rich.console import Console
-from rich.table import Table
 
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import WELL, Fault, FaultKind, Operation
@@ -146,41 +145,31 @@ def show(report: StormReport, console: Console) -> None:
     broken = f", broken on purpose: {report.mutation}" if report.mutation else ""
     console.rule(f"storm {report.size}, seed {report.seed}{broken}")
     ends = (f"{report.states[state]} {state}" for state in State if state in report.states)
-    console.print(
-        f"{report.refunds} refunds of {report.payments} payments, {report.requests} requests "
-        f"in {report.lasted:.0f} s: {', '.join(ends)}",
-        highlight=False,
-    )
     faults = [f"{count:>5} {name}" for name, count in report.faults.items()]
     console.print(Columns(faults, equal=True, column_first=True, title="faults that occurred"))
-    console.print(_numbers(report))
-    console.print(_invariants(report))
-    holds = "[green]no money lost, none doubled: every invariant is 0[/]"
-    console.print(holds if report.holds else "[red]an invariant is violated[/]")
-
-
-def _numbers(report: StormReport) -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    mean, bound = f"mean {report.calls_mean:.1f}", f"largest bound {report.events_bound}"
-    flagged = f"operators were notified of {report.contradicted_flagged}"
-    table.add_row("Antom's final result to ours", *_cells(report.delays, " s", 2))
-    table.add_row("calls to Antom per refund", *_cells(report.calls), mean)
-    table.add_row("history events per refund", *_cells(report.events), bound)
-    table.add_row("Antom signed both results of", f"{report.contradicted}", "", "", flagged)
-    return table
-
-
-def _cells(numbers: Percentiles, unit: str = "", digits: int = 0) -> tuple[str, str, str]:
-    named = (("p50", numbers.p50), ("p99", numbers.p99), ("max", numbers.max))
-    p50, p99, most = (f"{name} {number:.{digits}f}{unit}" for name, number in named)
-    return p50, p99, most
-
-
-def _invariants(report: StormReport) -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 1))
+    lines = [
+        (
+            f"{report.refunds} refunds of {report.payments} payments, {report.requests} requests "
+            f"in {report.lasted:.0f} s: {', '.join(ends)}"
+        ),
+        f"Antom's final result to ours   {_numbers(report.delays, ' s', 2)}",
+        f"calls to Antom per refund      {_numbers(report.calls)}, mean {report.calls_mean:.1f}",
+        f"history events per refund      {_numbers(report.events)}, bound {report.events_bound}",
+        (
+            f"Antom signed both results of   {report.contradicted}, "
+            f"operators were notified of {report.contradicted_flagged}"
+        ),
+    ]
     for invariant in Invariant:
         found = report.found.get(invariant, ())
         more = f" and {len(found) - _NAMED_MAX} more" if len(found) > _NAMED_MAX else ""
         count = f"[{'red' if found else 'green'}]{len(found):>5}[/]"
-        table.add_row(count, invariant.value, ", ".join(found[:_NAMED_MAX]) + more)
-    return table
+        lines.append(f"{count}  {invariant.value}  {', '.join(found[:_NAMED_MAX])}{more}")
+    holds = "[green]no money lost, none doubled: every invariant is 0[/]"
+    lines.append(holds if report.holds else "[red]an invariant is violated[/]")
+    console.print("\n".join(lines), highlight=False)
+
+
+def _numbers(numbers: Percentiles, unit: str = "", digits: int = 0) -> str:
+    named = (("p50", numbers.p50), ("p99", numbers.p99), ("max", numbers.max))
+    return ", ".join(f"{name} {number:.{digits}f}{unit}" for name, number in named)
