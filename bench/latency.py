@@ -86,6 +86,10 @@ class Round(FrozenModel):
         columns = (self.samples[variant][part] for part in parts)
         return Percentiles.of(map(sum, zip(*columns, strict=True)))
 
+    def ratio(self, variant: Variant) -> float:
+        """The median of this variant divided by the bare workflow's."""
+        return self.total(variant).p50 / self.total(Variant.BARE).p50
+
 
 class LatencyFindings(Findings):
     """Every round, in the order of measuring."""
@@ -115,10 +119,7 @@ class LatencyFindings(Findings):
 
     def ratio(self, rate: int, variant: str) -> MedianRange:
         """The median of this variant divided by the bare workflow's in the same round."""
-        return MedianRange.of(
-            each.total(Variant(variant)).p50 / each.total(Variant.BARE).p50
-            for each in self.at(rate)
-        )
+        return MedianRange.of(each.ratio(Variant(variant)) for each in self.at(rate))
 
 
 Deliver = Callable[[], Awaitable[Delivered]]

@@ -33,15 +33,17 @@ def _latency(figure: Any, found: LatencyFindings) -> None:
         above.bar(names, heights, bottom=below, color=f"tab:{colour}", label=label)
         below = [low + height for low, height in zip(below, heights, strict=True)]
     above.set(ylabel="milliseconds, medians", title="from the sending to the end")
-    above.legend()
-    for rate in found.rates:
-        points = [
-            each.total(Variant.REFUND).p50 / each.total(Variant.BARE).p50 for each in found.at(rate)
-        ]
-        ratios.scatter([str(rate)] * len(points), points, color="tab:blue")
+    above.legend(loc="lower left")
+    rounds = sorted(found.rounds, key=lambda each: each.per_second)
+    points = [each.ratio(Variant.REFUND) for each in rounds]
+    ratios.scatter([str(each.per_second) for each in rounds], points, color="tab:blue")
     ratios.axhline(found.goal, color="tab:red", linestyle="--", label=f"goal {found.goal}")
-    ratios.set(ylim=(0, None), xlabel="messages per second", title="refund's p50 / bare's, rounds")
-    ratios.legend()
+    ratios.set(
+        ylim=(0, 1.1 * max(points)),
+        xlabel="messages per second",
+        title="refund's p50 / bare's, rounds",
+    )
+    ratios.legend(loc="lower left")
 
 
 def _memory(figure: Any, found: WaitingFindings) -> None:
