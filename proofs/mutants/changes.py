@@ -1,4 +1,4 @@
-"""The small changes that tests must notice: each spoils one place of a module's source."""
+"""The small changes that tests must notice: each changes one place of a module's source."""
 
 import ast
 import difflib
@@ -31,7 +31,7 @@ _Spot = ast.expr | ast.stmt | ast.pattern
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One spoilt place: `before` became `after`, inside the function or class `within`.
+    """One changed place: `before` became `after`, inside the function or class `within`.
 
     `source` is the whole module with the change in it. Neither the key nor the texts depend on
     where in the file the place is.
@@ -58,7 +58,7 @@ class Change:
 def changes_of(file: str, source: str) -> Iterator[Change]:
     """Every change that this module allows, in the order of its lines."""
     for node, within, parent in _nodes(ast.parse(source), "", None):
-        for spot, after in _spoilt(node, parent):
+        for spot, after in _changed(node, parent):
             yield _change(file, source, within, spot, after)
 
 
@@ -69,10 +69,10 @@ def _change(file: str, source: str, within: str, spot: _Spot, after: str) -> Cha
         starts.append(starts[-1] + len(line))
     begin = starts[spot.lineno - 1] + spot.col_offset
     end = starts[(spot.end_lineno or spot.lineno) - 1] + (spot.end_col_offset or 0)
-    spoilt = (raw[:begin] + after.encode() + raw[end:]).decode()
+    changed = (raw[:begin] + after.encode() + raw[end:]).decode()
     before = " ".join(raw[begin:end].decode().split())
     return Change(
-        file=file, within=within, line=spot.lineno, before=before, after=after, source=spoilt
+        file=file, within=within, line=spot.lineno, before=before, after=after, source=changed
     )
 
 
@@ -102,13 +102,13 @@ def _only_describes(node: ast.AST) -> bool:
             return False
 
 
-def _spoilt(node: ast.AST, parent: ast.AST | None) -> Iterator[tuple[_Spot, str]]:
+def _changed(node: ast.AST, parent: ast.AST | None) -> Iterator[tuple[_Spot, str]]:
     """The changes at this node: which piece of source is replaced, and by what."""
-    yield from _spoilt_value(node, parent)
-    yield from _spoilt_step(node)
+    yield from _changed_value(node, parent)
+    yield from _changed_step(node)
 
 
-def _spoilt_value(node: ast.AST, parent: ast.AST | None) -> Iterator[tuple[ast.expr, str]]:
+def _changed_value(node: ast.AST, parent: ast.AST | None) -> Iterator[tuple[ast.expr, str]]:
     match node:
         case ast.Compare() | ast.BoolOp() | ast.BinOp():
             yield from _other_operator(node)
@@ -126,7 +126,7 @@ def _spoilt_value(node: ast.AST, parent: ast.AST | None) -> Iterator[tuple[ast.e
                 yield node, ast.unparse(ast.Call(node.func, node.args, kept))
 
 
-def _spoilt_step(node: ast.AST) -> Iterator[tuple[_Spot, str]]:
+def _changed_step(node: ast.AST) -> Iterator[tuple[_Spot, str]]:
     match node:
         case ast.MatchOr(patterns=patterns):
             for gone in patterns:

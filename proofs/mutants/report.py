@@ -1,5 +1,6 @@
 """What a run found: the table, the changes that no test noticed, and whether it is enough."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,25 +22,27 @@ class Tried:
     reason: str | None = None
 
     @property
-    def is_unnoticed(self) -> bool:
-        return self.verdict is Verdict.SURVIVED and self.reason is None
+    def label(self) -> str:
+        """Its column in the table."""
+        is_accepted = self.verdict is Verdict.SURVIVED and self.reason is not None
+        return "accepted" if is_accepted else self.verdict.value
 
 
 def is_enough(tried: Sequence[Tried]) -> bool:
-    """Whether the tests noticed 95 % of the changes; accepted survivors count for neither side."""
-    judged = [each for each in tried if not _is_accepted(each)]
-    unnoticed = sum(each.is_unnoticed for each in judged)
-    return bool(judged) and unnoticed <= (1 - NOTICED_MIN) * len(judged)
+    """Whether the tests noticed 95 % of the changes; accepted survivors do not count."""
+    labels = Counter(each.label for each in tried)
+    judged = len(tried) - labels["accepted"]
+    return judged > 0 and labels[Verdict.SURVIVED] <= (1 - NOTICED_MIN) * judged
 
 
 def table(tried: Sequence[Tried]) -> str:
     """A line for each area, and one for all."""
-    lines = [
-        f"{'area':<12}{'tried':>7}{'killed':>8}{'timed out':>11}{'survived':>10}{'accepted':>10}"
-    ]
-    areas = dict.fromkeys(each.area for each in tried)
-    lines += [_line(name, [each for each in tried if each.area == name]) for name in areas]
-    lines.append(_line("all", tried))
+    columns = (*Verdict, "accepted")
+    lines = [f"{'area':<12}{'tried':>7}" + "".join(f"{column:>11}" for column in columns)]
+    for area in (*dict.fromkeys(each.area for each in tried), "all"):
+        labels = Counter(each.label for each in tried if area in {each.area, "all"})
+        numbers = "".join(f"{labels[column]:>11}" for column in columns)
+        lines.append(f"{area:<12}{labels.total():>7}{numbers}")
     lines.append("enough" if is_enough(tried) else f"NOT ENOUGH: below {NOTICED_MIN:.0%}")
     return "\n".join(lines)
 
@@ -51,21 +54,5 @@ def unnoticed(tried: Sequence[Tried], root: Path) -> str:
         f"  {each.change.key[2]}\n"
         f"{each.change.diff((root / each.change.file).read_text(encoding='utf-8'))}"
         for each in tried
-        if each.is_unnoticed
+        if each.label == Verdict.SURVIVED
     )
-
-
-def _line(name: str, tried: Sequence[Tried]) -> str:
-    def count(verdict: Verdict) -> int:
-        return sum(each.verdict is verdict for each in tried)
-
-    accepted = sum(map(_is_accepted, tried))
-    survived = count(Verdict.SURVIVED) - accepted
-    return (
-        f"{name:<12}{len(tried):>7}{count(Verdict.KILLED):>8}{count(Verdict.TIMED_OUT):>11}"
-        f"{survived:>10}{accepted:>10}"
-    )
-
-
-def _is_accepted(tried: Tried) -> bool:
-    return tried.verdict is Verdict.SURVIVED and tried.reason is not None

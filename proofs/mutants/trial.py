@@ -1,4 +1,4 @@
-"""Runs the tests on one spoilt copy of the project at a time."""
+"""Runs the tests on one changed copy of the project at a time."""
 
 import os
 import shutil
@@ -51,10 +51,10 @@ def copy_of(root: Path) -> Iterator[Path]:
         yield copy
 
 
-def try_unspoilt(copy: Path, tests: Sequence[str], *, limit: float) -> float:
+def try_unchanged(copy: Path, tests: Sequence[str], *, limit: float) -> float:
     """Seconds that the tests take on the code as it is; raises BrokenTrialError if they fail.
 
-    What the tests said goes to standard error then.
+    Their output goes to standard error then.
     """
     began = time.monotonic()
     with TemporaryFile() as said:
@@ -101,7 +101,7 @@ def _run(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """The tests and every server that they started and left behind."""
+    """The tests and every server that they left running."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

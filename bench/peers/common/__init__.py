@@ -1,1 +1,0 @@
-"""What every competitor's application shares, so that only the engines differ."""

@@ -1,0 +1,151 @@
+"""The refund on DBOS: `python -m bench.peers.dbos_app app|webhook CONFIG DATABASE_URL [PORT]`.
+
+As in DBOS's own examples, the workflows run inside the web application that starts them.
+"""
+
+import asyncio
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSConfiguredInstance, SetWorkflowID
+from fastapi import FastAPI
+from sqlalchemy import Engine as Database
+from sqlalchemy import event
+
+from antom_refunds.domain.evidence import Evidence
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.policy import Policy
+from antom_refunds.domain.refund import Refund, Step
+from bench.peers.antom_calls import AntomCalls, PollingState
+from bench.peers.engine import AntomConfig, End
+from bench.peers.webhook import Deliver, create_webhook, serve
+
+ORDERS_PATH: Final = "/refunds"
+NOTIFICATIONS: Final = "notifications"
+# Recovery finds the instance by this name.
+_INSTANCE: Final = "refunds"
+
+
+@DBOS.dbos_class()
+class Refunds(DBOSConfiguredInstance):
+    """Each call is a step, each wait a `recv` with a timeout, which is durable."""
+
+    def __init__(self, calls: AntomCalls, policy: Policy) -> None:
+        self._calls = calls
+        self._policy = policy
+        super().__init__(config_name=_INSTANCE)
+
+    @DBOS.workflow()
+    async def refund(self, order: RefundOrder) -> End:
+        """One refund until it is final. The output is recorded once, so the clock does no harm."""
+        state = PollingState(Refund(order=order))
+        while state.step is not None:
+            state = await self._next(state)
+        return End(state.refund.state, datetime.now(UTC))
+
+    @DBOS.step()
+    async def ask(self, order: RefundOrder) -> Evidence:
+        """The refund call; repeated with the same id and bytes if this process dies meanwhile."""
+        return await self._calls.ask(order)
+
+    @DBOS.step()
+    async def inquire(self, refund: Refund) -> Evidence:
+        """The inquiry."""
+        return await self._calls.inquire(refund)
+
+    async def _next(self, state: PollingState) -> PollingState:
+        """After the next notification or the next call, whichever comes first."""
+        wait = state.wait(self._policy)
+        if wait:
+            evidence = await DBOS.recv_async(NOTIFICATIONS, timeout_seconds=wait.total_seconds())
+            if evidence is not None:
+                return state.after(evidence)
+        is_ask = state.step is Step.ASK
+        call = self.ask(state.refund.order) if is_ask else self.inquire(state.refund)
+        return state.after(await call, waited=wait)
+
+
+def create_app(refunds: Refunds) -> FastAPI:
+    """Takes orders: acknowledged when DBOS has them; equal ids are one workflow."""
+
+    async def order_refund(order: RefundOrder) -> None:
+        with SetWorkflowID(order.refund_request_id):
+            await DBOS.start_workflow_async(refunds.refund, order)
+
+    app = FastAPI(title="Refunds on DBOS", openapi_url=None)
+    app.add_api_route(ORDERS_PATH, order_refund, methods=["POST"], status_code=202)
+    return app
+
+
+@asynccontextmanager
+async def running(calls: AntomCalls, policy: Policy, database_url: str) -> AsyncIterator[Refunds]:
+    """DBOS while inside; unfinished workflows of an earlier process continue."""
+    config: DBOSConfig = {
+        "name": "antom-refunds",
+        "system_database_url": database_url,
+        "console_log_level": "WARNING",
+    }
+    DBOS(config=config)
+    refunds = Refunds(calls, policy)
+    DBOS.launch()
+    try:
+        yield refunds
+    finally:
+        DBOS.destroy()
+
+
+def use_write_ahead_log() -> None:
+    """For every SQLite connection of this process, as Temporal's server has it here.
+
+    Commits then survive every SIGKILL but not a loss of power, for both engines. DBOS has no
+    setting for it; this is SQLAlchemy's way to set pragmas.
+    """
+
+    def set_pragmas(connection: object, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+
+    event.listen(Database, "connect", set_pragmas)
+
+
+def delivery_to(client: DBOSClient) -> Deliver:
+    """To the refund's workflow as a message; raises for an unknown refund."""
+
+    async def deliver(refund_request_id: str, evidence: Evidence, delivery_id: str) -> None:
+        await client.send_async(
+            refund_request_id, evidence, NOTIFICATIONS, idempotency_key=delivery_id
+        )
+
+    return deliver
+
+
+async def run_app(antom: AntomConfig, database_url: str, port: str) -> None:
+    """Until SIGTERM."""
+    async with (
+        AntomCalls.to(antom) as calls,
+        running(calls, Policy.at_pace(antom.pace), database_url) as refunds,
+    ):
+        await serve(create_app(refunds), int(port))
+
+
+async def run_webhook(antom: AntomConfig, database_url: str) -> None:
+    """Until SIGTERM."""
+    # Without a database Antom gets 503 immediately instead of waiting for it.
+    client = DBOSClient(system_database_url=database_url, retry_connection_errors=False)
+    try:
+        app = create_webhook(antom, delivery_to(client))
+        await serve(app, antom.notify_port)
+    finally:
+        client.destroy()
+
+
+if __name__ == "__main__":
+    _, role, config_file, *arguments = sys.argv
+    use_write_ahead_log()
+    run = run_app if role == "app" else run_webhook
+    asyncio.run(run(AntomConfig.read(config_file), *arguments))

@@ -1,0 +1,71 @@
+"""The timer loop: call Antom in an activity, sleep on a timer or until notified, call again.
+
+Temporal's sample "periodic sequence" polls like this, and many tutorials.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from antom_refunds.domain.evidence import Evidence
+    from antom_refunds.domain.order import RefundOrder
+    from antom_refunds.domain.policy import CALL_TIMEOUT, RETRY_MAX, Policy
+    from antom_refunds.domain.refund import Refund, State, Step
+    from bench.peers.antom_calls import AntomCalls, PollingState
+
+QUEUE: Final = "timer-loop"
+_RETRY: Final = RetryPolicy(maximum_interval=RETRY_MAX)
+
+
+@workflow.defn(name="TimerLoopRefund")
+class TimerLoopRefund:
+    """One refund until it is final; its result is the state."""
+
+    def __init__(self) -> None:
+        self._notifications: list[Evidence] = []
+
+    @workflow.run
+    async def run(self, order: RefundOrder, pace: float, known: Refund | None) -> State:
+        """`known` is given by a run that continued as new."""
+        policy = Policy.at_pace(pace)
+        state = PollingState(known or Refund(order=order))
+        while state.step is not None:
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(args=[order, pace, state.refund])
+            wait = state.wait(policy)
+            if wait and await self._is_notified(wait):
+                state = state.after(self._notifications.pop(0))
+            else:
+                state = state.after(await _call(state), waited=wait)
+        return state.refund.state
+
+    @workflow.signal
+    def notify(self, evidence: Evidence) -> None:
+        """A notification, verified by the webhook."""
+        self._notifications.append(evidence)
+
+    async def _is_notified(self, wait: timedelta) -> bool:
+        try:
+            await workflow.wait_condition(lambda: bool(self._notifications), timeout=wait)
+        except TimeoutError:
+            return False
+        return True
+
+
+async def _call(state: PollingState) -> Evidence:
+    if state.step is Step.ASK:
+        return await workflow.execute_activity_method(
+            AntomCalls.ask,
+            state.refund.order,
+            start_to_close_timeout=CALL_TIMEOUT,
+            retry_policy=_RETRY,
+        )
+    return await workflow.execute_activity_method(
+        AntomCalls.inquire,
+        state.refund,
+        start_to_close_timeout=CALL_TIMEOUT,
+        retry_policy=_RETRY,
+    )

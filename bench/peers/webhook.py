@@ -1,0 +1,60 @@
+"""The product's webhook with another engine behind it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from antom_refunds.client import Delivery, RefundClient
+from antom_refunds.connection import TemporalUnavailableError
+from antom_refunds.domain.evidence import Evidence
+from antom_refunds.domain.order import DEFAULT_MERCHANT
+from antom_refunds.webhook import Handler, create_app
+from bench.peers.engine import AntomConfig
+from bench.webhook import antom_as_sender
+from starter.ports import HOST
+
+# (refundRequestId, evidence, delivery id); durable when it returns. Equal bodies have equal ids.
+Deliver = Callable[[str, Evidence, str], Awaitable[None]]
+
+_STOP_SECONDS: Final = 5
+
+
+class EngineRefunds(RefundClient):
+    """Delivers notifications to an engine instead of Temporal."""
+
+    def __init__(self, deliver: Deliver) -> None:
+        self._engine = deliver
+
+    async def notify(
+        self,
+        refund_request_id: str,
+        evidence: Evidence,
+        *,
+        delivery_id: str,
+        merchant: str = DEFAULT_MERCHANT,  # noqa: ARG002 - there is one
+    ) -> Delivery:
+        """Raises TemporalUnavailableError if the engine fails: Antom then sends it again."""
+        try:
+            await self._engine(refund_request_id, evidence, delivery_id)
+        except Exception as error:
+            raise TemporalUnavailableError(str(error)) from error
+        return Delivery.DELIVERED
+
+
+def create_webhook(antom: AntomConfig, deliver: Deliver) -> ASGIApp:
+    """Raises KeyFileError if the key file is unusable."""
+    sender = antom_as_sender(antom.antom_public_key)
+    refunds = EngineRefunds(deliver)
+    handler = Handler(refunds=refunds, senders={antom.client_id: sender}, count=lambda _: None)
+    return create_app(handler, path=antom.notify_path)
+
+
+async def serve(app: ASGIApp, port: int) -> None:
+    """Serves the app on the loopback address until SIGTERM."""
+    config = uvicorn.Config(
+        app, host=HOST, port=port, log_level="warning", access_log=False, lifespan="off",
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )  # fmt: skip
+    await uvicorn.Server(config).serve()

@@ -1,0 +1,69 @@
+"""`python -m proofs.storm`: see --help and docs/storm.md."""
+
+import asyncio
+from pathlib import Path
+from random import SystemRandom
+from typing import Final, Literal
+
+from cyclopts import App
+from rich.console import Console
+
+from antom_refunds.process import FAILED, OK, complain, leave
+from antom_refunds.settings import SettingsError
+from proofs.storm.plots import render
+from proofs.storm.report import show
+from proofs.storm.runner import run_storm
+from proofs.storm.schedule import draw_plan
+from proofs.storm.sizes import SIZES
+
+_SEEDS: Final = 1_000_000
+
+app = App(name="storm", help="Break everything on purpose, and count what was lost: nothing.")
+
+
+@app.default
+def storm(
+    size: Literal["short", "usual", "long"] = "usual",
+    *,
+    seed: int | None = None,
+    json: Path | None = None,
+    picture: Path | None = None,
+    folder: Path = Path(".storm"),
+) -> int:
+    """Run one storm and check it; exits 0 only if every invariant is 0.
+
+    Parameters
+    ----------
+    size
+        short: a minute; usual: three; long: half an hour.
+    seed
+        Determines the schedule of all faults; random by default.
+    json
+        Where to write the report as JSON.
+    picture
+        Where to write the timeline; needs matplotlib.
+    folder
+        Logs, keys and Temporal's database of the last storm are written here.
+    """
+    console = Console(width=120)
+    chosen = SystemRandom().randrange(_SEEDS) if seed is None else seed
+    console.print(f"storm {size}, seed {chosen}: repeat it with --seed {chosen}")
+    plan = draw_plan(SIZES[size], chosen)
+    try:
+        found = asyncio.run(
+            run_storm(plan, folder / "stack", log=lambda text: console.print(text, highlight=False))
+        )
+    except SettingsError as error:
+        complain(error)
+        return FAILED
+    show(found.report, console)
+    if json is not None:
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.write_text(found.report.model_dump_json(indent=2) + "\n")
+    if picture is not None:
+        console.print(render(found, picture))
+    return OK if found.report.holds else FAILED
+
+
+if __name__ == "__main__":
+    leave(app(result_action="return_value") or OK)

@@ -1,0 +1,129 @@
+"""A business service of the storm: `python -m proofs.storm.caller PLAN NUMBER START RECORDS`.
+
+It requests its refunds when they are due and reads their outcomes. It may be killed at any time;
+when it is started again, its records tell it what it need not request again.
+"""
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from enum import StrEnum
+from io import FileIO
+from pathlib import Path
+from typing import Final, TypeVar
+
+from antom_refunds.client import (
+    RefundAbandonedError,
+    RefundClient,
+    RefundConflictError,
+    RefundNotFoundError,
+)
+from antom_refunds.connection import TemporalUnavailableError
+from antom_refunds.process import OK, leave
+from proofs.storm.schedule import Plan, PlannedRequest
+from proofs.storm.sizes import StormModel
+
+log = logging.getLogger(__name__)
+
+_RETRY_AFTER: Final = timedelta(milliseconds=200)
+_LIMIT: Final = timedelta(minutes=10)
+Result = TypeVar("Result")
+
+
+class RequestStatus(StrEnum):
+    """What a caller knows about one request."""
+
+    ACCEPTED = "accepted"  # start() returned: from now on the product must finish it
+    REFUSED = "refused"  # the id is used with other fields
+    ENDED = "ended"  # outcome() returned
+    BROKEN = "broken"  # an error that the client does not document
+
+
+class CallerRecord(StormModel):
+    """One line of a caller's records; `request` is its place in the plan, `state` the outcome."""
+
+    request: int
+    status: RequestStatus
+    state: str = ""
+
+
+def records_in(path: Path) -> list[CallerRecord]:
+    """What a caller recorded so far; nothing if it never wrote."""
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    return [CallerRecord.model_validate_json(line) for line in lines]
+
+
+class Caller:
+    """One process's part of the plan."""
+
+    def __init__(self, refunds: RefundClient, started_at: float, records: FileIO) -> None:
+        self._refunds = refunds
+        self._started_at = started_at
+        self._records = records
+
+    async def serve(self, requests: Iterable[tuple[int, PlannedRequest]]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for place, request in requests:
+                group.create_task(self._request_when_due(place, request))
+
+    async def _request_when_due(self, place: int, request: PlannedRequest) -> None:
+        await asyncio.sleep(max(0.0, self._started_at + request.at - time.time()))
+        try:
+            await self._request(place, request)
+        except Exception:
+            log.exception("caller.broke")
+            self._record(place, RequestStatus.BROKEN)
+
+    async def _request(self, place: int, request: PlannedRequest) -> None:
+        order = request.order
+        try:
+            await _retried(lambda: self._refunds.start(order))
+        except RefundConflictError:
+            self._record(place, RequestStatus.REFUSED)
+            return
+        self._record(place, RequestStatus.ACCEPTED)
+        with suppress(RefundAbandonedError):  # its history shows that
+            outcome = await _retried(
+                lambda: self._refunds.outcome(order.refund_request_id, wait=_LIMIT)
+            )
+            if outcome is not None:
+                self._record(place, RequestStatus.ENDED, outcome.state)
+
+    def _record(self, place: int, status: RequestStatus, state: str = "") -> None:
+        record = CallerRecord(request=place, status=status, state=state)
+        self._records.write(record.model_dump_json().encode() + b"\n")
+
+
+async def _retried(call: Callable[[], Awaitable[Result]]) -> Result:
+    """Retries while Temporal is unavailable; raises TimeoutError if it never comes back."""
+    async with asyncio.timeout(_LIMIT.total_seconds()):
+        while True:
+            try:
+                return await call()
+            except (TemporalUnavailableError, RefundNotFoundError):
+                await asyncio.sleep(_RETRY_AFTER.total_seconds())
+
+
+async def serve(
+    requests: Sequence[PlannedRequest], number: int, started_at: float, path: Path
+) -> int:
+    """Until every refund that this caller requested is final."""
+    done = {each.request for each in records_in(path) if each.status is not RequestStatus.ACCEPTED}
+    mine = [
+        (place, request)
+        for place, request in enumerate(requests)
+        if request.caller == number and place not in done
+    ]
+    with path.open("ab", buffering=0) as records:  # one write per line: SIGKILL truncates none
+        await Caller(await _retried(RefundClient.connect), started_at, records).serve(mine)
+    return OK
+
+
+if __name__ == "__main__":
+    _, plan_file, its_number, its_start, its_records = sys.argv
+    plan = Plan.model_validate_json(Path(plan_file).read_bytes())
+    leave(asyncio.run(serve(plan.requests, int(its_number), float(its_start), Path(its_records))))

@@ -1,0 +1,161 @@
+"""Collects the facts after a storm: ledger, histories, records of callers, webhook log."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import PayloadConverter
+from temporalio.service import RPCError, RPCStatusCode
+
+from antom_refunds import contract
+from antom_refunds.client import Delivery
+from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain.evidence import Word
+from antom_refunds.domain.order import DEFAULT_MERCHANT
+from antom_refunds.simulator.remote import SimulatorRemote
+from proofs.storm.antom_faults import ANSWER_TIMEOUT
+from proofs.storm.caller import CallerRecord, RequestStatus
+from proofs.storm.environment import StormStack
+from proofs.storm.observations import History, Observations
+from proofs.storm.process_faults import PAUSES
+from proofs.storm.schedule import Plan
+
+_CONCURRENCY: Final = 8
+_ACCEPTED: Final = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
+_CANCEL: Final = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+_COMPLETED: Final = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
+_ENDS: Final = ("FAILED", "TIMED_OUT", "CANCELED", "TERMINATED", "CONTINUED_AS_NEW")
+
+
+async def collect_observations(
+    stack: StormStack, plan: Plan, records: Sequence[CallerRecord], *, interruptions: int
+) -> Observations:
+    """Reads the ledger first: what it holds by now must be in the histories read after it."""
+    async with SimulatorRemote(stack.simulator_url) as antom:
+        ledger = await antom.ledger()
+
+    def having(status: RequestStatus) -> list[CallerRecord]:
+        return [each for each in records if each.status is status]
+
+    broken = {each.request for each in having(RequestStatus.BROKEN)}
+    answered = {each.request for each in records} - broken
+    orders = [request.order for request in plan.requests]
+    pauses = (fault.lasts for fault in plan.process_faults if fault.kind in PAUSES)
+    return Observations(
+        chosen=plan.ids,
+        unanswered=frozenset(
+            order.refund_request_id for place, order in enumerate(orders) if place not in answered
+        ),
+        accepted=tuple({orders[each.request] for each in having(RequestStatus.ACCEPTED)}),
+        reported=tuple(
+            (orders[each.request].refund_request_id, each.state)
+            for each in having(RequestStatus.ENDED)
+        ),
+        histories=await _histories(await stack.temporal(), plan.ids),
+        ledger=ledger,
+        flagged=flagged_in(stack.home / "logs" / "webhook.log"),
+        interruptions=interruptions,
+        unusable=plan.unusable,
+        in_flight=ANSWER_TIMEOUT + timedelta(seconds=max(pauses, default=0.0)),
+    )
+
+
+def flagged_in(log: Path) -> frozenset[str]:
+    """Refunds whose late notification contradicted them, as the webhook logged for operators."""
+    event = f"notice.{Delivery.CONTRADICTS}"
+    lines = (line for line in log.read_text(errors="replace").splitlines() if event in line)
+    return frozenset(json.loads(line)["refund_request_id"] for line in lines)
+
+
+async def _histories(temporal: Client, ids: Iterable[str]) -> dict[str, History]:
+    limit = asyncio.Semaphore(_CONCURRENCY)
+
+    async def read(refund_request_id: str) -> History | None:
+        """None if Temporal has no such refund."""
+        handle = temporal.get_workflow_handle(
+            contract.workflow_id(refund_request_id, merchant=DEFAULT_MERCHANT)
+        )
+        async with limit:
+            try:
+                events = [event async for event in handle.fetch_history_events()]
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                return None
+        return history_of(refund_request_id, events)
+
+    found = await asyncio.gather(*(read(each) for each in sorted(ids)))
+    return {history.refund_request_id: history for history in found if history is not None}
+
+
+def history_of(refund_request_id: str, events: Sequence[HistoryEvent]) -> History:
+    """What the invariants need of these events."""
+    count = Counter(event.event_type for event in events)
+    last = events[-1]
+    kind = EventType.Name(last.event_type).removeprefix("EVENT_TYPE_WORKFLOW_EXECUTION_")
+    has_completed = last.event_type == _COMPLETED
+    return History(
+        refund_request_id=refund_request_id,
+        started_at=_time(events[0]),
+        closed_at=_time(last) if has_completed else None,
+        outcome=_outcome(last) if has_completed else None,
+        events=len(events),
+        notices=tuple(
+            event.workflow_execution_signaled_event_attributes.request_id
+            for event in events
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+        ),
+        lost_tasks=count[EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT]
+        + count[EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED],
+        lost_calls=count[EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT],
+        not_found=sum(_finds_nothing(event) for event in events),
+        flagged_at=_flagged_at(events),
+        called_off_at=next((_time(event) for event in events if _stops(event)), None),
+        instructions=count[_ACCEPTED] + count[_CANCEL],
+        broke_off=kind if kind in _ENDS else "",
+    )
+
+
+def _stops(event: HistoryEvent) -> bool:
+    """Whether the run was cancelled, or accepted a call-off that is not malformed."""
+    update = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
+    is_ours = any(b'"by":"storm"' in each.data for each in update.args.payloads)
+    return event.event_type == _CANCEL or (is_ours and update.name == contract.UPDATE_CALL_OFF)
+
+
+def _finds_nothing(event: HistoryEvent) -> bool:
+    """Whether an inquiry reported "no such refund" to the workflow."""
+    result = event.activity_task_completed_event_attributes.result
+    said = f'"word":"{Word.ABSENT}"'.encode()
+    return any(said in each.data for each in result.payloads)
+
+
+def _flagged_at(events: Sequence[HistoryEvent]) -> datetime | None:
+    """When it first asked for an operator; what the last task upserts with the end is too late."""
+    end = events[-1].workflow_execution_completed_event_attributes
+    for event in events:
+        upsert = event.upsert_workflow_search_attributes_event_attributes
+        needs = upsert.search_attributes.indexed_fields.get(contract.Attribute.NEEDS_HUMAN)
+        is_end = upsert.workflow_task_completed_event_id == end.workflow_task_completed_event_id
+        if needs is not None and needs.data == b"true" and not is_end:
+            return _time(event)
+    return None
+
+
+def _outcome(completed: HistoryEvent) -> RefundOutcome:
+    result = completed.workflow_execution_completed_event_attributes.result
+    converter: PayloadConverter = pydantic_data_converter.payload_converter
+    outcome: RefundOutcome = converter.from_payload(result.payloads[0], RefundOutcome)
+    return outcome
+
+
+def _time(event: HistoryEvent) -> datetime:
+    return event.event_time.ToDatetime(tzinfo=UTC)

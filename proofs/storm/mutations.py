@@ -1,0 +1,356 @@
+"""The product broken on purpose: a storm that cannot fail would prove nothing.
+
+Each mutation is a function that breaks the process it is called in (workers, webhook, callers;
+never Temporal, the simulator or the checks), with the scenario that triggers it and the invariants
+that must find it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+
+from activities.antom import AntomActivities
+from antom_refunds import contract
+from antom_refunds.antom import reading
+from antom_refunds.antom.client import AntomClient
+from antom_refunds.antom.wire import RefundAnswer, RefundRequest
+from antom_refunds.client import Delivery, RefundClient, Started
+from antom_refunds.contract import Instruction, RefundOutcome
+from antom_refunds.domain import fold
+from antom_refunds.domain.evidence import Evidence, Word
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.policy import Policy, Schedule
+from antom_refunds.domain.refund import Refund, State
+from antom_refunds.simulator.accounts import Ending, Payment
+from antom_refunds.simulator.faults import WELL, Fault, FaultKind, Operation
+from antom_refunds.simulator.plans import Script
+from antom_refunds.webhook import verification
+from proofs.storm.interventions import Intervention, InterventionKind
+from proofs.storm.invariants import Invariant
+from proofs.storm.schedule import CLIENT_ID, PACE, Plan, PlannedRequest
+from proofs.storm.sizes import StormSize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutation:
+    """How to break a process, the scenario for it, and the invariants that must find it.
+
+    `payment` are fields of the payment, `faults` what Antom's successive calls meet. `amounts` are
+    requested under one refund's id, each by another caller. `called_off_after` is in seconds; None
+    for never.
+    """
+
+    apply: Callable[[], None]
+    finds: tuple[Invariant, ...]
+    payment: Mapping[str, Any] = field(default_factory=dict)
+    faults: Mapping[Operation, tuple[Fault, ...]] = field(default_factory=dict)
+    amounts: tuple[int, ...] = (1000,)
+    called_off_after: float | None = None
+
+
+_SETTLES_SOON: Final = 0.3 * PACE  # in the simulator's time, which is faster
+_AT_BANK: Final = {"is_async": True, "settle_after": _SETTLES_SOON}
+_ERROR: Final = Fault(kind=FaultKind.HTTP_500)
+# And the inquiry before the retry, which would make the retry unnecessary.
+_RESPONSE_LOST: Final = {
+    Operation.REFUND: (Fault(kind=FaultKind.CUT_AFTER),),
+    Operation.INQUIRY: (_ERROR,),
+}
+_STALE: Final = Fault(kind=FaultKind.STALE)
+_REFUSED: Final = Fault(kind=FaultKind.ANSWER_CODE, code="INVALID_SIGNATURE", is_signed=False)
+# Longer than the call-off takes, shorter than a call may take.
+_SLOW_ERROR: Final = Fault(kind=FaultKind.HTTP_500, delay=timedelta(seconds=1.5))
+# Inquiries that bring no result before the notification arrives.
+_STALE_INQUIRIES: Final = {Operation.INQUIRY: (_STALE,) * 6}
+
+MUTATIONS: Final[dict[str, Mutation]] = {}
+
+
+def _mutation(
+    *finds: Invariant, **scenario: Any
+) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Registers a mutation under its function's name."""
+
+    def register(apply: Callable[[], None]) -> Callable[[], None]:
+        MUTATIONS[apply.__name__] = Mutation(apply=apply, finds=finds, **scenario)
+        return apply
+
+    return register
+
+
+def _replace(owner: object, name: str, by: object) -> None:
+    """Only an existing name can be replaced: a renamed method must not disable a mutation."""
+    getattr(owner, name)
+    setattr(owner, name, by)
+
+
+@_mutation(Invariant.OVERPAID, Invariant.UNKNOWN_ID, faults=_RESPONSE_LOST)
+def fresh_id() -> None:
+    """A retry uses a new id, as if it were another refund."""
+    requests: Counter[str] = Counter()
+    original = AntomClient.refund
+
+    async def refund(self: AntomClient, order: RefundOrder) -> RefundAnswer:
+        requests[order.refund_request_id] += 1
+        number = requests[order.refund_request_id]
+        fresh = order.refund_request_id + ("" if number == 1 else f"-{number}")
+        return await original(self, order.model_copy(update={"refund_request_id": fresh}))
+
+    _replace(AntomClient, "refund", refund)
+
+
+@_mutation(Invariant.TWO_PAYLOADS, faults=_RESPONSE_LOST)
+def other_bytes() -> None:
+    """A retry sends a slightly different body."""
+    sent: Counter[str] = Counter()
+    original = RefundRequest.body
+
+    def body(self: RefundRequest) -> bytes:
+        sent[self.refund_request_id] += 1
+        return original(self) + b" " * (sent[self.refund_request_id] - 1)
+
+    _replace(RefundRequest, "body", body)
+
+
+# Antom never moves money twice for one id, unless it forgets the first time.
+@_mutation(
+    Invariant.MOVED_TWICE, faults={Operation.REFUND: (WELL, Fault(kind=FaultKind.FORGOTTEN))}
+)
+def success_doubted() -> None:
+    """A success is requested once more, to be sure."""
+    original = AntomClient.refund
+
+    async def refund(self: AntomClient, order: RefundOrder) -> RefundAnswer:
+        answer = await original(self, order)
+        return await original(self, order) if answer.result.result_status == "S" else answer
+
+    _replace(AntomClient, "refund", refund)
+
+
+@_mutation(Invariant.FAILED_WITHOUT_ANTOM, faults=_RESPONSE_LOST)
+def doubt_is_failure() -> None:
+    """A missing response is read as a failure."""
+    original = reading.unanswered
+
+    def unanswered(error: Any) -> Evidence:
+        return original(error).model_copy(update={"word": Word.FAILED})
+
+    _replace(reading, "unanswered", unanswered)
+
+
+@_mutation(Invariant.NEVER_ENDED, faults={Operation.REFUND: (_ERROR,)})
+def doubt_forgotten() -> None:
+    """After an unclear response there is no further call."""
+    original = Policy.wait
+
+    def wait(self: Policy, schedule: Schedule, elapsed: timedelta) -> timedelta:
+        never = timedelta(days=1000)
+        return never if schedule == self.doubt else original(self, schedule, elapsed)
+
+    _replace(Policy, "wait", wait)
+
+
+@_mutation(
+    Invariant.LEDGER_DISAGREES,
+    # Signed with a wrong key: a refusal, and its confirmation.
+    faults={
+        Operation.REFUND: (Fault(kind=FaultKind.MISSIGNED, code="PROCESS_FAIL"),),
+        Operation.INQUIRY: (Fault(kind=FaultKind.MISSIGNED, code="REFUND_NOT_EXIST"),) * 20,
+    },
+)
+def unsigned_trusted() -> None:
+    """Responses are trusted without checking their signature."""
+    _replace(AntomClient, "_verify", lambda *_: None)
+
+
+@_mutation(
+    Invariant.HISTORY_TOO_LONG,
+    payment=_AT_BANK,
+    faults={
+        Operation.INQUIRY: (_STALE,) * 7,
+        Operation.NOTIFY: (Fault(delay=timedelta(seconds=8)),),
+    },
+)
+def polls_in_history() -> None:
+    """Each inquiry returns to the workflow, even without news."""
+
+    def news(_: AntomActivities, __: Any, evidence: Evidence, ___: Schedule) -> Evidence:
+        return evidence
+
+    _replace(AntomActivities, "_learnt", news)
+
+
+@_mutation(
+    Invariant.CONTRADICTION_HIDDEN,
+    payment=_AT_BANK,
+    faults={**_STALE_INQUIRIES, Operation.NOTIFY: (Fault(kind=FaultKind.REORDERED),)},
+)
+def contradiction_dropped() -> None:
+    """Workflow and webhook ignore what contradicts a final state."""
+    _replace(fold, "contradicts", lambda *_: False)
+    _replace(contract, "contradicts_outcome", lambda *_: False)
+
+
+@_mutation(Invariant.NOTIFICATION_LOST, payment=_AT_BANK, faults=_STALE_INQUIRIES)
+def early_ack() -> None:
+    """The webhook acknowledges immediately, and never signals the workflow."""
+
+    async def notify(*_: object, **__: object) -> Delivery:
+        return Delivery.DELIVERED
+
+    _replace(RefundClient, "notify", notify)
+
+
+@_mutation(
+    Invariant.FORGERY_ACCEPTED,
+    payment=_AT_BANK,
+    faults={**_STALE_INQUIRIES, Operation.NOTIFY: (Fault(kind=FaultKind.FORGED),)},
+)
+def stranger_trusted() -> None:
+    """Notifications are trusted without checking their signature."""
+    _replace(verification, "verify", lambda *_: None)
+
+
+@_mutation(Invariant.TWO_ORDERS, amounts=(1000, 1001))
+def other_fields() -> None:
+    """An order is not compared with the one that its id already names."""
+
+    async def already_started(self: RefundClient, order: RefundOrder) -> Started:
+        view = await self.describe(order.refund_request_id, merchant=order.merchant)
+        workflow_id = contract.workflow_id(order.refund_request_id, merchant=order.merchant)
+        return Started(workflow_id=workflow_id, run_id=view.run_id, is_new=False)
+
+    _replace(RefundClient, "_already_started", already_started)
+
+
+@_mutation(Invariant.UNANSWERED, amounts=(1000, 1000))
+def bare_error() -> None:
+    """Requesting an existing refund raises Temporal's own error."""
+
+    async def already_started(_: RefundClient, order: RefundOrder) -> Started:
+        raise WorkflowAlreadyStartedError(order.refund_request_id, contract.WORKFLOW)
+
+    _replace(RefundClient, "_already_started", already_started)
+
+
+@_mutation(Invariant.WRONG_OUTCOME_REPORTED, payment={**_AT_BANK, "ends": Ending.CLOSED})
+def closed_is_failure() -> None:
+    """A closed refund is reported to callers as failed."""
+    original = RefundClient.outcome
+
+    async def outcome(self: RefundClient, *which: Any, **wait: Any) -> RefundOutcome | None:
+        result = await original(self, *which, **wait)
+        if result is None or result.state is not State.CLOSED:
+            return result
+        return result.model_copy(update={"state": State.FAILED})
+
+    _replace(RefundClient, "outcome", outcome)
+
+
+@_mutation(
+    Invariant.DOUBT_SILENT,
+    faults={Operation.REFUND: (_REFUSED,) * 4, Operation.INQUIRY: (_REFUSED,) * 4},
+)
+def doubt_unshown() -> None:
+    """No refund ever asks for an operator."""
+    _replace(Refund, "human_reason", property(lambda _: None))
+
+
+@_mutation(
+    Invariant.SENT_AFTER_CALL_OFF,
+    faults={Operation.REFUND: (_SLOW_ERROR, *[_ERROR] * 5)},
+    called_off_after=0.7,
+)
+def call_off_forgotten() -> None:
+    """A call-off is accepted, and then treated as a request to inquire."""
+    original = contract.instructed
+
+    def instructed(word: Word, instruction: Instruction) -> Evidence:
+        return original(Word.CHECK if word is Word.CALL_OFF else word, instruction)
+
+    _replace(contract, "instructed", instructed)
+
+
+@_mutation(Invariant.ENDED_WITHOUT_OUTCOME, payment={"refuses_with": "RISK_REJECT"})
+def failure_raised() -> None:
+    """A refund that failed makes its workflow fail too."""
+    original = contract.outcome_of
+
+    def outcome_of(refund: Refund) -> RefundOutcome:
+        if refund.state is State.FAILED:
+            raise ApplicationError("the refund failed")
+        return original(refund)
+
+    _replace(contract, "outcome_of", outcome_of)
+
+
+_SIZE: Final = StormSize(
+    name="scenario",
+    request_seconds=1,
+    fault_seconds=0,
+    pause_seconds=0,
+    fault_gap=(1, 1),
+    drain_seconds=20,
+    per_second=3,
+    workers=1,
+    callers=2,
+)
+# A refund that is requested again exists by then.
+_REQUESTED_AGAIN_AFTER: Final = 0.5
+
+
+def control_plan() -> Plan:
+    """All scenarios together, for the unbroken product, with time for a busy machine."""
+    size = _SIZE.model_copy(update={"drain_seconds": 90})
+    return plan_for(*MUTATIONS).model_copy(update={"size": size})
+
+
+def plan_for(*names: str) -> Plan:
+    """A few refunds for each of these mutations, all with the same faults; nothing else happens."""
+    return Plan(
+        seed=0,
+        size=_SIZE,
+        payments=tuple(_payment(name) for name in names),
+        requests=tuple(request for name in names for request in _requests(name)),
+        scripts=tuple(
+            Script(subject=each, operation=operation, faults=faults)
+            for name in names
+            for each in _ids(name)
+            for operation, faults in MUTATIONS[name].faults.items()
+        ),
+        interventions=tuple(
+            Intervention(at=after, kind=InterventionKind.CALL_OFF, refund=each)
+            for name in names
+            if (after := MUTATIONS[name].called_off_after) is not None
+            for each in _ids(name)
+        ),
+        unusable=frozenset(_ids("doubt_unshown")),
+    )
+
+
+def _payment(name: str) -> Payment:
+    fields = {"payment_id": f"{name}-pay", "client_id": CLIENT_ID, "amount": _euros(100_000)}
+    return Payment.model_validate({**fields, **MUTATIONS[name].payment})
+
+
+def _requests(name: str) -> Iterator[PlannedRequest]:
+    for place, refund_request_id in enumerate(_ids(name)):
+        for turn, minor in enumerate(MUTATIONS[name].amounts):
+            order = RefundOrder(
+                refund_request_id=refund_request_id, payment_id=f"{name}-pay", amount=_euros(minor)
+            )
+            caller = (place + turn) % _SIZE.callers
+            yield PlannedRequest(at=turn * _REQUESTED_AGAIN_AFTER, caller=caller, order=order)
+
+
+def _ids(name: str) -> list[str]:
+    return [f"{name}-{number}" for number in range(_SIZE.refunds)]
+
+
+def _euros(minor: int) -> Money:
+    return Money(currency="EUR", minor=minor)

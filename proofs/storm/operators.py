@@ -1,0 +1,80 @@
+"""Carries out interventions over Temporal's API, and resolves what only operators can."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Self, assert_never
+
+from temporalio.client import (
+    Client,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.envconfig import ClientConnectConfig
+from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.service import RPCError
+
+from antom_refunds import contract
+from antom_refunds.client import RefundClient, RefundClientError
+from antom_refunds.connection import TemporalUnavailableError, client_of
+from antom_refunds.contract import Instruction, Resolution
+from antom_refunds.domain.order import DEFAULT_MERCHANT
+from proofs.storm.interventions import Intervention, InterventionKind
+
+_LIMIT: Final = timedelta(seconds=3)
+_TRIES: Final = 8
+_RETRY_SECONDS: Final = 0.5
+_CALL_OFF: Final = Instruction(by="storm", reason="the buyer keeps the goods")
+_RESOLUTION: Final = Resolution(
+    by="storm",
+    reason="another system used the id for another payment",
+    state="failed",
+    proof="inquiryPayment of the payment lists no such refund",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """All interventions share one connection to Temporal."""
+
+    temporal: Client
+
+    @classmethod
+    async def at(cls, address: str) -> Self:
+        """Of the Temporal server at this address; that it is unavailable at times is not logged."""
+        config = ClientConnectConfig(target_host=address)
+        runtime = Runtime(telemetry=TelemetryConfig(logging=None))
+        return cls(await client_of(config, runtime=runtime))
+
+    async def perform(self, act: Intervention) -> None:
+        """Retry until Temporal accepts or rejects it; a refund may not exist yet, or be final."""
+        for _ in range(_TRIES):
+            with suppress(RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
+                with suppress(WorkflowUpdateFailedError):
+                    await self._perform(act)
+                return
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _perform(self, act: Intervention) -> None:
+        handle = self.temporal.get_workflow_handle(
+            contract.workflow_id(act.refund, merchant=DEFAULT_MERCHANT)
+        )
+        match act.kind:
+            case InterventionKind.MALFORMED_SIGNAL:
+                await handle.signal(act.name, args=act.arguments, rpc_timeout=_LIMIT)
+            case InterventionKind.MALFORMED_UPDATE:
+                await handle.execute_update(act.name, args=act.arguments, rpc_timeout=_LIMIT)
+            case InterventionKind.CALL_OFF:
+                await handle.execute_update("call_off", _CALL_OFF, rpc_timeout=_LIMIT)
+            case InterventionKind.CANCEL:
+                await handle.cancel(rpc_timeout=_LIMIT)
+            case _:
+                assert_never(act.kind)
+
+    async def resolve(self, refund_request_id: str) -> None:
+        """Resolve this refund by hand, if it asks for an operator by now."""
+        refunds = RefundClient(self.temporal)
+        with suppress(TemporalUnavailableError, RefundClientError):
+            if (await refunds.describe(refund_request_id)).needs_human:
+                await refunds.resolve(refund_request_id, _RESOLUTION)

@@ -1,0 +1,72 @@
+"""Latency is read from Temporal's history, and messages are sent when they are due."""
+
+import asyncio
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+
+from bench.latency import Delivered, LatencyFindings, Round, Segment, Variant, _send, segments_in
+from tests.bench.builders import MACHINE, NOON, after
+
+DELIVERED = Delivered("refund/default/r-1", NOON, after(5))
+
+
+def event(kind: "EventType.ValueType", milliseconds: float) -> HistoryEvent:
+    made = HistoryEvent(event_type=kind)
+    made.event_time.FromDatetime(after(milliseconds))
+    return made
+
+
+def test_segments_are_read_from_the_signal_on() -> None:
+    history = [
+        event(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, -9000),
+        event(EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED, -8000),
+        event(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, 3),
+        event(EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, 3),
+        event(EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED, 4),
+        event(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, 9),
+    ]
+
+    assert list(segments_in(history, DELIVERED).values()) == [3, 1, 5, 5]
+
+
+def test_a_workflow_that_did_not_end_has_no_latency() -> None:
+    history = [event(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, 3)]
+
+    with pytest.raises(ValueError, match="did not end"):
+        segments_in(history, DELIVERED)
+
+
+def a_round(refund: float, bare: float) -> Round:
+    """Stored and taken within a millisecond each."""
+    totals = {Variant.REFUND: refund, Variant.DIRECT: refund, Variant.BARE: bare}
+    return Round(
+        per_second=10,
+        samples={
+            variant: dict(zip(Segment, ((1.0,), (1.0,), (total - 2,), (1.5,)), strict=True))
+            for variant, total in totals.items()
+        },
+    )
+
+
+def test_each_round_is_compared_with_the_bare_workflow_in_it() -> None:
+    rounds = (a_round(30.0, 25.0), a_round(10.0, 8.0), a_round(11.0, 5.5))
+
+    ratio = LatencyFindings(machine=MACHINE, rounds=rounds).ratio(10, "refund")
+
+    assert (ratio.least, ratio.median, ratio.most) == (1.2, 1.25, 2.0)
+
+
+async def test_a_message_does_not_wait_for_the_answer_to_another_one() -> None:
+    is_second_sent = asyncio.Event()
+
+    async def first() -> Delivered:
+        await is_second_sent.wait()
+        return DELIVERED
+
+    async def second() -> Delivered:
+        is_second_sent.set()
+        return DELIVERED
+
+    assert await _send(1000, [first, second]) == [DELIVERED, DELIVERED]

@@ -1,0 +1,85 @@
+"""The webhook and the calls that the other engines share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.keys import KeyRing
+from antom_refunds.antom.wire import ACKNOWLEDGEMENT
+from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.refund import Refund
+from bench.notifications import NotificationSigner
+from bench.peers.antom_calls import AntomCalls
+from bench.peers.engine import AntomConfig
+from bench.peers.webhook import Deliver, create_webhook
+from tests.bench.builders import ORDER, PROCESSING
+
+URL = "http://127.0.0.1/notify"
+Keys = tuple[Path, Path]
+
+
+async def sent(deliver: Deliver, keys: Keys, tmp_path: Path) -> httpx.Response:
+    """The response to a genuine notification; the configuration is read from its file."""
+    file = tmp_path / "config.json"
+    AntomConfig(
+        gateway="", client_id="shop", private_key=keys[0], antom_public_key=keys[1],
+        notify_port=1, notify_path="/notify", pace=1,
+    ).write(file)  # fmt: skip
+    notification = await NotificationSigner(keys[0], URL).sign(PROCESSING)
+    transport = httpx.ASGITransport(create_webhook(AntomConfig.read(str(file)), deliver))
+    async with httpx.AsyncClient(transport=transport) as antom:
+        return await antom.send(notification.request)
+
+
+async def test_a_notification_is_acknowledged_once_the_engine_has_it(
+    antom_keys: Keys, tmp_path: Path
+) -> None:
+    delivered: list[tuple[str, Word]] = []
+
+    async def deliver(refund_request_id: str, evidence: Evidence, _: str) -> None:
+        delivered.append((refund_request_id, evidence.word))
+
+    answer = await sent(deliver, antom_keys, tmp_path)
+
+    assert (answer.status_code, answer.content) == (200, ACKNOWLEDGEMENT)
+    assert delivered == [("r-1", Word.SUCCEEDED)]
+
+
+async def test_antom_sends_again_while_the_engine_is_unavailable(
+    antom_keys: Keys, tmp_path: Path
+) -> None:
+    async def deliver(*_: object) -> None:
+        raise ConnectionError
+
+    assert (await sent(deliver, antom_keys, tmp_path)).status_code == 503
+
+
+def _refusing(_: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+def _silent(_: httpx.Request) -> httpx.Response:
+    raise httpx.ReadError("cut")
+
+
+@pytest.mark.parametrize(("antom", "word"), [(_refusing, Word.UNSENT), (_silent, Word.DOUBT)])
+async def test_a_lost_call_is_evidence(
+    antom: Callable[[httpx.Request], httpx.Response],
+    word: Word,
+    merchant_keys: Keys,
+    antom_keys: Keys,
+) -> None:
+    account = Account(
+        client_id="client",
+        keys=KeyRing(merchant_keys[0], [antom_keys[1]]),
+        gateway="http://antom.example",
+    )
+
+    async with AntomCalls(AntomClient(account, transport=httpx.MockTransport(antom))) as calls:
+        asked, inquired = await calls.ask(ORDER), await calls.inquire(Refund(order=ORDER))
+
+    assert (asked.source, asked.word) == (Source.ANSWER, word)
+    assert (inquired.source, inquired.word) == (Source.INQUIRY, Word.SILENT)
