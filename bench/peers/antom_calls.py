@@ -91,8 +91,7 @@ class PollingState:
     @property
     def step(self) -> Step | None:
         """The call to make after the wait; None at the end."""
-        step = self.refund.next_step
-        return Step.ASK if step is Step.WATCH and self._is_not_found else step
+        return self.refund.next_step
 
     def wait(self, policy: Policy) -> timedelta:
         """How long to wait for a notification before the step; zero if it is due now."""
@@ -101,20 +100,18 @@ class PollingState:
         is_due |= refund.next_step is Step.INQUIRE
         if self.last is None and is_due:
             return timedelta()
-        if refund.next_step is Step.WATCH and self._is_not_found:
-            return timedelta()
         return policy.wait(self._schedule(policy), self.waited)
 
     def after(self, evidence: Evidence, *, waited: timedelta = timedelta()) -> Self:
-        """With this evidence, and the wait before it; a change starts the schedule again."""
+        """With this evidence, and the wait before it; a change starts the schedule again.
+
+        Polling continues where it was if the refund is sent again meanwhile.
+        """
         refund = take(self.refund, evidence)
         if refund != self.refund:
-            return type(self)(refund)
+            is_polled = refund.state is self.refund.state is State.PROCESSING
+            return type(self)(refund, self.waited + waited if is_polled else timedelta())
         return type(self)(refund, self.waited + waited, evidence)
-
-    @property
-    def _is_not_found(self) -> bool:
-        return self.last is not None and self.last.word is Word.ABSENT
 
     def _schedule(self, policy: Policy) -> Schedule:
         if self.refund.next_step is not Step.ASK:
