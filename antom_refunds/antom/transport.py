@@ -20,6 +20,7 @@ from antom_refunds.antom.errors import (
     NoAnswerError,
     NotSentError,
 )
+from antom_refunds.limited_body import read_limited
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +192,7 @@ async def _exchange(
     http: httpx.AsyncClient, path: str, body: bytes, headers: Mapping[str, str]
 ) -> Received:
     async with http.stream("POST", path, content=body, headers=headers) as response:
-        whole = await (_limited(response) if response.status_code == OK else _claim(response))
+        whole = await (_body(response) if response.status_code == OK else _claim(response))
     return Received(
         status=response.status_code,
         response_time=response.headers.get("response-time", ""),
@@ -200,19 +201,14 @@ async def _exchange(
     )
 
 
-async def _limited(response: httpx.Response) -> bytes | None:
-    chunks = bytearray()
-    async for chunk in response.aiter_bytes():
-        chunks += chunk
-        if len(chunks) > BODY_BYTES_MAX:
-            return None
-    return bytes(chunks)
+async def _body(response: httpx.Response) -> bytes | None:
+    return await read_limited(response.aiter_bytes(), BODY_BYTES_MAX)
 
 
 async def _claim(response: httpx.Response) -> bytes | None:
     try:
         async with asyncio.timeout(_CLAIM_WAIT_MAX.total_seconds()):
-            return await _limited(response)
+            return await _body(response)
     except (httpx.HTTPError, httpx.StreamError, OSError):
         return None
 

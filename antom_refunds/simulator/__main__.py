@@ -14,7 +14,7 @@ from antom_refunds.simulator.server import serve
 
 
 def main(arguments: list[str]) -> str | None:
-    """Serve what this file describes; returns what is wrong with it, if it cannot be served."""
+    """Serve what this file describes; returns an error message if it cannot be served."""
     if len(arguments) != 1:
         return "usage: python -m antom_refunds.simulator CONFIG.json"
     try:

@@ -1,4 +1,4 @@
-"""What exists before the first refund: merchants with their keys, and payments with their rules."""
+"""What is configured before the first refund: merchants with their keys, and payments."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from antom_refunds.domain.money import Currency, Money
 from antom_refunds.domain.order import AntomId
-from antom_refunds.simulator.codes import result
+from antom_refunds.simulator.result_codes import result
 
 SANDBOX_PREFIX: Final = "SANDBOX_"
 KEY_BYTES_MAX: Final = 8192
@@ -21,34 +21,34 @@ Wait = Annotated[timedelta, Field(ge=timedelta())]
 
 
 def public_key(pem: str) -> RSAPublicKey:
-    """The RSA public key in this PEM text; raises ValueError if there is none."""
+    """The RSA public key in this PEM text; raises ValueError if it holds no RSA public key."""
     key = load_pem_public_key(pem.encode())
     if not isinstance(key, RSAPublicKey):
         raise ValueError("is not an RSA key")  # noqa: TRY004 - pydantic reports ValueError
     return key
 
 
-def _readable(pem: str) -> str:
+def _is_public_key(pem: str) -> str:
     public_key(pem)
     return pem
 
 
-def _refusing(code: str) -> str:
+def _is_failure(code: str) -> str:
     if result(code).result_status != "F":
-        raise ValueError("is no code of a refusal")
+        raise ValueError("is not the result code of a failure")
     return code
 
 
-RefusalCode = Annotated[str, Field(pattern=r"^[A-Z_]{1,64}$"), AfterValidator(_refusing)]
-PublicKeyPem = Annotated[str, Field(max_length=KEY_BYTES_MAX), AfterValidator(_readable)]
+FailureCode = Annotated[str, Field(pattern=r"^[A-Z_]{1,64}$"), AfterValidator(_is_failure)]
+PublicKeyPem = Annotated[str, Field(max_length=KEY_BYTES_MAX), AfterValidator(_is_public_key)]
 
 
-class Client(BaseModel):
-    """A merchant as Antom knows it.
+class AntomMerchant(BaseModel):
+    """A merchant account at Antom.
 
     `public_keys` maps key versions to PEM texts. `balance` maps currencies to minor units of
-    unsettled money, from which refunds are paid; None never runs dry. `notify_url` is the
-    Dashboard's, used where a refund names none.
+    unsettled money, from which refunds are paid; None means no limit. Notifications are sent to
+    `notify_url` (Dashboard setting) if the refund request contains no URL.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,7 +64,7 @@ class Client(BaseModel):
 
 
 class PaymentStatus(StrEnum):
-    """paymentStatus as inquiryPayment gives it."""
+    """paymentStatus as inquiryPayment returns it."""
 
     SUCCESS = "SUCCESS"
     FAIL = "FAIL"
@@ -73,7 +73,7 @@ class PaymentStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-class Ending(StrEnum):
+class SettlementOutcome(StrEnum):
     """How an asynchronous refund ends."""
 
     SUCCESS = "success"
@@ -82,12 +82,12 @@ class Ending(StrEnum):
 
 
 class Payment(BaseModel):
-    """A payment, what its method allows, and how refunds of it will go.
+    """A payment, what its payment method allows, and how its refunds proceed.
 
-    `refuses_with` is the code that every refund of it is refused with, for codes that follow
-    from nothing else here. An asynchronous refund `ends` in its way after `settle_after`,
-    divided by the pace; None means the simulator's default. `refundable_until` None means for
-    ever. `created_at` and `paid_at` are the moment of entry if not given.
+    Every refund fails with `refuses_with` if it is set: for result codes that follow from no
+    other field. An asynchronous refund `ends` after `settle_after`, divided by the simulator's
+    time scale; None means the simulator's default. `refundable_until` None means no refund window.
+    `created_at` and `paid_at` default to the time at which the payment is added.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -105,6 +105,6 @@ class Payment(BaseModel):
     allows_refund: bool = True
     allows_partial: bool = True
     allows_multiple: bool = True
-    refuses_with: RefusalCode | None = None
+    refuses_with: FailureCode | None = None
     settle_after: Wait | None = None
-    ends: Ending = Ending.SUCCESS
+    ends: SettlementOutcome = SettlementOutcome.SUCCESS

@@ -1,4 +1,4 @@
-"""How a simulator process is set up: one JSON file."""
+"""The configuration of a simulator process: one JSON file (docs/simulator.md)."""
 
 from datetime import timedelta
 from ipaddress import ip_address
@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from antom_refunds.antom.key_files import read_private_key, read_public_key
 from antom_refunds.domain.money import Currency
-from antom_refunds.simulator.accounts import Client, ClientId, NotifyUrl, Payment, Wait
-from antom_refunds.simulator.plans import Weather
-from antom_refunds.simulator.world import World
+from antom_refunds.simulator.accounts import AntomMerchant, ClientId, NotifyUrl, Payment, Wait
+from antom_refunds.simulator.fault_plan import RandomFaults
+from antom_refunds.simulator.simulator import AntomSimulator
 
 
-class ClientConfig(BaseModel):
-    """A merchant whose public key stands in a file; the rest is as in Client."""
+class MerchantConfig(BaseModel):
+    """A merchant whose public key is in a file; the other fields are those of AntomMerchant."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,11 +26,11 @@ class ClientConfig(BaseModel):
     balance: dict[Currency, Annotated[int, Field(ge=0)]] | None = None
     notify_url: NotifyUrl | None = None
 
-    def client(self) -> Client:
-        """Raises KeyFileError if the file holds no RSA public key."""
+    def merchant(self) -> AntomMerchant:
+        """The merchant with its key; raises KeyFileError if the file holds no RSA public key."""
         key = read_public_key(self.public_key_file)
         pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-        return Client(
+        return AntomMerchant(
             client_id=self.client_id,
             public_keys={self.key_version: pem},
             balance=self.balance,
@@ -41,7 +41,7 @@ class ClientConfig(BaseModel):
 class SimulatorConfig(BaseModel):
     """A simulator on this host and port; port 0 takes a free one.
 
-    It neither listens nor sends beyond this machine unless `loopback_only` is off.
+    It listens and sends on this machine only, unless `loopback_only` is false.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,35 +49,38 @@ class SimulatorConfig(BaseModel):
     antom_private_key_file: Path
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8870
-    clients: tuple[ClientConfig, ...] = ()
+    merchants: tuple[MerchantConfig, ...] = ()
     payments: tuple[Payment, ...] = ()
-    pace: Annotated[float, Field(gt=0)] = 1.0
+    time_scale: Annotated[float, Field(gt=0)] = 1.0
     settle_after: Wait = timedelta(seconds=30)
-    weather: Weather = Weather()
+    random_faults: RandomFaults = RandomFaults()
     signs_gate_refusals: bool = False
     loopback_only: bool = True
 
     @model_validator(mode="after")
-    def _stays_at_home(self) -> Self:
+    def _host_is_loopback(self) -> Self:
         if self.loopback_only and not _is_loopback(self.host):
             raise ValueError("host must be a loopback address unless loopback_only is false")
         return self
 
-    def world(self) -> World:
-        """The world as configured; raises KeyFileError naming a file that is no key."""
-        world = World(
+    def build_simulator(self) -> AntomSimulator:
+        """A simulator with these merchants and payments.
+
+        Raises KeyFileError with the name of a file that holds no RSA key.
+        """
+        simulator = AntomSimulator(
             read_private_key(self.antom_private_key_file),
-            pace=self.pace,
+            time_scale=self.time_scale,
             settle_after=self.settle_after,
-            weather=self.weather,
+            random_faults=self.random_faults,
             signs_gate_refusals=self.signs_gate_refusals,
             loopback_only=self.loopback_only,
         )
-        for client in self.clients:
-            world.register(client.client())
+        for merchant in self.merchants:
+            simulator.register(merchant.merchant())
         for payment in self.payments:
-            world.ledger.add_payment(payment)
-        return world
+            simulator.ledger.add_payment(payment)
+        return simulator
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,13 +1,15 @@
-"""The ground truth: which refunds exist, how they stand, and what money really moved."""
+"""The ledger: which refunds exist, their state, and which money moved."""
 
 from collections.abc import Callable
 from datetime import datetime
 from itertools import count
 from typing import Final
 
-from antom_refunds.simulator.accounts import Ending, Payment
-from antom_refunds.simulator.books import Books
-from antom_refunds.simulator.codes import (
+from antom_refunds.simulator.accounts import Payment, SettlementOutcome
+from antom_refunds.simulator.control_models import ExternalRefund
+from antom_refunds.simulator.records import Movement, RefundRecord, RefundStatus
+from antom_refunds.simulator.requests import RefundCall
+from antom_refunds.simulator.result_codes import (
     CLOSED,
     IN_PROCESS,
     PARAM_ILLEGAL,
@@ -15,121 +17,124 @@ from antom_refunds.simulator.codes import (
     SUCCESS,
     result,
 )
-from antom_refunds.simulator.heard import AskedRefund
-from antom_refunds.simulator.judgement import Case, judged
-from antom_refunds.simulator.orders import OtherRefund
-from antom_refunds.simulator.purses import Purses
-from antom_refunds.simulator.records import Movement, Refund, RefundStatus
+from antom_refunds.simulator.rules import RefundCase, decide_code
+from antom_refunds.simulator.store import Balances, Store
 
-_BEGINNINGS: Final = {SUCCESS: RefundStatus.SUCCESS, IN_PROCESS: RefundStatus.PROCESSING}
-_ENDS: Final = {
-    Ending.SUCCESS: (RefundStatus.SUCCESS, result(SUCCESS)),
-    Ending.FAIL: (RefundStatus.FAIL, result(PROCESS_FAIL)),
-    Ending.CLOSED: (RefundStatus.CLOSED, result(CLOSED)),
+_ACCEPTED: Final = {SUCCESS: RefundStatus.SUCCESS, IN_PROCESS: RefundStatus.PROCESSING}
+_SETTLED: Final = {
+    SettlementOutcome.SUCCESS: (RefundStatus.SUCCESS, result(SUCCESS)),
+    SettlementOutcome.FAIL: (RefundStatus.FAIL, result(PROCESS_FAIL)),
+    SettlementOutcome.CLOSED: (RefundStatus.CLOSED, result(CLOSED)),
 }
 
 
 class Ledger:
-    """Antom's books, its merchants' purses, and what it did with the money.
+    """Payments and refunds, merchants' balances, and all movements of money.
 
-    Movements are only ever appended and never held against each other: whether money moved
-    twice is for the reader to see, not for the ledger to prevent.
+    Movements are appended and never checked against each other: the ledger does not prevent a
+    double refund, so that its reader can detect one.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
-        self.books = Books()
-        self.purses = Purses()
+        self.store = Store()
+        self.balances = Balances()
         self._now = now
         self._numbers = count(1)
         self._movements: list[Movement] = []
 
     def add_payment(self, payment: Payment) -> None:
-        """Enter or replace a payment, created and paid now unless it says otherwise."""
+        """Add or replace a payment; it is created and paid now unless its fields say otherwise."""
         times = {"created_at": self._now(), "paid_at": self._now()}
         missing = {name: time for name, time in times.items() if getattr(payment, name) is None}
-        self.books.keep_payment(payment.model_copy(update=missing))
+        self.store.save_payment(payment.model_copy(update=missing))
 
-    def refund(self, client_id: str, asked: AskedRefund, *, is_forgotten: bool = False) -> Refund:
-        """The refund with this id, entered now if there is none, or if Antom forgot that one.
+    def refund(
+        self, client_id: str, call: RefundCall, *, is_forgotten: bool = False
+    ) -> RefundRecord:
+        """The refund with this id; executed now if it is new, or if Antom forgot its id.
 
-        A known refund is never changed by asking again; the caller compares the key fields.
+        A repeated call never changes a known refund; the caller compares the key fields.
         """
-        known = self.books.refund(client_id, asked.refund_request_id)
+        known = self.store.refund(client_id, call.refund_request_id)
         if known is not None and not is_forgotten:
             return known
-        return self._enter(client_id, asked)
+        return self._execute(client_id, call)
 
-    def refund_elsewhere(self, order: OtherRefund) -> Refund:
-        """Enter a refund that another system made; one whose id is in use is left alone."""
-        said = {
-            "refundRequestId": order.refund_request_id or f"dashboard-{next(self._numbers)}",
-            "paymentId": order.payment_id,
-            "refundAmount": {"currency": order.amount.currency, "value": str(order.amount.minor)},
+    def refund_externally(self, refund: ExternalRefund) -> RefundRecord:
+        """Execute a refund of another system; if its id is in use, returns the refund under it."""
+        fields = {
+            "refundRequestId": refund.refund_request_id or f"dashboard-{next(self._numbers)}",
+            "paymentId": refund.payment_id,
+            "refundAmount": {"currency": refund.amount.currency, "value": str(refund.amount.minor)},
         }
-        asked = AskedRefund.model_validate(said)
-        known = self.books.refund(order.client_id, asked.refund_request_id)
-        return known or self._enter(order.client_id, asked, is_made_elsewhere=True)
+        call = RefundCall.model_validate(fields)
+        known = self.store.refund(refund.client_id, call.refund_request_id)
+        return known or self._execute(refund.client_id, call, is_external=True)
 
-    def settle(self, refund: Refund, ending: Ending) -> Refund:
-        """End a refund that is in process."""
-        status, word = _ENDS[ending]
-        changes = {"status": status, "result": word, "ended_at": self._now()}
-        ended = self.books.keep_refund(refund.model_copy(update=changes))
+    def settle(self, refund: RefundRecord, outcome: SettlementOutcome) -> RefundRecord:
+        """End a refund in process; returns its new state."""
+        status, final = _SETTLED[outcome]
+        changes = {"status": status, "result": final, "ended_at": self._now()}
+        settled = self.store.save_refund(refund.model_copy(update=changes))
         if status is RefundStatus.SUCCESS:
-            self._move(ended)
+            self._move(settled)
         else:
-            self.purses.give_back(ended.client_id, ended.amount)
-        return ended
+            self.balances.credit(settled.client_id, settled.amount)
+        return settled
 
     @property
     def movements(self) -> tuple[Movement, ...]:
         return tuple(self._movements)
 
-    def _enter(
-        self, client_id: str, asked: AskedRefund, *, is_made_elsewhere: bool = False
-    ) -> Refund:
-        code = self._judged(client_id, asked)
-        status = _BEGINNINGS.get(code, RefundStatus.FAIL)
-        entry = self._entry(client_id, asked, status, code)
-        origin = {"is_made_elsewhere": is_made_elsewhere}
-        refund = self.books.keep_refund(entry.model_copy(update=origin))
+    def _execute(
+        self, client_id: str, call: RefundCall, *, is_external: bool = False
+    ) -> RefundRecord:
+        code = self._code(client_id, call)
+        status = _ACCEPTED.get(code, RefundStatus.FAIL)
+        record = self._record(client_id, call, status, code)
+        origin = {"is_external": is_external}
+        refund = self.store.save_refund(record.model_copy(update=origin))
         if status is not RefundStatus.FAIL:
-            self.purses.take(client_id, refund.amount)
+            self.balances.debit(client_id, refund.amount)
         if status is RefundStatus.SUCCESS:
             self._move(refund)
         return refund
 
-    def _judged(self, client_id: str, asked: AskedRefund) -> str:
-        if not asked.is_legal:
+    def _code(self, client_id: str, call: RefundCall) -> str:
+        if not call.is_valid:
             return PARAM_ILLEGAL
-        payment = self.books.payment(client_id, asked.payment_id)
-        return "ORDER_NOT_EXIST" if payment is None else judged(self._case(asked, payment))
+        payment = self.store.payment(client_id, call.payment_id)
+        return "ORDER_NOT_EXIST" if payment is None else decide_code(self._case(call, payment))
 
-    def _case(self, asked: AskedRefund, payment: Payment) -> Case:
+    def _case(self, call: RefundCall, payment: Payment) -> RefundCase:
         earlier = tuple(
             refund.amount.minor
-            for refund in self.books.refunds_of(payment)
-            if refund.holds_money and refund.refund_request_id != asked.refund_request_id
+            for refund in self.store.refunds_of(payment)
+            if refund.holds_money and refund.refund_request_id != call.refund_request_id
         )
-        balance = self.purses.left(payment.client_id, asked.refund_amount.currency)
-        return Case(asked=asked, payment=payment, earlier=earlier, balance=balance, now=self._now())
+        balance = self.balances.available(payment.client_id, call.refund_amount.currency)
+        return RefundCase(
+            call=call, payment=payment, earlier=earlier, balance=balance, now=self._now()
+        )
 
-    def _entry(self, client_id: str, asked: AskedRefund, status: RefundStatus, code: str) -> Refund:
+    def _record(
+        self, client_id: str, call: RefundCall, status: RefundStatus, code: str
+    ) -> RefundRecord:
         now = self._now()
-        return Refund(
+        return RefundRecord(
             client_id=client_id,
-            refund_request_id=asked.refund_request_id,
+            refund_request_id=call.refund_request_id,
             refund_id=f"{now:%Y%m%d}19401080010018{next(self._numbers):014d}",
-            key_fields=asked.key_fields,
+            key_fields=call.key_fields,
             status=status,
             result=result(code),
             was_accepted=status is not RefundStatus.FAIL,
-            asked_at=now,
+            requested_at=now,
             ended_at=None if status is RefundStatus.PROCESSING else now,
-            notify_url=asked.refund_notify_url,
+            notify_url=call.refund_notify_url,
         )
 
-    def _move(self, refund: Refund) -> None:
+    def _move(self, refund: RefundRecord) -> None:
         self._movements.append(
             Movement(
                 client_id=refund.client_id,

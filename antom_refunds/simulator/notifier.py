@@ -1,22 +1,26 @@
-"""notifyRefund: sent until it is acknowledged, eight times at most (docs/antom.md#notifyrefund)."""
+"""notifyRefund: sent until acknowledged, at most eight times (docs/antom.md#notifyrefund)."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from antom_refunds.simulator.faults import FaultKind, Operation
-from antom_refunds.simulator.journal import Journal
-from antom_refunds.simulator.notices import Letter, letters
-from antom_refunds.simulator.plans import Faults
-from antom_refunds.simulator.post import Post, Reception
-from antom_refunds.simulator.records import Refund, Sending
+from antom_refunds.antom.wire import Amount, RefundNotice
+from antom_refunds.simulator.fault_plan import FaultPlan
+from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.records import NotificationAttempt, RefundRecord, RefundStatus
+from antom_refunds.simulator.response_faults import odd_notification
+from antom_refunds.simulator.responses import notification, serialise
+from antom_refunds.simulator.sender import DeliveryResult, NotificationSender
+from antom_refunds.simulator.signers import SignedBy
+from antom_refunds.simulator.store import Journal
 
 log = logging.getLogger(__name__)
 
-# The wait before each try, counted from the try before it.
+# The wait before each attempt, counted from the attempt before it.
 SCHEDULE: Final = (
     timedelta(),
     timedelta(minutes=2),
@@ -29,77 +33,126 @@ SCHEDULE: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class OutgoingNotification:
+    """One message; `ends_retries` says whether its acknowledgement ends Antom's attempts."""
+
+    body: bytes
+    signed_by: SignedBy = SignedBy.ANTOM
+    ends_retries: bool = True
+
+
+def messages_for(refund: RefundRecord, fault: Fault) -> tuple[OutgoingNotification, ...]:
+    """The messages of one attempt about a refund that has ended, in order; possibly none."""
+    has_succeeded = refund.status is RefundStatus.SUCCESS
+    truth = notification(refund, succeeded=has_succeeded)
+    opposite = notification(refund, succeeded=not has_succeeded)
+    true = OutgoingNotification(serialise(truth))
+    match fault.kind:
+        case FaultKind.NOT_SENT:
+            return ()
+        case FaultKind.REPEATED:
+            return (true,) * fault.times
+        case FaultKind.FORGED:
+            return (
+                OutgoingNotification(serialise(opposite), SignedBy.WRONG_KEY, ends_retries=False),
+            )
+        case FaultKind.INCONSISTENT:
+            return (replace(true, body=serialise(_inconsistent(truth, opposite))),)
+        case FaultKind.WRONG_AMOUNT:
+            return (replace(true, body=serialise(_one_minor_unit_more(truth))),)
+        case FaultKind.CONTRADICTING:
+            return true, replace(true, body=serialise(opposite), ends_retries=False)
+        case FaultKind.WITHOUT_AMOUNT:
+            return (replace(true, body=serialise(truth, without="refund_amount")),)
+        case FaultKind.ODD_FIELDS:
+            return (replace(true, body=odd_notification(true.body)),)
+        case _:
+            return (true,)
+
+
+def _inconsistent(truth: RefundNotice, opposite: RefundNotice) -> RefundNotice:
+    return truth.model_copy(update={"refund_status": opposite.refund_status})
+
+
+def _one_minor_unit_more(truth: RefundNotice) -> RefundNotice:
+    amount = truth.refund_amount
+    wrong = Amount(currency=amount.currency, value=str(int(amount.value) + 1))
+    return truth.model_copy(update={"refund_amount": wrong})
+
+
 class Notifier:
-    """Sends what the faults make of each notification and writes down every answer."""
+    """Sends notifications on Antom's schedule and records every response."""
 
     def __init__(
         self,
-        post: Post,
+        sender: NotificationSender,
         journal: Journal,
-        faults: Faults,
+        fault_plan: FaultPlan,
         *,
-        pace: float,
+        time_scale: float,
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self._post = post
+        self._sender = sender
         self._journal = journal
-        self._faults = faults
-        self._pace = pace
+        self._fault_plan = fault_plan
+        self._time_scale = time_scale
         self._now = now
         self._sleep = sleep
 
-    async def notify(self, refund: Refund, url: str, *, first: int = 1) -> None:
-        """Try until the merchant acknowledges, from this number of Antom's eight on."""
+    async def notify(self, refund: RefundRecord, url: str, *, first: int = 1) -> None:
+        """Send until the merchant acknowledges, beginning with attempt number `first` of eight."""
         for number, wait in enumerate(SCHEDULE[first - 1 :], start=first):
-            await self._sleep(wait.total_seconds() / self._pace)
+            await self._sleep(wait.total_seconds() / self._time_scale)
             if await self.attempt(refund, url, number=number):
                 return
         log.info("notification.given_up", extra={"refund_request_id": refund.refund_request_id})
 
-    async def attempt(self, refund: Refund, url: str, *, number: int) -> bool:
-        """One try; whether Antom itself received the acknowledgement."""
-        fault = self._faults.next(refund.refund_request_id, Operation.NOTIFY)
+    async def attempt(self, refund: RefundRecord, url: str, *, number: int) -> bool:
+        """Make one attempt; returns whether it was acknowledged."""
+        fault = self._fault_plan.next(refund.refund_request_id, Operation.NOTIFY)
         if fault.delay:
             await self._sleep(fault.delay.total_seconds())
         name = None if fault.kind is FaultKind.NONE else fault.kind.value
-        sending = _sending(refund, url, number=number, fault=name, at=self._now())
-        its_letters = letters(refund, fault)
-        if fault.at_once:
-            sent = await asyncio.gather(*(self._sent(each, sending) for each in its_letters))
+        attempt = _attempt(refund, url, number=number, fault=name, at=self._now())
+        messages = messages_for(refund, fault)
+        if fault.concurrent:
+            sent = await asyncio.gather(*(self._send(each, attempt) for each in messages))
         else:
-            sent = [await self._sent(each, sending) for each in its_letters]
-        for each in sent or [sending]:
-            self._journal.sent(each)
-        counted = (
-            each for letter, each in zip(its_letters, sent, strict=True) if letter.is_counted
+            sent = [await self._send(each, attempt) for each in messages]
+        for each in sent or [attempt]:
+            self._journal.record_notification(each)
+        pairs = zip(messages, sent, strict=True)
+        return any(each.is_acknowledged for message, each in pairs if message.ends_retries)
+
+    async def _send(
+        self, message: OutgoingNotification, attempt: NotificationAttempt
+    ) -> NotificationAttempt:
+        delivery = await self._sender.send(
+            attempt.url, message.body, client_id=attempt.client_id, signed_by=message.signed_by
         )
-        return any(each.is_acknowledged for each in counted)
-
-    async def _sent(self, letter: Letter, sending: Sending) -> Sending:
-        reception = await self._post.deliver(
-            sending.url, letter.body, client_id=sending.client_id, seal=letter.seal
+        digest = sha256(message.body).hexdigest()
+        return with_result(
+            attempt.model_copy(update={"at": self._now(), "digest": digest}), delivery
         )
-        return received(_left(sending, letter, self._now()), reception)
 
 
-def received(sending: Sending, reception: Reception) -> Sending:
-    """The entry with what came back."""
-    return sending.model_copy(
+def with_result(attempt: NotificationAttempt, delivery: DeliveryResult) -> NotificationAttempt:
+    """The attempt with the response to it."""
+    return attempt.model_copy(
         update={
-            "status_code": reception.status_code,
-            "error": reception.error,
-            "is_acknowledged": reception.is_acknowledgement,
+            "status_code": delivery.status_code,
+            "error": delivery.error,
+            "is_acknowledged": delivery.is_acknowledgement,
         }
     )
 
 
-def _left(sending: Sending, letter: Letter, at: datetime) -> Sending:
-    return sending.model_copy(update={"at": at, "digest": sha256(letter.body).hexdigest()})
-
-
-def _sending(refund: Refund, url: str, *, number: int, fault: str | None, at: datetime) -> Sending:
-    return Sending(
+def _attempt(
+    refund: RefundRecord, url: str, *, number: int, fault: str | None, at: datetime
+) -> NotificationAttempt:
+    return NotificationAttempt(
         client_id=refund.client_id,
         refund_request_id=refund.refund_request_id,
         url=url,

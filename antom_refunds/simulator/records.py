@@ -1,4 +1,4 @@
-"""What the ledger holds, and how it is shown: every entry is frozen and says what happened."""
+"""The entries of the ledger and the journal, and the snapshot that shows them; all are frozen."""
 
 from enum import StrEnum
 
@@ -6,15 +6,15 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from antom_refunds.antom.wire import Result
 from antom_refunds.domain.money import Money
-from antom_refunds.simulator.heard import CallKind, KeyFields
+from antom_refunds.simulator.requests import CallKind, KeyFields
 
 
-class _Entry(BaseModel):
+class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class RefundStatus(StrEnum):
-    """refundStatus, and CLOSED for an id that Antom declared dead."""
+    """refundStatus, and CLOSED for a refund whose id Antom has closed."""
 
     PROCESSING = "PROCESSING"
     SUCCESS = "SUCCESS"
@@ -22,12 +22,12 @@ class RefundStatus(StrEnum):
     CLOSED = "CLOSED"
 
 
-class Refund(_Entry):
-    """One refund in the books; `result` is what any repetition of the call is answered with.
+class RefundRecord(_Record):
+    """One refund at Antom; a repeated refund call gets `result` again.
 
-    `ended_at` is the moment of Antom's final word. `was_accepted` is false for a refund that
-    was refused at once: it never was in process. `is_made_elsewhere` marks one that another system
-    made: no call of the merchant's programs is behind it.
+    `ended_at` is the time of the final result. `was_accepted` is false for a refund that was
+    rejected in its first response: it never was in process. `is_external` marks a refund that
+    another system made, without a call of the merchant's own programs.
     """
 
     client_id: str
@@ -37,24 +37,24 @@ class Refund(_Entry):
     status: RefundStatus
     result: Result
     was_accepted: bool
-    asked_at: AwareDatetime
+    requested_at: AwareDatetime
     ended_at: AwareDatetime | None = None
     notify_url: str | None = None
-    is_made_elsewhere: bool = False
+    is_external: bool = False
 
     @property
     def amount(self) -> Money:
-        """Raises ValueError for a refund that was refused because of its amount."""
+        """Raises ValueError for a refund that was rejected because of its amount."""
         return Money(currency=self.key_fields.currency, minor=int(self.key_fields.value))
 
     @property
     def holds_money(self) -> bool:
-        """Whether its amount is no longer refundable: given back, or about to be."""
+        """Whether its amount is no longer refundable: refunded, or about to be."""
         return self.status in {RefundStatus.SUCCESS, RefundStatus.PROCESSING}
 
 
-class Movement(_Entry):
-    """Money went back to a buyer. Two of them for one refund would be the loss to look for."""
+class Movement(_Record):
+    """Money that went back to a buyer. Two movements for one refund are a double refund."""
 
     client_id: str
     refund_request_id: str
@@ -63,8 +63,8 @@ class Movement(_Entry):
     at: AwareDatetime
 
 
-class Calls(_Entry):
-    """How often one id was asked about, and when last; only calls with a valid signature count."""
+class CallCount(_Record):
+    """The number of calls about one id, and the time of the last; only verified calls count."""
 
     client_id: str
     subject: str
@@ -73,20 +73,20 @@ class Calls(_Entry):
     last_at: AwareDatetime | None = None
 
 
-class Payloads(_Entry):
-    """SHA-256 of each distinct body that was sent to refund under one id."""
+class PayloadDigests(_Record):
+    """The SHA-256 digest of each distinct body of the refund calls with one id."""
 
     client_id: str
     refund_request_id: str
     digests: tuple[str, ...]
 
 
-class Sending(_Entry):
-    """One notification that left, or was lost, and what came back.
+class NotificationAttempt(_Record):
+    """One notification that was sent, or skipped by a fault, and the response to it.
 
-    `number` counts Antom's tries from 1, 0 for a forgery from the control door. `fault` names
-    what was wrong with it. `digest` is the SHA-256 of the body, empty if nothing left. Without
-    an HTTP answer `status_code` is None and `error` says why.
+    `number` counts Antom's attempts from 1; 0 is a notification sent through the control API.
+    `fault` names the fault. `digest` is the SHA-256 of the body, empty if nothing was sent.
+    Without an HTTP response `status_code` is None and `error` says why.
     """
 
     client_id: str
@@ -101,35 +101,39 @@ class Sending(_Entry):
     is_acknowledged: bool = False
 
 
-class Balance(_Entry):
-    """What one merchant has left to refund from; `minor` by currency, None never runs dry."""
+class Balance(_Record):
+    """The money from which one merchant's refunds are paid, in minor units by currency.
+
+    `minor` None means no limit.
+    """
 
     client_id: str
     minor: dict[str, int] | None
 
 
-class LedgerView(_Entry):
-    """Everything that happened, as the control door shows it."""
+class LedgerSnapshot(_Record):
+    """Everything that has happened, as the control API returns it."""
 
     balances: tuple[Balance, ...] = ()
-    refunds: tuple[Refund, ...] = ()
+    refunds: tuple[RefundRecord, ...] = ()
     movements: tuple[Movement, ...] = ()
-    calls: tuple[Calls, ...] = ()
-    payloads: tuple[Payloads, ...] = ()
-    notifications: tuple[Sending, ...] = ()
+    calls: tuple[CallCount, ...] = ()
+    payloads: tuple[PayloadDigests, ...] = ()
+    notifications: tuple[NotificationAttempt, ...] = ()
 
-    def refund(self, refund_request_id: str) -> Refund:
-        """Raises LookupError if no merchant ever used this id."""
+    def refund(self, refund_request_id: str) -> RefundRecord:
+        """The refund with this id; raises LookupError if no merchant has used the id."""
         for refund in self.refunds:
             if refund.refund_request_id == refund_request_id:
                 return refund
         raise LookupError(f"no refund {refund_request_id!r} in the ledger")
 
-    def moved(self, refund_request_id: str) -> tuple[Movement, ...]:
+    def movements_of(self, refund_request_id: str) -> tuple[Movement, ...]:
         return tuple(m for m in self.movements if m.refund_request_id == refund_request_id)
 
-    def sent(self, refund_request_id: str) -> tuple[Sending, ...]:
-        return tuple(s for s in self.notifications if s.refund_request_id == refund_request_id)
+    def notifications_of(self, refund_request_id: str) -> tuple[NotificationAttempt, ...]:
+        return tuple(n for n in self.notifications if n.refund_request_id == refund_request_id)
 
     def count(self, subject: str, kind: CallKind) -> int:
+        """The number of calls of this kind about this id."""
         return sum(c.count for c in self.calls if (c.subject, c.kind) == (subject, kind))

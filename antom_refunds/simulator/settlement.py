@@ -1,67 +1,105 @@
-"""Asynchronous refunds on their way to an end, and the word that is sent about it."""
+"""Settlement of asynchronous refunds: ends them after their delay and starts the notification."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
+from typing import Any
 
-from antom_refunds.simulator.accounts import Ending
-from antom_refunds.simulator.background import Background
-from antom_refunds.simulator.gate import Gate
+from antom_refunds.simulator.accounts import SettlementOutcome
+from antom_refunds.simulator.authentication import Authenticator
 from antom_refunds.simulator.ledger import Ledger
 from antom_refunds.simulator.notifier import Notifier
-from antom_refunds.simulator.records import Refund, RefundStatus
+from antom_refunds.simulator.records import RefundRecord, RefundStatus
+
+log = logging.getLogger(__name__)
+
+
+class BackgroundTasks:
+    """Tasks that run beyond the request that started them; a failure is logged."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+
+    async def idle(self) -> None:
+        """Returns as soon as no task is running, including tasks that other tasks start."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def aclose(self) -> None:
+        """Cancel all tasks and wait for their end."""
+        for task in self._tasks:
+            task.cancel()
+        await self.idle()
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("background_task.failed", exc_info=error)
 
 
 class Settlement:
-    """Ends refunds when their time has come, and has the merchant notified."""
+    """Ends refunds, and has the merchant notified of each end."""
 
     def __init__(
         self,
         ledger: Ledger,
-        gate: Gate,
+        authenticator: Authenticator,
         notifier: Notifier,
-        background: Background,
+        tasks: BackgroundTasks,
         *,
         settle_after: timedelta,
-        pace: float,
+        time_scale: float,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._ledger = ledger
-        self._gate = gate
+        self._authenticator = authenticator
         self._notifier = notifier
-        self._background = background
+        self._tasks = tasks
         self._settle_after = settle_after
-        self._pace = pace
+        self._time_scale = time_scale
         self._sleep = sleep
 
-    def begin(self, refund: Refund) -> None:
-        """Let the refund end by itself, as its payment plans it."""
-        self._background.start(self._settle_later(refund))
+    def schedule(self, refund: RefundRecord) -> None:
+        """End the refund after the delay, and with the outcome, of its payment."""
+        self._tasks.start(self._settle_later(refund))
 
-    def settle(self, refund: Refund, ending: Ending | None = None) -> Refund:
-        """End it now, as planned unless told otherwise; one that has ended stays as it is."""
-        current = self._ledger.books.current(refund)
+    def settle(
+        self, refund: RefundRecord, outcome: SettlementOutcome | None = None
+    ) -> RefundRecord:
+        """End the refund now; returns its new state.
+
+        `outcome` None takes the payment's. A refund that has ended is returned unchanged.
+        """
+        current = self._ledger.store.current(refund)
         if current.status is not RefundStatus.PROCESSING:
             return current
-        ended = self._ledger.settle(current, ending or self._ledger.books.payment_of(current).ends)
-        url = self._url(ended)
+        planned = self._ledger.store.payment_of(current).ends
+        settled = self._ledger.settle(current, outcome or planned)
+        url = self._notify_url(settled)
         if url is not None:
-            self._background.start(self._notifier.notify(ended, url))
-        return ended
+            self._tasks.start(self._notifier.notify(settled, url))
+        return settled
 
-    async def overtake(self, refund: Refund) -> None:
-        """End it now, and return only when the first notification has been delivered."""
-        ended = self._ledger.settle(refund, self._ledger.books.payment_of(refund).ends)
-        url = self._url(ended)
-        if url is not None and not await self._notifier.attempt(ended, url, number=1):
-            self._background.start(self._notifier.notify(ended, url, first=2))
+    async def settle_before_response(self, refund: RefundRecord) -> None:
+        """End the refund now, and return after the first attempt to notify."""
+        settled = self._ledger.settle(refund, self._ledger.store.payment_of(refund).ends)
+        url = self._notify_url(settled)
+        if url is not None and not await self._notifier.attempt(settled, url, number=1):
+            self._tasks.start(self._notifier.notify(settled, url, first=2))
 
-    async def _settle_later(self, refund: Refund) -> None:
-        wait = self._ledger.books.payment_of(refund).settle_after
+    async def _settle_later(self, refund: RefundRecord) -> None:
+        wait = self._ledger.store.payment_of(refund).settle_after
         chosen = self._settle_after if wait is None else wait
-        await self._sleep(chosen.total_seconds() / self._pace)
+        await self._sleep(chosen.total_seconds() / self._time_scale)
         self.settle(refund)
 
-    def _url(self, refund: Refund) -> str | None:
+    def _notify_url(self, refund: RefundRecord) -> str | None:
         """The request's URL wins over the Dashboard's (docs/antom.md#notifyrefund)."""
-        client = self._gate.client(refund.client_id)
-        return refund.notify_url or (client.notify_url if client else None)
+        merchant = self._authenticator.merchant(refund.client_id)
+        return refund.notify_url or (merchant.notify_url if merchant else None)

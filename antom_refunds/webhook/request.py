@@ -7,6 +7,7 @@ from typing import Final, Self
 
 from starlette.requests import ClientDisconnect, Request
 
+from antom_refunds.limited_body import read_limited
 from antom_refunds.webhook.refusals import Refusal, RefusedNoticeError
 
 BODY_BYTES_MAX: Final = 64 * 1024
@@ -55,20 +56,14 @@ async def limited_body(request: Request, limit: timedelta) -> bytes:
         raise RefusedNoticeError(Refusal.UNSUPPORTED_ENCODING)
     try:
         async with asyncio.timeout(limit.total_seconds()):
-            return await _body(request)
+            body = await read_limited(request.stream(), BODY_BYTES_MAX)
     except TimeoutError as error:
         raise RefusedNoticeError(Refusal.SLOW_BODY) from error
     except ClientDisconnect as error:
         raise RefusedNoticeError(Refusal.DISCONNECTED) from error
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise RefusedNoticeError(Refusal.TOO_LARGE)
-    return bytes(body)
+    if body is None:
+        raise RefusedNoticeError(Refusal.TOO_LARGE)
+    return body
 
 
 def path_and_query(request: Request) -> str:

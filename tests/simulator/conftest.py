@@ -11,46 +11,49 @@ from antom_refunds.antom.client import Account, AntomClient
 from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.keys import KeyRing
 from antom_refunds.antom.signing import Signed, sign
-from antom_refunds.simulator.accounts import Client
-from antom_refunds.simulator.app import create_app
-from antom_refunds.simulator.remote import SimulatorRemote
-from antom_refunds.simulator.world import World
-from tests.simulator.stage import CLIENT_ID, REFUND_PATH, Merchant, Timeline
+from antom_refunds.simulator.accounts import AntomMerchant
+from antom_refunds.simulator.control_client import SimulatorClient
+from antom_refunds.simulator.server import create_app
+from antom_refunds.simulator.simulator import AntomSimulator
+from tests.simulator.harness import CLIENT_ID, REFUND_PATH, FakeClock, MerchantWebhook
 
 
 @pytest.fixture
-def timeline() -> Timeline:
-    return Timeline()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def merchant() -> Merchant:
-    return Merchant()
+def webhook() -> MerchantWebhook:
+    return MerchantWebhook()
 
 
 @pytest.fixture(scope="session")
-def client(merchant_keys: tuple[Path, Path]) -> Client:
-    return Client(client_id=CLIENT_ID, public_keys={"1": merchant_keys[1].read_text()})
+def merchant(merchant_keys: tuple[Path, Path]) -> AntomMerchant:
+    return AntomMerchant(client_id=CLIENT_ID, public_keys={"1": merchant_keys[1].read_text()})
 
 
 @pytest.fixture
-async def world(
-    antom_keys: tuple[Path, Path], client: Client, timeline: Timeline, merchant: Merchant
-) -> AsyncIterator[World]:
-    world = World(
+async def simulator(
+    antom_keys: tuple[Path, Path],
+    merchant: AntomMerchant,
+    clock: FakeClock,
+    webhook: MerchantWebhook,
+) -> AsyncIterator[AntomSimulator]:
+    simulator = AntomSimulator(
         read_private_key(antom_keys[0]),
-        now=lambda: timeline.now,
-        sleep=timeline.sleep,
-        transport=httpx.MockTransport(merchant),
+        now=lambda: clock.now,
+        sleep=clock.sleep,
+        transport=httpx.MockTransport(webhook),
     )
-    async with world:
-        world.register(client)
-        yield world
+    async with simulator:
+        simulator.register(merchant)
+        yield simulator
 
 
 @pytest.fixture
-def app(world: World) -> Starlette:
-    return create_app(world)
+def app(simulator: AntomSimulator) -> Starlette:
+    return create_app(simulator)
 
 
 @pytest.fixture(scope="session")
@@ -60,23 +63,23 @@ def account(merchant_keys: tuple[Path, Path], antom_keys: tuple[Path, Path]) -> 
 
 
 @pytest.fixture
-async def antom(app: Starlette, account: Account, timeline: Timeline) -> AsyncIterator[AntomClient]:
-    """Our own client, calling the simulator with real signatures both ways."""
+async def antom(app: Starlette, account: Account, clock: FakeClock) -> AsyncIterator[AntomClient]:
+    """The product's client, calling the simulator with real signatures both ways."""
     transport = httpx.ASGITransport(app)
-    async with AntomClient(account, transport=transport, now=lambda: timeline.now) as client:
-        yield client
+    async with AntomClient(account, transport=transport, now=lambda: clock.now) as antom:
+        yield antom
 
 
 @pytest.fixture
-async def remote(app: Starlette) -> AsyncIterator[SimulatorRemote]:
+async def control(app: Starlette) -> AsyncIterator[SimulatorClient]:
     transport = httpx.ASGITransport(app)
-    async with SimulatorRemote("http://antom.test", transport=transport) as remote:
-        yield remote
+    async with SimulatorClient("http://antom.test", transport=transport) as control:
+        yield control
 
 
 @pytest.fixture
 async def http(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
-    """Bare HTTP, for calls that our client would never make."""
+    """Bare HTTP, for calls that the product's client never makes."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://antom.test") as http:
         yield http

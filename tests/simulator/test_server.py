@@ -1,4 +1,4 @@
-"""The simulator as a process: its configuration, its address, its end."""
+"""The simulator as a process: its configuration, its address, its shutdown."""
 
 import asyncio
 import json
@@ -15,47 +15,47 @@ from pydantic import ValidationError
 
 from antom_refunds.antom.key_files import KeyFileError
 from antom_refunds.simulator.__main__ import main
-from antom_refunds.simulator.background import Background
-from antom_refunds.simulator.config import ClientConfig, SimulatorConfig
-from antom_refunds.simulator.remote import SimulatorRemote
-from antom_refunds.simulator.server import listening
-from antom_refunds.simulator.world import World
-from tests.simulator.stage import CLIENT_ID, a_payment
+from antom_refunds.simulator.config import MerchantConfig, SimulatorConfig
+from antom_refunds.simulator.control_client import SimulatorClient
+from antom_refunds.simulator.server import serve_in_background
+from antom_refunds.simulator.settlement import BackgroundTasks
+from antom_refunds.simulator.simulator import AntomSimulator
+from tests.simulator.harness import CLIENT_ID, a_payment
 
 
 def _config(antom_keys: tuple[Path, Path], merchant_keys: tuple[Path, Path]) -> dict[str, Any]:
     return {
         "antom_private_key_file": str(antom_keys[0]),
         "port": 0,
-        "clients": [{"client_id": CLIENT_ID, "public_key_file": str(merchant_keys[1])}],
+        "merchants": [{"client_id": CLIENT_ID, "public_key_file": str(merchant_keys[1])}],
         "payments": [a_payment().model_dump(mode="json")],
     }
 
 
 @pytest.mark.parametrize("is_signed", [False, True])
-async def test_a_configured_world_signs_gate_refusals_if_told_to(
+async def test_gate_refusals_are_signed_if_configured(
     antom_keys: tuple[Path, Path],
     merchant_keys: tuple[Path, Path],
     is_signed: bool,  # noqa: FBT001 - parametrized
 ) -> None:
-    told = {**_config(antom_keys, merchant_keys), "signs_gate_refusals": is_signed}
+    fields = {**_config(antom_keys, merchant_keys), "signs_gate_refusals": is_signed}
 
-    async with SimulatorConfig.model_validate(told).world() as world:
-        assert world.signs_gate_refusals is is_signed
+    async with SimulatorConfig.model_validate(fields).build_simulator() as simulator:
+        assert simulator.signs_gate_refusals is is_signed
 
 
-async def test_a_configured_world_knows_its_clients_and_payments(
+async def test_configured_merchants_and_payments_are_known(
     antom_keys: tuple[Path, Path], merchant_keys: tuple[Path, Path]
 ) -> None:
     config = SimulatorConfig.model_validate(_config(antom_keys, merchant_keys))
 
-    async with config.world() as world:
-        assert world.gate.client(CLIENT_ID)
-        assert world.ledger.books.payment(CLIENT_ID, "pay_1")
+    async with config.build_simulator() as simulator:
+        assert simulator.authenticator.merchant(CLIENT_ID)
+        assert simulator.ledger.store.payment(CLIENT_ID, "pay_1")
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "0.0.0.0", "example.com"])  # noqa: S104
-def test_a_simulator_stays_on_this_machine_unless_told_otherwise(host: str) -> None:
+def test_only_a_loopback_host_is_accepted_by_default(host: str) -> None:
     with pytest.raises(ValidationError, match="loopback"):
         SimulatorConfig(antom_private_key_file=Path("key"), host=host)
 
@@ -64,36 +64,41 @@ def test_a_simulator_stays_on_this_machine_unless_told_otherwise(host: str) -> N
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
-def test_this_machine_has_several_names(host: str) -> None:
+def test_every_loopback_host_is_accepted(host: str) -> None:
     assert SimulatorConfig(antom_private_key_file=Path("key"), host=host).port == 8870
 
 
-def test_a_client_without_its_key_file_is_refused(tmp_path: Path) -> None:
-    config = ClientConfig(client_id=CLIENT_ID, public_key_file=tmp_path / "missing.pem")
+def test_a_merchant_without_its_key_file_is_rejected(tmp_path: Path) -> None:
+    config = MerchantConfig(client_id=CLIENT_ID, public_key_file=tmp_path / "missing.pem")
 
     with pytest.raises(KeyFileError, match=r"missing\.pem"):
-        config.client()
+        config.merchant()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-async def test_a_server_answers_at_the_address_it_names(world: World, host: str) -> None:
-    async with listening(world, host=host) as address, SimulatorRemote(address) as remote:
-        await remote.wait_until_ready()
+async def test_a_server_responds_at_the_address_it_yields(
+    simulator: AntomSimulator, host: str
+) -> None:
+    async with (
+        serve_in_background(simulator, host=host) as address,
+        SimulatorClient(address) as control,
+    ):
+        await control.wait_until_ready()
 
-        assert (await remote.ledger()).refunds == ()
+        assert (await control.ledger()).refunds == ()
 
 
-async def test_nobody_waits_for_ever_for_a_simulator_that_is_not_there() -> None:
+async def test_waiting_for_an_unavailable_simulator_times_out() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 
     transport = httpx.MockTransport(refuse)
-    async with SimulatorRemote("http://127.0.0.1", transport=transport) as remote:
+    async with SimulatorClient("http://127.0.0.1", transport=transport) as control:
         with pytest.raises(TimeoutError):
-            await remote.wait_until_ready(within=timedelta(milliseconds=80))
+            await control.wait_until_ready(within=timedelta(milliseconds=80))
 
 
-async def test_the_process_serves_until_it_is_told_to_stop(
+async def test_the_process_serves_until_it_is_interrupted(
     tmp_path: Path, antom_keys: tuple[Path, Path], merchant_keys: tuple[Path, Path]
 ) -> None:
     file = tmp_path / "simulator.json"
@@ -116,7 +121,7 @@ async def test_the_process_serves_until_it_is_told_to_stop(
     assert process.returncode == 0
 
 
-def test_the_process_says_what_is_wrong_with_its_configuration(tmp_path: Path) -> None:
+def test_the_process_reports_an_invalid_configuration(tmp_path: Path) -> None:
     file = tmp_path / "simulator.json"
 
     assert main([]) == "usage: python -m antom_refunds.simulator CONFIG.json"
@@ -127,23 +132,23 @@ def test_the_process_says_what_is_wrong_with_its_configuration(tmp_path: Path) -
     assert "missing.pem" in (main([str(file)]) or "")
 
 
-async def test_what_breaks_in_the_background_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failure_in_a_background_task_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def broken() -> None:
         raise RuntimeError
 
-    background = Background()
+    tasks = BackgroundTasks()
 
     with caplog.at_level(logging.ERROR):
-        background.start(broken())
-        await background.idle()
+        tasks.start(broken())
+        await tasks.idle()
         await asyncio.sleep(0)
 
-    assert [record.message for record in caplog.records] == ["background.failed"]
+    assert [record.message for record in caplog.records] == ["background_task.failed"]
 
 
-async def test_closing_a_world_stops_what_is_going_on() -> None:
-    background = Background()
-    background.start(asyncio.Event().wait())  # type: ignore[arg-type]
+async def test_closing_cancels_background_tasks() -> None:
+    tasks = BackgroundTasks()
+    tasks.start(asyncio.Event().wait())  # type: ignore[arg-type]
 
-    await background.aclose()
-    await background.idle()
+    await tasks.aclose()
+    await tasks.idle()

@@ -1,4 +1,7 @@
-"""What Antom answers to a refund: a table, first obstacle first (docs/antom.md#result-codes)."""
+"""Antom's rules for a refund, as a table: the first that applies decides.
+
+Source: docs/antom.md#result-codes.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,19 +9,19 @@ from datetime import datetime
 from typing import Final
 
 from antom_refunds.simulator.accounts import Payment, PaymentStatus
-from antom_refunds.simulator.codes import IN_PROCESS, SUCCESS
-from antom_refunds.simulator.heard import AskedRefund
+from antom_refunds.simulator.requests import RefundCall
+from antom_refunds.simulator.result_codes import IN_PROCESS, SUCCESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A legal request for a refund of a known payment, and all that decides on it.
+class RefundCase:
+    """A valid refund call for a known payment, and everything that decides its result.
 
-    `earlier` are the amounts, in minor units, that other refunds of the payment hold. `balance`
-    is what the merchant has left in the refund's currency, None for no limit.
+    `earlier` are the amounts, in minor units, of the payment's other refunds that succeeded or
+    are in process. `balance` is the merchant's money in the refund's currency, None for no limit.
     """
 
-    asked: AskedRefund
+    call: RefundCall
     payment: Payment
     earlier: tuple[int, ...]
     balance: int | None
@@ -26,35 +29,35 @@ class Case:
 
     @property
     def minor(self) -> int:
-        return int(self.asked.refund_amount.value)
+        return int(self.call.refund_amount.value)
 
 
-def _is_over(case: Case) -> bool:
+def _is_too_late(case: RefundCase) -> bool:
     until = case.payment.refundable_until
     return until is not None and case.now > until
 
 
-def _is_partial(case: Case) -> bool:
+def _is_partial(case: RefundCase) -> bool:
     return not case.payment.allows_partial and case.minor < case.payment.amount.minor
 
 
-def _is_too_much(case: Case) -> bool:
+def _is_too_much(case: RefundCase) -> bool:
     return sum(case.earlier) + case.minor > case.payment.amount.minor
 
 
-def _is_unfunded(case: Case) -> bool:
+def _is_unfunded(case: RefundCase) -> bool:
     return case.balance is not None and case.minor > case.balance
 
 
-_OBSTACLES: Final[tuple[tuple[str, Callable[[Case], bool]], ...]] = (
+_REJECTIONS: Final[tuple[tuple[str, Callable[[RefundCase], bool]], ...]] = (
     ("ORDER_IS_CANCELED", lambda case: case.payment.status is PaymentStatus.CANCELLED),
     ("ORDER_STATUS_INVALID", lambda case: case.payment.status is not PaymentStatus.SUCCESS),
     (
         "CURRENCY_NOT_SUPPORT",
-        lambda case: case.asked.refund_amount.currency != case.payment.amount.currency,
+        lambda case: case.call.refund_amount.currency != case.payment.amount.currency,
     ),
     ("PAYMENT_METHOD_NOT_SUPPORTED", lambda case: not case.payment.allows_refund),
-    ("REFUND_WINDOW_EXCEED", _is_over),
+    ("REFUND_WINDOW_EXCEED", _is_too_late),
     (
         "MULTIPLE_REFUNDS_NOT_SUPPORTED",
         lambda case: bool(case.earlier) and not case.payment.allows_multiple,
@@ -65,8 +68,8 @@ _OBSTACLES: Final[tuple[tuple[str, Callable[[Case], bool]], ...]] = (
 )
 
 
-def judged(case: Case) -> str:
-    """The code of the first thing in the refund's way, or of its acceptance."""
-    obstacle = next((code for code, stands in _OBSTACLES if stands(case)), None)
+def decide_code(case: RefundCase) -> str:
+    """The result code of the first rule that rejects the refund, or of its acceptance."""
+    rejection = next((code for code, applies in _REJECTIONS if applies(case)), None)
     accepted = IN_PROCESS if case.payment.is_async else SUCCESS
-    return obstacle or case.payment.refuses_with or accepted
+    return rejection or case.payment.refuses_with or accepted

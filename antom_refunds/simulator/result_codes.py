@@ -1,4 +1,8 @@
-"""The result codes with the status each one bears (docs/antom.md#result-codes)."""
+"""Antom's result codes with their documented status (docs/antom.md#result-codes).
+
+Taken from the reference, not from the product's table in antom_refunds/antom: if both sides used
+one table, no test against the simulator could find an error in it.
+"""
 
 from typing import Final, Literal
 
@@ -14,7 +18,7 @@ INCONSISTENT: Final = "REPEAT_REQ_INCONSISTENT"
 PARAM_ILLEGAL: Final = "PARAM_ILLEGAL"
 PROCESS_FAIL: Final = "PROCESS_FAIL"
 
-# Every other code of the table is a failure.
+# Every other code is a failure.
 _STATUSES: Final[dict[str, Status]] = {
     SUCCESS: "S",
     IN_PROCESS: "U",
@@ -25,7 +29,7 @@ _STATUSES: Final[dict[str, Status]] = {
 
 
 def result(code: str, status: Status | None = None) -> Result:
-    """The result object for a code, with its documented status unless another one is given."""
+    """The result object for a code; `status` None means the documented status."""
     message = f"{code.replace('_', ' ').capitalize()}."
     chosen = status or _STATUSES.get(code, "F")
     return Result(result_code=code, result_status=chosen, result_message=message)

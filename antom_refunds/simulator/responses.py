@@ -1,4 +1,4 @@
-"""What Antom says of its books: answers and notifications, built from entries and nothing else."""
+"""Antom's responses and notifications, built from the ledger's records alone."""
 
 from datetime import datetime, timedelta, timezone
 from typing import Final
@@ -14,41 +14,48 @@ from antom_refunds.antom.wire import (
     Transaction,
 )
 from antom_refunds.simulator.accounts import Payment, PaymentStatus
-from antom_refunds.simulator.codes import CLOSED, IN_PROCESS, NOT_EXIST, SUCCESS, result
-from antom_refunds.simulator.heard import KeyFields
-from antom_refunds.simulator.records import Refund, RefundStatus
+from antom_refunds.simulator.records import RefundRecord, RefundStatus
+from antom_refunds.simulator.requests import KeyFields
+from antom_refunds.simulator.result_codes import (
+    CLOSED,
+    IN_PROCESS,
+    NOT_EXIST,
+    PROCESS_FAIL,
+    SUCCESS,
+    result,
+)
 
-# Antom writes its times with an offset, most often its own.
+# Antom's times have an offset, most often its own.
 _ANTOM_ZONE: Final = timezone(timedelta(hours=8))
 
 
-class ToldTransaction(Transaction):
-    """A transaction with the result that Antom adds to it."""
+class FullTransaction(Transaction):
+    """A transaction with the result that Antom adds to it and the product ignores."""
 
     transaction_result: Result
 
 
-class ToldPayment(PaymentInquiryAnswer):
-    """inquiryPayment's answer with the fields that only Antom's side fills."""
+class FullPaymentResponse(PaymentInquiryAnswer):
+    """inquiryPayment's response with the fields that the product ignores."""
 
     payment_request_id: str | None = None
     payment_create_time: datetime | None = None
     payment_result_code: str | None = None
-    transactions: tuple[ToldTransaction, ...] = ()
+    transactions: tuple[FullTransaction, ...] = ()
 
 
-def written(answer: Heard, *, without: str = "") -> bytes:
-    """The answer's JSON, and `without` a field if one is named.
+def serialise(response: Heard, *, without: str = "") -> bytes:
+    """The JSON body; a field named in `without` is left out.
 
     An empty list of transactions is left out as well, as Antom does.
     """
-    empty = "transactions" if not getattr(answer, "transactions", True) else ""
+    empty = "transactions" if not getattr(response, "transactions", True) else ""
     left_out = {without, empty}
-    return answer.model_dump_json(by_alias=True, exclude_none=True, exclude=left_out).encode()
+    return response.model_dump_json(by_alias=True, exclude_none=True, exclude=left_out).encode()
 
 
-def refund_answer(refund: Refund) -> RefundAnswer:
-    """The same for every repetition of a call; ids come with S only (docs/antom.md#refund)."""
+def refund_response(refund: RefundRecord) -> RefundAnswer:
+    """The same for every repeated call; ids are sent with S only (docs/antom.md#refund)."""
     if refund.status is not RefundStatus.SUCCESS:
         return RefundAnswer(result=refund.result)
     return RefundAnswer(
@@ -61,8 +68,8 @@ def refund_answer(refund: Refund) -> RefundAnswer:
     )
 
 
-def inquiry_answer(refund: Refund | None) -> RefundInquiryAnswer:
-    """How the refund stands; a closed one is told by its code (docs/antom.md#order-is-closed)."""
+def inquiry_response(refund: RefundRecord | None) -> RefundInquiryAnswer:
+    """The refund's state; a closed one has its result code (docs/antom.md#order-is-closed)."""
     if refund is None:
         return RefundInquiryAnswer(result=result(NOT_EXIST))
     if refund.status is RefundStatus.CLOSED:
@@ -78,19 +85,21 @@ def inquiry_answer(refund: Refund | None) -> RefundInquiryAnswer:
     )
 
 
-def stale(refund: Refund) -> Refund:
-    """The refund as it stood before it ended."""
+def before_settlement(refund: RefundRecord) -> RefundRecord:
+    """The refund as it was before it ended."""
     return refund.model_copy(
         update={"status": RefundStatus.PROCESSING, "result": result(IN_PROCESS), "ended_at": None}
     )
 
 
-def payment_answer(payment: Payment | None, refunds: tuple[Refund, ...]) -> ToldPayment:
-    """The payment with every refund that was ever in process (docs/antom.md#inquirypayment)."""
+def payment_response(
+    payment: Payment | None, refunds: tuple[RefundRecord, ...]
+) -> FullPaymentResponse:
+    """The payment with every refund that Antom accepted (docs/antom.md#inquirypayment)."""
     if payment is None:
-        return ToldPayment(result=result("ORDER_NOT_EXIST"))
+        return FullPaymentResponse(result=result("ORDER_NOT_EXIST"))
     is_paid = payment.status is PaymentStatus.SUCCESS
-    return ToldPayment(
+    return FullPaymentResponse(
         result=result(SUCCESS),
         payment_status=payment.status,
         payment_result_code=SUCCESS if is_paid else payment.status,
@@ -104,9 +113,9 @@ def payment_answer(payment: Payment | None, refunds: tuple[Refund, ...]) -> Told
     )
 
 
-def notice(refund: Refund, *, succeeded: bool) -> RefundNotice:
-    """notifyRefund claiming this outcome, true or not (docs/antom.md#notifyrefund)."""
-    failure = CLOSED if refund.status is RefundStatus.CLOSED else "PROCESS_FAIL"
+def notification(refund: RefundRecord, *, succeeded: bool) -> RefundNotice:
+    """notifyRefund with this outcome, true or not (docs/antom.md#notifyrefund)."""
+    failure = CLOSED if refund.status is RefundStatus.CLOSED else PROCESS_FAIL
     return RefundNotice(
         result=result(SUCCESS) if succeeded else result(failure, "F"),
         refund_status="SUCCESS" if succeeded else "FAIL",
@@ -117,8 +126,8 @@ def notice(refund: Refund, *, succeeded: bool) -> RefundNotice:
     )
 
 
-def written_time(time: datetime) -> str:
-    """The time as Antom writes it: whole seconds, with an offset."""
+def format_time(time: datetime) -> str:
+    """The time in Antom's format: whole seconds, with an offset."""
     return _local(time).isoformat()
 
 
@@ -130,16 +139,16 @@ def _local_or_none(time: datetime | None) -> datetime | None:
     return None if time is None else _local(time)
 
 
-def _transaction(refund: Refund) -> ToldTransaction:
+def _transaction(refund: RefundRecord) -> FullTransaction:
     is_closed = refund.status is RefundStatus.CLOSED
-    return ToldTransaction(
+    return FullTransaction(
         transaction_result=refund.result,
         transaction_id=refund.refund_id,
         transaction_type="REFUND",
         transaction_status=RefundStatus.FAIL if is_closed else refund.status,
         transaction_amount=_amount(refund.key_fields),
         transaction_request_id=refund.refund_request_id,
-        transaction_time=_local(refund.ended_at or refund.asked_at),
+        transaction_time=_local(refund.ended_at or refund.requested_at),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the simulator's tests are played with: held time, a merchant's webhook, orders."""
+"""Helpers of the simulator's tests: a fake clock, a merchant's webhook, orders and payments."""
 
 import asyncio
 import json
@@ -13,68 +13,70 @@ from antom_refunds.antom.wire import ACKNOWLEDGEMENT
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.accounts import Payment
+from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.plans import Script
 
 CLIENT_ID = "5X00000000000000"
 NOTIFY_URL = "http://127.0.0.1:9/antom/refund-notify?shop=7"
 REFUND_PATH = "/ams/api/v1/payments/refund"
-BEGINNING = datetime(2026, 9, 11, 2, 4, 9, tzinfo=UTC)
+START = datetime(2026, 9, 11, 2, 4, 9, tzinfo=UTC)
 _ACKNOWLEDGED = json.loads(ACKNOWLEDGEMENT)
 
 
-class Timeline:
-    """Time that passes at once, unless it is held; every wait is written down."""
+class FakeClock:
+    """A clock whose waits end immediately unless it is paused; all waits are recorded."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
-        self.now = BEGINNING
+        self.now = START
         self.waited = asyncio.Event()
-        self._flows = asyncio.Event()
-        self._flows.set()
+        self._running = asyncio.Event()
+        self._running.set()
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
         self.waited.set()
-        await self._flows.wait()
+        await self._running.wait()
         self.now += timedelta(seconds=seconds)
 
     def epoch_milliseconds(self) -> str:
         return str(int(self.now.timestamp() * 1000))
 
-    def hold(self) -> None:
-        self._flows.clear()
+    def pause(self) -> None:
+        self._running.clear()
 
-    def flow(self) -> None:
-        self._flows.set()
+    def resume(self) -> None:
+        self._running.set()
 
 
 @dataclass
-class Merchant:
-    """The merchant's webhook: keeps what it got, acknowledges unless told otherwise.
+class MerchantWebhook:
+    """The merchant's webhook: records requests and acknowledges them, unless `responses` remain.
 
-    With `together` no request is answered before that many have arrived.
+    If `barrier` is set, no request gets a response before the barrier is full.
     """
 
     requests: list[httpx.Request] = field(default_factory=list)
-    answers: list[httpx.Response | Exception] = field(default_factory=list)
-    together: asyncio.Barrier | None = None
+    responses: list[httpx.Response | Exception] = field(default_factory=list)
+    barrier: asyncio.Barrier | None = None
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        if self.together is not None:
-            await self.together.wait()
-        answer = self.answers.pop(0) if self.answers else httpx.Response(200, json=_ACKNOWLEDGED)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        if self.barrier is not None:
+            await self.barrier.wait()
+        response = (
+            self.responses.pop(0) if self.responses else httpx.Response(200, json=_ACKNOWLEDGED)
+        )
+        if isinstance(response, Exception):
+            raise response
+        return response
 
     @property
-    def heard(self) -> list[dict[str, Any]]:
+    def received(self) -> list[dict[str, Any]]:
         return [json.loads(request.content) for request in self.requests]
 
 
-def asking(**changes: Any) -> dict[str, Any]:
+def refund_fields(**changes: Any) -> dict[str, Any]:
     """A refund request as JSON; None leaves a field out."""
     fields = {
         "refundRequestId": "rf_1",
@@ -105,7 +107,9 @@ def a_payment(**changes: Any) -> Payment:
     return Payment.model_validate(fields)
 
 
-def a_script(operation: Operation, *faults: Fault | FaultKind, subject: str = "rf_1") -> Script:
-    """A script from faults, or from kinds of faults where nothing else is to be said."""
+def a_script(
+    operation: Operation, *faults: Fault | FaultKind, subject: str = "rf_1"
+) -> FaultScript:
+    """A script of these faults; a kind alone means a fault without options."""
     whole = tuple(f if isinstance(f, Fault) else Fault(kind=f) for f in faults)
-    return Script(subject=subject, operation=operation, faults=whole)
+    return FaultScript(subject=subject, operation=operation, faults=whole)

@@ -1,4 +1,4 @@
-"""What is refused before the books are opened, and how every answer is signed."""
+"""What the gate and the request models reject, and how every response is signed."""
 
 import json
 from collections.abc import Callable
@@ -16,73 +16,84 @@ from antom_refunds.antom.client import Account, AntomClient
 from antom_refunds.antom.errors import RefusedError
 from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.signing import Signed, sign, verify
-from antom_refunds.simulator.accounts import Client
-from antom_refunds.simulator.gate import BODY_BYTES_MAX
-from antom_refunds.simulator.heard import CallKind
-from antom_refunds.simulator.world import World
-from tests.simulator.stage import CLIENT_ID, REFUND_PATH, Timeline, a_payment, an_order, asking
+from antom_refunds.simulator.accounts import AntomMerchant
+from antom_refunds.simulator.authentication import BODY_BYTES_MAX
+from antom_refunds.simulator.requests import CallKind
+from antom_refunds.simulator.simulator import AntomSimulator
+from tests.simulator.harness import (
+    CLIENT_ID,
+    REFUND_PATH,
+    FakeClock,
+    a_payment,
+    an_order,
+    refund_fields,
+)
 
 Headers = Callable[..., dict[str, str]]
 SANDBOX_ID = "SANDBOX_5X00000000000000"
 
 
-def _code(answer: httpx.Response) -> str:
-    assert answer.status_code == 200
-    return str(answer.json()["result"]["resultCode"])
+def _code(response: httpx.Response) -> str:
+    assert response.status_code == 200
+    return str(response.json()["result"]["resultCode"])
 
 
 def _body(**changes: Any) -> bytes:
-    return json.dumps(asking(**changes)).encode()
+    return json.dumps(refund_fields(**changes)).encode()
 
 
-async def test_every_answer_is_signed_by_antom_over_the_path_that_was_called(
+async def test_every_response_is_signed_by_antom_over_the_requested_path(
     http: httpx.AsyncClient, signed: Headers, antom_keys: tuple[Path, Path]
 ) -> None:
     body, path = _body(), f"{REFUND_PATH}?via=test"
 
-    answer = await http.post(path, content=body, headers=signed(body, path=path))
+    response = await http.post(path, content=body, headers=signed(body, path=path))
 
     covered = Signed(
         path=path,
-        client_id=answer.headers["client-id"],
-        time=answer.headers["response-time"],
-        body=answer.content,
+        client_id=response.headers["client-id"],
+        time=response.headers["response-time"],
+        body=response.content,
     )
-    verify(covered, answer.headers["signature"], [read_public_key(antom_keys[1])])
-    assert answer.headers["response-time"] == "2026-09-11T10:04:09+08:00"
-    assert _code(answer) == "ORDER_NOT_EXIST"
+    verify(covered, response.headers["signature"], [read_public_key(antom_keys[1])])
+    assert response.headers["response-time"] == "2026-09-11T10:04:09+08:00"
+    assert _code(response) == "ORDER_NOT_EXIST"
 
 
 @pytest.mark.parametrize("is_signed", [False, True])
-async def test_a_refusal_at_the_gate_is_signed_only_if_the_simulator_is_told_to(
+async def test_a_gate_refusal_is_signed_only_if_configured(
     http: httpx.AsyncClient,
-    world: World,
+    simulator: AntomSimulator,
     signed: Headers,
     is_signed: bool,  # noqa: FBT001 - parametrized
 ) -> None:
-    world.signs_gate_refusals = is_signed
+    simulator.signs_gate_refusals = is_signed
     body = _body()
 
-    answer = await http.post(REFUND_PATH, content=body, headers=signed(body, version="2"))
+    response = await http.post(REFUND_PATH, content=body, headers=signed(body, version="2"))
 
-    assert _code(answer) == "KEY_NOT_FOUND"
-    assert ("signature" in answer.headers) == ("response-time" in answer.headers) == is_signed
+    assert _code(response) == "KEY_NOT_FOUND"
+    assert ("signature" in response.headers) == ("response-time" in response.headers) == is_signed
 
 
-async def test_a_call_that_passed_the_gate_is_refused_with_a_signature(
+async def test_a_rejection_after_the_gate_is_signed(
     http: httpx.AsyncClient, signed: Headers
 ) -> None:
-    answer = await http.post(REFUND_PATH, content=b"{", headers=signed(b"{"))
+    response = await http.post(REFUND_PATH, content=b"{", headers=signed(b"{"))
 
-    assert _code(answer) == "MSG_PARSE_ERROR"
-    assert "signature" in answer.headers
+    assert _code(response) == "MSG_PARSE_ERROR"
+    assert "signature" in response.headers
 
 
 @pytest.mark.parametrize("part", ["path", "body", "time", "client"])
-async def test_a_signature_over_anything_else_is_invalid(
-    world: World, client: Client, http: httpx.AsyncClient, signed: Headers, part: str
+async def test_a_signature_of_another_request_is_invalid(
+    simulator: AntomSimulator,
+    merchant: AntomMerchant,
+    http: httpx.AsyncClient,
+    signed: Headers,
+    part: str,
 ) -> None:
-    world.register(client.model_copy(update={"client_id": "another_merchant"}))
+    simulator.register(merchant.model_copy(update={"client_id": "another_merchant"}))
     body = _body()
     headers = signed(body)
     path = REFUND_PATH
@@ -96,13 +107,13 @@ async def test_a_signature_over_anything_else_is_invalid(
         case _:
             headers["client-id"] = "another_merchant"
 
-    answer = await http.post(path, content=body, headers=headers)
+    response = await http.post(path, content=body, headers=headers)
 
-    assert _code(answer) == "INVALID_SIGNATURE"
-    assert world.view().calls == ()
+    assert _code(response) == "INVALID_SIGNATURE"
+    assert simulator.snapshot().calls == ()
 
 
-async def test_a_stranger_cannot_sign_for_a_merchant(http: httpx.AsyncClient) -> None:
+async def test_a_signature_with_an_unregistered_key_is_invalid(http: httpx.AsyncClient) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     body = _body()
     covered = Signed(path=REFUND_PATH, client_id=CLIENT_ID, time="1789531200000", body=body)
@@ -128,14 +139,14 @@ async def test_a_stranger_cannot_sign_for_a_merchant(http: httpx.AsyncClient) ->
         ("MEDIA_TYPE_NOT_ACCEPTABLE", "content-type", "application/json; charset=latin-1"),
     ],
 )
-async def test_a_wrong_header_is_refused_with_its_code(
+async def test_a_wrong_header_is_rejected_with_its_code(
     http: httpx.AsyncClient, signed: Headers, code: str, header: str, value: str
 ) -> None:
     body = _body()
 
-    answer = await http.post(REFUND_PATH, content=body, headers={**signed(body), header: value})
+    response = await http.post(REFUND_PATH, content=body, headers={**signed(body), header: value})
 
-    assert _code(answer) == code
+    assert _code(response) == code
 
 
 async def test_a_key_version_that_was_never_registered_is_not_found(
@@ -143,27 +154,27 @@ async def test_a_key_version_that_was_never_registered_is_not_found(
 ) -> None:
     body = _body()
 
-    answer = await http.post(REFUND_PATH, content=body, headers=signed(body, version="2"))
+    response = await http.post(REFUND_PATH, content=body, headers=signed(body, version="2"))
 
-    assert _code(answer) == "KEY_NOT_FOUND"
+    assert _code(response) == "KEY_NOT_FOUND"
 
 
 async def test_a_merchant_may_hold_several_key_versions(
-    world: World, client: Client, http: httpx.AsyncClient, signed: Headers
+    simulator: AntomSimulator, merchant: AntomMerchant, http: httpx.AsyncClient, signed: Headers
 ) -> None:
-    pem = client.public_keys["1"]
-    world.register(client.model_copy(update={"public_keys": {"1": pem, "2": pem}}))
+    pem = merchant.public_keys["1"]
+    simulator.register(merchant.model_copy(update={"public_keys": {"1": pem, "2": pem}}))
     body = _body()
 
-    answer = await http.post(REFUND_PATH, content=body, headers=signed(body, version="2"))
+    response = await http.post(REFUND_PATH, content=body, headers=signed(body, version="2"))
 
-    assert _code(answer) == "ORDER_NOT_EXIST"
+    assert _code(response) == "ORDER_NOT_EXIST"
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/ams/api/v1/payments/pay", "/ams/api/v2/payments/refund", REFUND_PATH + "/"]
 )
-async def test_an_unknown_path_is_no_api(
+async def test_an_unknown_path_is_an_invalid_api(
     http: httpx.AsyncClient, signed: Headers, path: str
 ) -> None:
     body = _body()
@@ -175,18 +186,18 @@ async def test_an_unknown_path_is_no_api(
 async def test_only_post_is_supported(
     http: httpx.AsyncClient, signed: Headers, method: str
 ) -> None:
-    answer = await http.request(method, REFUND_PATH, headers=signed(b""))
+    response = await http.request(method, REFUND_PATH, headers=signed(b""))
 
-    assert _code(answer) == "METHOD_NOT_SUPPORTED"
+    assert _code(response) == "METHOD_NOT_SUPPORTED"
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"rf_1"', b"\xff", b"[" * 60_000])
-async def test_a_body_that_is_no_json_object_cannot_be_parsed(
+async def test_a_body_that_is_not_a_json_object_cannot_be_parsed(
     http: httpx.AsyncClient, signed: Headers, body: bytes
 ) -> None:
-    answer = await http.post(REFUND_PATH, content=body, headers=signed(body))
+    response = await http.post(REFUND_PATH, content=body, headers=signed(body))
 
-    assert _code(answer) == "MSG_PARSE_ERROR"
+    assert _code(response) == "MSG_PARSE_ERROR"
 
 
 async def test_a_body_longer_than_the_limit_is_not_read(
@@ -194,9 +205,9 @@ async def test_a_body_longer_than_the_limit_is_not_read(
 ) -> None:
     body = _body(refundReason="x" * BODY_BYTES_MAX)
 
-    answer = await http.post(REFUND_PATH, content=body, headers=signed(body))
+    response = await http.post(REFUND_PATH, content=body, headers=signed(body))
 
-    assert _code(answer) == "MSG_PARSE_ERROR"
+    assert _code(response) == "MSG_PARSE_ERROR"
 
 
 @pytest.mark.parametrize(
@@ -222,22 +233,22 @@ async def test_a_body_longer_than_the_limit_is_not_read(
         {"refundNotifyUrl": "https://" + "x" * 1024},
     ],
 )
-async def test_an_illegal_field_is_refused(
-    world: World, http: httpx.AsyncClient, signed: Headers, changes: dict[str, Any]
+async def test_an_invalid_field_is_rejected(
+    simulator: AntomSimulator, http: httpx.AsyncClient, signed: Headers, changes: dict[str, Any]
 ) -> None:
-    world.ledger.add_payment(a_payment())
+    simulator.ledger.add_payment(a_payment())
     body = _body(**changes)
 
-    answer = await http.post(REFUND_PATH, content=body, headers=signed(body))
+    response = await http.post(REFUND_PATH, content=body, headers=signed(body))
 
-    assert _code(answer) == "PARAM_ILLEGAL"
-    assert world.view().movements == ()
+    assert _code(response) == "PARAM_ILLEGAL"
+    assert simulator.snapshot().movements == ()
 
 
-async def test_fields_that_we_do_not_know_are_ignored(
-    world: World, http: httpx.AsyncClient, signed: Headers
+async def test_unknown_fields_are_ignored(
+    simulator: AntomSimulator, http: httpx.AsyncClient, signed: Headers
 ) -> None:
-    world.ledger.add_payment(a_payment())
+    simulator.ledger.add_payment(a_payment())
     body = _body(metadata='{"shop":"7"}')
 
     assert _code(await http.post(REFUND_PATH, content=body, headers=signed(body))) == "SUCCESS"
@@ -252,32 +263,32 @@ async def test_fields_that_we_do_not_know_are_ignored(
         (CallKind.PAYMENT, {"paymentId": "p" * 65}, "PARAM_ILLEGAL"),
     ],
 )
-async def test_an_inquiry_must_name_what_it_is_about(
+async def test_an_inquiry_must_contain_an_id(
     http: httpx.AsyncClient, signed: Headers, kind: CallKind, fields: dict[str, str], code: str
 ) -> None:
     body, path = json.dumps(fields).encode(), f"/ams/api/v1/payments/{kind}"
 
-    answer = await http.post(path, content=body, headers=signed(body, path=path))
+    response = await http.post(path, content=body, headers=signed(body, path=path))
 
-    assert _code(answer) == code
+    assert _code(response) == code
 
 
 async def test_in_an_inquiry_the_refund_id_wins(
-    world: World, antom: AntomClient, http: httpx.AsyncClient, signed: Headers
+    simulator: AntomSimulator, antom: AntomClient, http: httpx.AsyncClient, signed: Headers
 ) -> None:
-    world.ledger.add_payment(a_payment())
+    simulator.ledger.add_payment(a_payment())
     refund_id = (await antom.refund(an_order())).refund_id
     path = f"/ams/api/v1/payments/{CallKind.INQUIRY}"
     body = json.dumps({"refundId": refund_id, "refundRequestId": "rf_9"}).encode()
 
-    answer = await http.post(path, content=body, headers=signed(body, path=path))
+    response = await http.post(path, content=body, headers=signed(body, path=path))
 
-    assert answer.json()["refundRequestId"] == "rf_1"
-    assert world.view().count("rf_1", CallKind.INQUIRY) == 1
+    assert response.json()["refundRequestId"] == "rf_1"
+    assert simulator.snapshot().count("rf_1", CallKind.INQUIRY) == 1
 
 
 @pytest.mark.parametrize(
-    ("asked", "code"),
+    ("requested", "code"),
     [
         ({"paymentRequestId": "order_1"}, "SUCCESS"),
         ({"paymentId": "pay_1", "paymentRequestId": "order_9"}, "SUCCESS"),
@@ -286,43 +297,47 @@ async def test_in_an_inquiry_the_refund_id_wins(
     ],
 )
 async def test_in_a_payment_inquiry_the_payment_id_wins(
-    world: World, http: httpx.AsyncClient, signed: Headers, asked: dict[str, str], code: str
+    simulator: AntomSimulator,
+    http: httpx.AsyncClient,
+    signed: Headers,
+    requested: dict[str, str],
+    code: str,
 ) -> None:
-    world.ledger.add_payment(a_payment(payment_request_id="order_1"))
-    body, path = json.dumps(asked).encode(), f"/ams/api/v1/payments/{CallKind.PAYMENT}"
+    simulator.ledger.add_payment(a_payment(payment_request_id="order_1"))
+    body, path = json.dumps(requested).encode(), f"/ams/api/v1/payments/{CallKind.PAYMENT}"
 
-    answer = await http.post(path, content=body, headers=signed(body, path=path))
+    response = await http.post(path, content=body, headers=signed(body, path=path))
 
-    assert _code(answer) == code
-    assert "transactions" not in answer.json()
+    assert _code(response) == code
+    assert "transactions" not in response.json()
 
 
 @pytest.mark.parametrize("is_sandbox", [True, False])
-async def test_the_sandbox_has_its_own_path_and_its_own_clients(  # noqa: PLR0917
-    world: World,
-    client: Client,
+async def test_the_sandbox_has_its_own_path_and_its_own_merchants(  # noqa: PLR0917
+    simulator: AntomSimulator,
+    merchant: AntomMerchant,
     app: Starlette,
     account: Account,
-    timeline: Timeline,
+    clock: FakeClock,
     is_sandbox: bool,  # noqa: FBT001 - parametrized
 ) -> None:
-    world.register(client.model_copy(update={"client_id": SANDBOX_ID}))
-    world.ledger.add_payment(a_payment(client_id=SANDBOX_ID))
+    simulator.register(merchant.model_copy(update={"client_id": SANDBOX_ID}))
+    simulator.ledger.add_payment(a_payment(client_id=SANDBOX_ID))
     account = replace(account, client_id=SANDBOX_ID, is_sandbox=is_sandbox)
 
     transport = httpx.ASGITransport(app)
-    async with AntomClient(account, transport=transport, now=world.now) as sandbox:
+    async with AntomClient(account, transport=transport, now=simulator.now) as sandbox:
         if is_sandbox:
             assert (await sandbox.refund(an_order())).result.result_code == "SUCCESS"
         else:
-            world.signs_gate_refusals = True
+            simulator.signs_gate_refusals = True
             with pytest.raises(RefusedError, match="INVALID_API"):
                 await sandbox.refund(an_order())
 
 
-def test_a_key_that_is_not_rsa_is_no_public_key() -> None:
+def test_a_public_key_must_be_rsa() -> None:
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
     with pytest.raises(ValueError, match="is not an RSA key"):
-        Client(client_id=CLIENT_ID, public_keys={"1": pem})
+        AntomMerchant(client_id=CLIENT_ID, public_keys={"1": pem})

@@ -1,0 +1,130 @@
+"""The control API under /_simulator/: sets the simulator up and shows its ledger.
+
+It is not part of Antom, and it has no authentication.
+"""
+
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from antom_refunds.domain.order import complaint
+from antom_refunds.limited_body import read_limited
+from antom_refunds.simulator.accounts import AntomMerchant
+from antom_refunds.simulator.control_models import (
+    PREFIX,
+    AddPayments,
+    AddScripts,
+    ExternalRefund,
+    SendNotification,
+    SendResult,
+    SettleRefund,
+)
+from antom_refunds.simulator.notifier import with_result
+from antom_refunds.simulator.records import NotificationAttempt, RefundRecord
+from antom_refunds.simulator.responses import notification, serialise
+from antom_refunds.simulator.simulator import AntomSimulator
+
+REQUEST_BYTES_MAX: Final = 1024 * 1024
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+class ControlApi:
+    """Changes and shows one simulator; an invalid request gets 422 with the fields at fault."""
+
+    def __init__(self, simulator: AntomSimulator) -> None:
+        self._simulator = simulator
+
+    def mount(self) -> Mount:
+        return Mount(
+            PREFIX,
+            routes=[
+                Route("/health", self.health),
+                Route("/ledger", self.ledger),
+                Route("/merchants", self.merchants, methods=["PUT", "POST"]),
+                Route("/payments", self.payments, methods=["POST"]),
+                Route("/scripts", self.scripts, methods=["POST"]),
+                Route("/settle", self.settle, methods=["POST"]),
+                Route("/refunds", self.refunds, methods=["POST"]),
+                Route("/notifications", self.notifications, methods=["POST"]),
+            ],
+        )
+
+    async def health(self, _: Request) -> Response:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def ledger(self, _: Request) -> Response:
+        return _json(self._simulator.snapshot())
+
+    async def merchants(self, request: Request) -> Response:
+        self._simulator.register(await _parse(request, AntomMerchant))
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def payments(self, request: Request) -> Response:
+        for payment in (await _parse(request, AddPayments)).payments:
+            self._simulator.ledger.add_payment(payment)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def scripts(self, request: Request) -> Response:
+        for script in (await _parse(request, AddScripts)).scripts:
+            self._simulator.fault_plan.add(script)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def settle(self, request: Request) -> Response:
+        asked = await _parse(request, SettleRefund)
+        refund = self._refund(asked.client_id, asked.refund_request_id)
+        return _json(self._simulator.settlement.settle(refund, asked.ends))
+
+    async def refunds(self, request: Request) -> Response:
+        external = await _parse(request, ExternalRefund)
+        return _json(self._simulator.add_external_refund(external))
+
+    async def notifications(self, request: Request) -> Response:
+        asked = await _parse(request, SendNotification)
+        body = self._body(asked) if asked.body is None else asked.body.encode()
+        delivery = await self._simulator.sender.send(
+            asked.url, body, client_id=asked.client_id, signed_by=asked.signed_by
+        )
+        self._simulator.journal.record_notification(with_result(self._attempt(asked), delivery))
+        text = delivery.body.decode(errors="replace")
+        return _json(SendResult(status_code=delivery.status_code, body=text, error=delivery.error))
+
+    def _body(self, asked: SendNotification) -> bytes:
+        refund = self._refund(asked.client_id, asked.refund_request_id)
+        return serialise(notification(refund, succeeded=asked.claims_success))
+
+    def _attempt(self, asked: SendNotification) -> NotificationAttempt:
+        return NotificationAttempt(
+            client_id=asked.client_id,
+            refund_request_id=asked.refund_request_id,
+            url=asked.url,
+            number=0,
+            at=self._simulator.now(),
+            fault=f"signed_by_{asked.signed_by}",
+        )
+
+    def _refund(self, client_id: str, refund_request_id: str) -> RefundRecord:
+        refund = self._simulator.ledger.store.refund(client_id, refund_request_id)
+        if refund is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "no such refund")
+        return refund
+
+
+async def _parse(request: Request, form: type[Form]) -> Form:
+    body = await read_limited(request.stream(), REQUEST_BYTES_MAX)
+    if body is None:
+        message = f"the request is longer than {REQUEST_BYTES_MAX} bytes"
+        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
+    try:
+        return form.model_validate_json(body)
+    except ValidationError as error:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, complaint(error)) from error
+
+
+def _json(model: BaseModel) -> Response:
+    return Response(model.model_dump_json(), media_type="application/json")
