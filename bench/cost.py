@@ -39,10 +39,10 @@ from antom_refunds.domain.policy import Policy
 from antom_refunds.namespace import register_attributes
 from antom_refunds.process import FAILED, OK, leave
 from antom_refunds.simulator import accounts
-from antom_refunds.simulator.app import create_app
+from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.plans import Script
-from antom_refunds.simulator.world import World
+from antom_refunds.simulator.server import create_app
+from antom_refunds.simulator.simulator import AntomSimulator
 from bench.figures import FrozenModel, Line
 from bench.harness import Findings, Log
 from bench.machine import MachineInfo
@@ -94,8 +94,8 @@ def _polled(times: int) -> Mapping[Operation, tuple[Fault, ...]]:
     return {**_UNNOTIFIED, **stale}
 
 
-_UNNOTIFIED: Final = {Operation.NOTIFY: (Fault(kind=FaultKind.LOST),) * 8}
-_NOT_FOUND: Final = {Operation.INQUIRY: (Fault(kind=FaultKind.ABSENT),)}
+_UNNOTIFIED: Final = {Operation.NOTIFY: (Fault(kind=FaultKind.NOT_SENT),) * 8}
+_NOT_FOUND: Final = {Operation.INQUIRY: (Fault(kind=FaultKind.NOT_FOUND),)}
 _REAL_TIME: Final = Policy(overdue_after=timedelta(days=1000))
 _BANK: Final = {"is_async": True, "settle_after": timedelta()}
 _SLOW_BANK: Final = {"is_async": True, "settle_after": timedelta(days=1)}
@@ -314,28 +314,30 @@ async def time_skipping_server() -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def simulated_antom(home: Path) -> AsyncIterator[tuple[World, AntomClient]]:
+async def simulated_antom(home: Path) -> AsyncIterator[tuple[AntomSimulator, AntomClient]]:
     """A new Antom in this process that knows the merchant, and a client of it."""
-    async with World(read_private_key(home / "antom-private.pem")) as world:
+    async with AntomSimulator(read_private_key(home / "antom-private.pem")) as simulator:
         public = (home / "merchant-public.pem").read_text()
-        world.register(accounts.Client(client_id=_CLIENT_ID, public_keys={"1": public}))
+        simulator.register(accounts.AntomMerchant(client_id=_CLIENT_ID, public_keys={"1": public}))
         account = Account(
             client_id=_CLIENT_ID,
             keys=KeyRing(home / "merchant-private.pem", [home / "antom-public.pem"]),
             gateway="http://antom",
             is_sandbox=True,
         )
-        async with AntomClient(account, transport=httpx.ASGITransport(create_app(world))) as client:
-            yield world, client
+        async with AntomClient(
+            account, transport=httpx.ASGITransport(create_app(simulator))
+        ) as client:
+            yield simulator, client
 
 
-def _prepare(world: World, scenario: Scenario, number: int) -> RefundOrder:
+def _prepare(simulator: AntomSimulator, scenario: Scenario, number: int) -> RefundOrder:
     order = RefundOrder(refund_request_id=f"cost-{number}", payment_id="pay-1", amount=_AMOUNT)
     payment = {"payment_id": order.payment_id, "client_id": _CLIENT_ID, "amount": _AMOUNT}
-    world.ledger.add_payment(accounts.Payment.model_validate({**payment, **scenario.payment}))
+    simulator.ledger.add_payment(accounts.Payment.model_validate({**payment, **scenario.payment}))
     for operation, faults in scenario.faults.items():
         subject = order.refund_request_id
-        world.faults.follow(Script(subject=subject, operation=operation, faults=faults))
+        simulator.fault_plan.add(FaultScript(subject=subject, operation=operation, faults=faults))
     return order
 
 
@@ -374,13 +376,13 @@ async def _cost(
 ) -> Cost:
     attempts = Attempts()
     async with AsyncExitStack() as stack:
-        world, antom = await stack.enter_async_context(simulated_antom(home))
+        simulator, antom = await stack.enter_async_context(simulated_antom(home))
         for worker in implementation.workers(antom, attempts):
             await stack.enter_async_context(worker)
-        order = _prepare(world, scenario, number)
+        order = _prepare(simulator, scenario, number)
         await implementation.start(order)
         if scenario.is_notified:
-            await _wait_until_idle(world, attempts)
+            await _wait_until_idle(simulator, attempts)
             await implementation.notify(order, _notification(order))
         handle = server.temporal.get_workflow_handle(implementation.workflow_id(order))
         async with asyncio.timeout(_LIMIT_SECONDS), server.skipping():
@@ -393,23 +395,23 @@ async def _cost(
         return Cost(
             events=len(events),
             actions=sum(event.event_type in _BILLED for event in events) + attempts.count,
-            calls=_calls(world),
+            calls=_calls(simulator),
             bytes=sum(event.ByteSize() for event in events),
             end=str(end),
         )
 
 
-async def _wait_until_idle(world: World, attempts: Attempts) -> None:
+async def _wait_until_idle(simulator: AntomSimulator, attempts: Attempts) -> None:
     """Until the refund was sent and nothing happened for a while: it waits now."""
     seen = -1
     async with asyncio.timeout(_LIMIT_SECONDS):
-        while seen != attempts.count or not _calls(world):
+        while seen != attempts.count or not _calls(simulator):
             seen = attempts.count
             await asyncio.sleep(_IDLE_SECONDS)
 
 
-def _calls(world: World) -> int:
-    return sum(calls.count for calls in world.view().calls)
+def _calls(simulator: AntomSimulator) -> int:
+    return sum(calls.count for calls in simulator.snapshot().calls)
 
 
 def _notification(order: RefundOrder) -> Evidence:

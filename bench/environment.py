@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from antom_refunds.domain.money import Money
 from antom_refunds.settings import variable
 from antom_refunds.simulator.accounts import Payment
-from antom_refunds.simulator.remote import SimulatorRemote
+from antom_refunds.simulator.control_client import SimulatorClient
 from starter.ports import usual_ports
 from starter.stack import Stack, alone, inherited_environment
 
@@ -45,7 +45,7 @@ class UnlimitedStack(Stack):
         account = self.merchants["default"].client_id
         usual = {"client_id": account, "amount": Money(currency="EUR", minor=10**9), **fields}
         payments = [Payment.model_validate({"payment_id": each, **usual}) for each in payment_ids]
-        async with SimulatorRemote(self.simulator_url) as antom:
+        async with SimulatorClient(self.simulator_url) as antom:
             for first in range(0, len(payments), _PAYMENTS_PER_REQUEST):
                 await antom.add_payments(*payments[first : first + _PAYMENTS_PER_REQUEST])
 

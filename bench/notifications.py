@@ -17,13 +17,13 @@ from antom_refunds.client import RefundClient
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.codes import SUCCESS, result
-from antom_refunds.simulator.faults import WELL, Fault, FaultKind
-from antom_refunds.simulator.notices import letters
-from antom_refunds.simulator.post import Post
-from antom_refunds.simulator.records import Refund, RefundStatus
-from antom_refunds.simulator.remote import SimulatorRemote
-from antom_refunds.simulator.seals import Seals
+from antom_refunds.simulator.control_client import SimulatorClient
+from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind
+from antom_refunds.simulator.notifier import messages_for
+from antom_refunds.simulator.records import RefundRecord, RefundStatus
+from antom_refunds.simulator.result_codes import SUCCESS, result
+from antom_refunds.simulator.sender import NotificationSender
+from antom_refunds.simulator.signers import Signers
 from bench.environment import UnlimitedStack, limited_gather
 
 FORGED: Final = Fault(kind=FaultKind.FORGED)
@@ -78,8 +78,8 @@ class NotificationSigner:
     def __init__(self, private_key: Path, url: str) -> None:
         self._url = url
         self._caught: list[httpx.Request] = []
-        self._post = Post(
-            Seals(read_private_key(private_key)),
+        self._post = NotificationSender(
+            Signers(read_private_key(private_key)),
             now=lambda: datetime.now(UTC),
             transport=httpx.MockTransport(self._catch),
         )
@@ -88,16 +88,16 @@ class NotificationSigner:
         self._caught.append(request)
         return httpx.Response(200)
 
-    async def sign(self, refund: Refund, fault: Fault = WELL) -> SignedNotification:
+    async def sign(self, refund: RefundRecord, fault: Fault = NO_FAULT) -> SignedNotification:
         """The notification that this refund, which is still in process, has succeeded."""
         final = {
             "status": RefundStatus.SUCCESS,
             "result": result(SUCCESS),
             "ended_at": datetime.now(UTC),
         }
-        (letter,) = letters(refund.model_copy(update=final), fault)
-        await self._post.deliver(
-            self._url, letter.body, client_id=refund.client_id, seal=letter.seal
+        (letter,) = messages_for(refund.model_copy(update=final), fault)
+        await self._post.send(
+            self._url, letter.body, client_id=refund.client_id, signed_by=letter.signed_by
         )
         return SignedNotification(refund.refund_request_id, self._caught.pop())
 
@@ -189,7 +189,7 @@ class ProcessingRefunds:
         await stack.add_payments(_PAYMENT, is_async=True, settle_after=timedelta(days=1))
         return cls(RefundClient(await stack.temporal()), stack.simulator_url)
 
-    async def add(self, name: str, count: int) -> list[Refund]:
+    async def add(self, name: str, count: int) -> list[RefundRecord]:
         """This many more, as Antom's ledger has them, except a few whose call got lost.
 
         Raises RuntimeError if more than a few are missing: nothing could be measured then.
@@ -199,7 +199,7 @@ class ProcessingRefunds:
         accepted = await limited_gather(ids, self._is_accepted)
         if accepted.count(True) < count * _ENOUGH:
             raise RuntimeError(f"Antom accepted {accepted.count(True)} of {count} refunds in time")
-        async with SimulatorRemote(self.simulator_url) as antom:
+        async with SimulatorClient(self.simulator_url) as antom:
             known = {each.refund_request_id: each for each in (await antom.ledger()).refunds}
         return [known[each] for each in compress(ids, accepted)]
 

@@ -18,7 +18,7 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
 from antom_refunds.domain.refund import State
 from antom_refunds.settings import variable
-from antom_refunds.simulator.remote import SimulatorRemote
+from antom_refunds.simulator.control_client import SimulatorClient
 from bench.environment import CONCURRENCY, UnlimitedStack, running_stack, sidecar
 from bench.figures import FrozenModel, Line, bucket_size, busiest, per_second
 from bench.harness import Findings, Log
@@ -360,7 +360,7 @@ async def running(plan: Plan) -> AsyncIterator[Run]:
         config = stack.home / "simulator.json"
         config.write_text(stack.simulator_config().model_dump_json())
         await inside.enter_async_context(sidecar(stack, "bench.waiting_antom", config))
-        antom = await inside.enter_async_context(SimulatorRemote(stack.simulator_url))
+        antom = await inside.enter_async_context(SimulatorClient(stack.simulator_url))
         await antom.wait_until_ready()
         orders = map(_order, range(0, plan.levels[-1], _REFUNDS_PER_PAYMENT))
         payments = (order.payment_id for order in orders)

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from antom_refunds.simulator.app import create_app
 from antom_refunds.simulator.config import SimulatorConfig
+from antom_refunds.simulator.server import create_app
 
 _PATH: Final = "/call-log"
 _CALLS: Final = "/ams/"
@@ -59,9 +59,9 @@ class LoggedAntom:
 
 async def serve(config: SimulatorConfig) -> None:
     """Until the process is killed."""
-    async with config.world() as world:
+    async with config.build_simulator() as simulator:
         settings = uvicorn.Config(
-            LoggedAntom(create_app(world)),
+            LoggedAntom(create_app(simulator)),
             host=config.host,
             port=config.port,
             ws="none",

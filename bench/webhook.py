@@ -14,8 +14,8 @@ from antom_refunds.antom.keys import KeyFile
 from antom_refunds.antom.signing import SignatureError, verify
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
 from antom_refunds.merchants import Sender
-from antom_refunds.simulator.faults import WELL, Fault
-from antom_refunds.simulator.records import Refund
+from antom_refunds.simulator.faults import NO_FAULT, Fault
+from antom_refunds.simulator.records import RefundRecord
 from bench.environment import UnlimitedStack, running_stack
 from bench.figures import FrozenModel, MedianRange
 from bench.harness import Findings, Log
@@ -111,7 +111,7 @@ class WebhookLoad:
     antom: Sender
 
     async def sign(
-        self, refunds: Sequence[Refund], fault: Fault = WELL
+        self, refunds: Sequence[RefundRecord], fault: Fault = NO_FAULT
     ) -> list[SignedNotification]:
         """One notification for each of them."""
         return [await self.signer.sign(refund, fault) for refund in refunds]

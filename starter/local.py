@@ -24,7 +24,7 @@ from antom_refunds.process import FAILED, OK, complain
 from antom_refunds.serving import bind, serving
 from antom_refunds.settings import Settings, SettingsError
 from antom_refunds.simulator.config import SimulatorConfig
-from antom_refunds.simulator.server import listening
+from antom_refunds.simulator.server import serve_in_background
 from antom_refunds.telemetry import runtime_of, set_up_logging
 from antom_refunds.webhook import Handler, counting, create_app
 from starter import rehearsal
@@ -128,9 +128,9 @@ async def simulator(config: Path) -> int:
     set_up_logging(Settings.read())
     try:
         plan = _simulated(config)
-        async with plan.world() as world:
+        async with plan.build_simulator() as simulator:
             stop = _told_to_stop()
-            async with listening(world, host=plan.host, port=plan.port):
+            async with serve_in_background(simulator, host=plan.host, port=plan.port):
                 await stop.wait()
     except (KeyFileError, OSError) as error:
         raise SettingsError(str(error)) from error

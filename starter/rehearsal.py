@@ -6,21 +6,21 @@ from rich.console import Console
 
 from antom_refunds.domain.money import Money
 from antom_refunds.settings import variable
-from antom_refunds.simulator.accounts import Ending, Payment
-from antom_refunds.simulator.remote import SimulatorRemote
+from antom_refunds.simulator.accounts import Payment, SettlementOutcome
+from antom_refunds.simulator.control_client import SimulatorClient
 from starter.stack import Stack
 
 _PAYMENTS: Final = {
-    "pay-wallet": ("a wallet: refunds are done at once", False, Ending.SUCCESS),
-    "pay-bank": ("a bank: refunds take half a minute", True, Ending.SUCCESS),
-    "pay-bank-fails": ("a bank that refuses in the end", True, Ending.FAIL),
+    "pay-wallet": ("a wallet: refunds are done at once", False, SettlementOutcome.SUCCESS),
+    "pay-bank": ("a bank: refunds take half a minute", True, SettlementOutcome.SUCCESS),
+    "pay-bank-fails": ("a bank that refuses in the end", True, SettlementOutcome.FAIL),
 }
 
 
 async def open_shop(stack: Stack, console: Console) -> None:
     """Enter the payments and say how to refund them."""
     client_id = stack.merchants["default"].client_id
-    async with SimulatorRemote(stack.simulator_url) as antom:
+    async with SimulatorClient(stack.simulator_url) as antom:
         await antom.wait_until_ready()
         await antom.add_payments(
             *(

@@ -23,7 +23,7 @@ from temporalio.envconfig import ClientConnectConfig
 
 from antom_refunds.connection import client_of
 from antom_refunds.settings import SettingsError, variable
-from antom_refunds.simulator.config import ClientConfig, SimulatorConfig
+from antom_refunds.simulator.config import MerchantConfig, SimulatorConfig
 from starter.keys import write_pair
 from starter.merchants import Merchant, opened
 from starter.ports import HOST, Ports, is_open, usual_ports
@@ -230,11 +230,11 @@ class Stack:
         return SimulatorConfig(
             antom_private_key_file=self._antom_private,
             port=self.ports.simulator,
-            pace=self.pace,
+            time_scale=self.pace,
             # The demo shows a refund that is blocked, which an unsigned refusal does not prove.
             signs_gate_refusals=True,
-            clients=tuple(
-                ClientConfig(
+            merchants=tuple(
+                MerchantConfig(
                     client_id=merchant.client_id,
                     public_key_file=merchant.public_key,
                     balance=None if merchant.balance is None else dict(merchant.balance),

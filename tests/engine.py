@@ -36,12 +36,12 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.merchants import Sender
-from antom_refunds.simulator.accounts import Client, Ending, Payment
-from antom_refunds.simulator.app import create_app
+from antom_refunds.simulator.accounts import AntomMerchant, Payment, SettlementOutcome
+from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
-from antom_refunds.simulator.plans import Script
-from antom_refunds.simulator.world import World
+from antom_refunds.simulator.requests import CallKind
+from antom_refunds.simulator.server import create_app
+from antom_refunds.simulator.simulator import AntomSimulator
 from antom_refunds.views import RefundView
 from antom_refunds.webhook import Handler
 from antom_refunds.webhook import create_app as create_webhook
@@ -125,7 +125,7 @@ class Stage:
 
     env: WorkflowEnvironment
     policy: Policy
-    world: World
+    simulator: AntomSimulator
     wire: Wire
     antom: AntomClient
     refunds: RefundClient
@@ -152,7 +152,7 @@ class Stage:
             "settle_after": timedelta(days=1000),
             **changes,
         }
-        self.world.ledger.add_payment(Payment.model_validate(fields))
+        self.simulator.ledger.add_payment(Payment.model_validate(fields))
 
     def paid(self, *, is_async: bool = False, **changes: Any) -> RefundOrder:
         """An order whose payment Antom knows."""
@@ -164,8 +164,8 @@ class Stage:
         self, order: RefundOrder, operation: Operation, *faults: Fault | FaultKind | str
     ) -> None:
         """What goes wrong about this refund, call after call; a string is a result code."""
-        self.world.faults.follow(
-            Script(
+        self.simulator.fault_plan.add(
+            FaultScript(
                 subject=order.refund_request_id,
                 operation=operation,
                 faults=tuple(_fault(each) for each in faults),
@@ -243,11 +243,11 @@ class Stage:
             while self.asked(order, kind) < times:  # noqa: ASYNC110 - the journal has no event
                 await asyncio.sleep(0.005)
 
-    def settle(self, order: RefundOrder, ends: Ending | None = None) -> None:
+    def settle(self, order: RefundOrder, ends: SettlementOutcome | None = None) -> None:
         """Antom ends the refund, and notifies where the order or the client says so."""
-        refund = self.world.ledger.books.refund(CLIENT_ID, order.refund_request_id)
+        refund = self.simulator.ledger.store.refund(CLIENT_ID, order.refund_request_id)
         assert refund is not None
-        self.world.settlement.settle(refund, ends)
+        self.simulator.settlement.settle(refund, ends)
 
     def handle(self, order: RefundOrder) -> WorkflowHandle[Any, Any]:
         return self._handle(order.refund_request_id)
@@ -264,15 +264,17 @@ class Stage:
 
     def moved(self, order: RefundOrder) -> int:
         """How often money moved for this refund."""
-        return len(self.world.view().moved(order.refund_request_id))
+        return len(self.simulator.snapshot().movements_of(order.refund_request_id))
 
     def asked(self, order: RefundOrder, kind: CallKind) -> int:
-        return self.world.view().count(order.refund_request_id, kind)
+        return self.simulator.snapshot().count(order.refund_request_id, kind)
 
     def payloads(self, order: RefundOrder) -> int:
         """How many different bodies asked for this refund."""
         own = order.refund_request_id
-        every = (each for each in self.world.view().payloads if each.refund_request_id == own)
+        every = (
+            each for each in self.simulator.snapshot().payloads if each.refund_request_id == own
+        )
         return sum(len(each.digests) for each in every)
 
     async def post(self, body: bytes, headers: Mapping[str, str], path: str) -> httpx.Response:
@@ -346,19 +348,19 @@ async def stage_on(
         keys=KeyRing(merchant_keys[0], [antom_keys[1]]),
         gateway="http://antom.test",
     )
-    world = World(
+    simulator = AntomSimulator(
         read_private_key(antom_keys[0]),
-        pace=1000,
+        time_scale=1000,
         signs_gate_refusals=True,
         transport=httpx.ASGITransport(webhook),
     )
-    wire = Wire(httpx.ASGITransport(create_app(world)), env.get_current_time)
-    async with world, AntomClient(account, transport=wire) as antom:
-        world.register(known_by(merchant_keys[1]))
+    wire = Wire(httpx.ASGITransport(create_app(simulator)), env.get_current_time)
+    async with simulator, AntomClient(account, transport=wire) as antom:
+        simulator.register(known_by(merchant_keys[1]))
         stage = Stage(
             env=env,
             policy=policy,
-            world=world,
+            simulator=simulator,
             wire=wire,
             antom=antom,
             refunds=refunds,
@@ -382,9 +384,9 @@ def own_queues() -> Iterator[None]:
         yield
 
 
-def known_by(public_key: Path) -> Client:
+def known_by(public_key: Path) -> AntomMerchant:
     """The merchant as Antom knows it, by this key."""
-    return Client(client_id=CLIENT_ID, public_keys={"1": public_key.read_text()})
+    return AntomMerchant(client_id=CLIENT_ID, public_keys={"1": public_key.read_text()})
 
 
 def senders(antom_keys: KeyFiles, *more: Path) -> Mapping[str, Sender]:
@@ -400,4 +402,4 @@ def _fault(said: Fault | FaultKind | str) -> Fault:
         case FaultKind():
             return Fault(kind=said)
         case code:
-            return Fault(kind=FaultKind.ANSWER_CODE, code=code)
+            return Fault(kind=FaultKind.RESULT_CODE, code=code)

@@ -13,8 +13,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.simulator.records import LedgerView
-from antom_refunds.simulator.remote import SimulatorRemote
+from antom_refunds.simulator.control_client import SimulatorClient
+from antom_refunds.simulator.records import LedgerSnapshot
 from bench.environment import UnlimitedStack, limited_gather
 from bench.figures import Percentiles
 from bench.peers.engine import AntomConfig, End, Engine
@@ -45,7 +45,7 @@ class EngineRun:
 
     engine: Engine
     folder: Path
-    antom: SimulatorRemote
+    antom: SimulatorClient
     requested: dict[str, datetime] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
 
@@ -98,7 +98,7 @@ class EngineRun:
     async def add(self, job: Job) -> None:
         """Make the job's payments and faults known to the simulator."""
         await self.antom.add_payments(*(each.payment for each in job.refunds))
-        await self.antom.script(*(script for each in job.refunds for script in each.scripts))
+        await self.antom.add_scripts(*(script for each in job.refunds for script in each.scripts))
 
     async def warm_up(self) -> None:
         job = warm_up_job()
@@ -143,7 +143,7 @@ async def running(key: str, job: Job) -> AsyncIterator[EngineRun]:
             engine = make_engine(key, home, _config(stack))
             try:
                 await engine.start()
-                async with SimulatorRemote(stack.simulator_url) as antom:
+                async with SimulatorClient(stack.simulator_url) as antom:
                     run = EngineRun(engine, home, antom)
                     await run.warm_up()
                     await run.add(job)
@@ -174,7 +174,9 @@ def _config(stack: UnlimitedStack) -> AntomConfig:
     )
 
 
-def not_before_antom(ends: Mapping[str, End], ledger: LedgerView) -> tuple[Mapping[str, End], int]:
+def not_before_antom(
+    ends: Mapping[str, End], ledger: LedgerSnapshot
+) -> tuple[Mapping[str, End], int]:
     """The ends, none earlier than at Antom; and how many the engine dated earlier.
 
     With an engine that stores whole seconds refunds would otherwise end before they began.

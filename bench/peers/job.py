@@ -13,9 +13,9 @@ from typing import Any, Final
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
-from antom_refunds.simulator.accounts import Ending, Payment
+from antom_refunds.simulator.accounts import Payment, SettlementOutcome
+from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.plans import Script
 from bench.figures import FrozenModel
 
 CLIENT_ID: Final = "5X00000000000000"
@@ -45,7 +45,7 @@ _OF_TEN: Final = (
 )
 _WARM_UP: Final = (*(SettlementKind.IMMEDIATE,) * 8, *(SettlementKind.NOTIFIED,) * 2)
 _FAULTS: Final = {  # Antom sends a notification eight times at most
-    SettlementKind.POLLED: (Operation.NOTIFY, (Fault(kind=FaultKind.LOST),) * 8),
+    SettlementKind.POLLED: (Operation.NOTIFY, (Fault(kind=FaultKind.NOT_SENT),) * 8),
     SettlementKind.RESPONSE_LOST: (Operation.REFUND, (Fault(kind=FaultKind.CUT_AFTER),)),
 }
 
@@ -56,7 +56,7 @@ class PlannedRefund(FrozenModel):
     order: RefundOrder
     kind: SettlementKind
     payment: Payment
-    scripts: tuple[Script, ...] = ()
+    scripts: tuple[FaultScript, ...] = ()
 
     @property
     def wait_least(self) -> timedelta:
@@ -120,10 +120,10 @@ def _refund(name: str, kind: SettlementKind, dice: Random) -> PlannedRefund:
     order = RefundOrder(refund_request_id=name, payment_id=f"pay-{name}", amount=amount)
     fields = {"payment_id": order.payment_id, "client_id": CLIENT_ID, "amount": amount}
     fields |= _bank(kind, dice)
-    scripts: tuple[Script, ...] = ()
+    scripts: tuple[FaultScript, ...] = ()
     if kind in _FAULTS:
         operation, faults = _FAULTS[kind]
-        scripts = (Script(subject=name, operation=operation, faults=faults),)
+        scripts = (FaultScript(subject=name, operation=operation, faults=faults),)
     payment = Payment.model_validate(fields)
     return PlannedRefund(order=order, kind=kind, payment=payment, scripts=scripts)
 
@@ -133,6 +133,6 @@ def _bank(kind: SettlementKind, dice: Random) -> dict[str, Any]:
     settles, luck = dice.uniform(*_SETTLES), dice.random()
     if kind in {SettlementKind.IMMEDIATE, SettlementKind.RESPONSE_LOST}:
         return {}
-    ends = Ending.FAIL if luck < _REFUSING else Ending.SUCCESS
+    ends = SettlementOutcome.FAIL if luck < _REFUSING else SettlementOutcome.SUCCESS
     # The simulator divides its waits by the pace.
     return {"is_async": True, "settle_after": timedelta(seconds=settles * PACE), "ends": ends}

@@ -14,7 +14,7 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
 from antom_refunds.settings import SettingsError
-from antom_refunds.simulator.records import LedgerView, RefundStatus
+from antom_refunds.simulator.records import LedgerSnapshot, RefundStatus
 from bench.environment import CONCURRENCY
 from bench.figures import FrozenModel, Percentiles
 from bench.peers.engine import End, Engine
@@ -53,7 +53,9 @@ class Audit(FrozenModel):
         return not (self.moved_twice or self.disagreeing or self.unfinished)
 
     @classmethod
-    def of(cls, orders: Iterable[RefundOrder], ends: Mapping[str, End], ledger: LedgerView) -> Self:
+    def of(
+        cls, orders: Iterable[RefundOrder], ends: Mapping[str, End], ledger: LedgerSnapshot
+    ) -> Self:
         """The ledger must be younger than the ends."""
         requested = {order.refund_request_id: order for order in orders}
         moved: defaultdict[str, list[Money]] = defaultdict(list)
@@ -151,7 +153,7 @@ async def run_burst(key: str, job: Job) -> BurstRun:
 
 async def _results(
     key: str, run: EngineRun, job: Job
-) -> tuple[dict[str, Any], Mapping[str, End], int, LedgerView]:
+) -> tuple[dict[str, Any], Mapping[str, End], int, LedgerSnapshot]:
     """The fields of every run, the ends, how many were early, and the ledger."""
     reported = await run.ends()
     ledger = await run.antom.ledger()

@@ -20,7 +20,7 @@ from antom_refunds.client import Delivery
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.evidence import Word
 from antom_refunds.domain.order import DEFAULT_MERCHANT
-from antom_refunds.simulator.remote import SimulatorRemote
+from antom_refunds.simulator.control_client import SimulatorClient
 from proofs.storm.antom_faults import ANSWER_TIMEOUT
 from proofs.storm.caller import CallerRecord, RequestStatus
 from proofs.storm.environment import StormStack
@@ -39,7 +39,7 @@ async def collect_observations(
     stack: StormStack, plan: Plan, records: Sequence[CallerRecord], *, interruptions: int
 ) -> Observations:
     """Reads the ledger first: what it holds by now must be in the histories read after it."""
-    async with SimulatorRemote(stack.simulator_url) as antom:
+    async with SimulatorClient(stack.simulator_url) as antom:
         ledger = await antom.ledger()
 
     def having(status: RequestStatus) -> list[CallerRecord]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from antom_refunds.settings import variable
 from antom_refunds.simulator.config import SimulatorConfig
-from antom_refunds.simulator.remote import SimulatorRemote
+from antom_refunds.simulator.control_client import SimulatorClient
 from proofs.storm.antom_faults import ANSWER_TIMEOUT
 from proofs.storm.process_faults import worker_names
 from proofs.storm.schedule import PACE, Plan
@@ -56,7 +56,7 @@ class StormStack(Stack):
         return [*super().temporal_command(), "--db-filename", database, *pragmas]
 
     def simulator_config(self) -> SimulatorConfig:
-        changes = {"weather": self.plan.random_faults, "signs_gate_refusals": False}
+        changes = {"random_faults": self.plan.random_faults, "signs_gate_refusals": False}
         return super().simulator_config().model_copy(update=changes)
 
 
@@ -76,10 +76,10 @@ async def running(plan: Plan, home: Path, *, mutation: str = "") -> AsyncIterato
         exit_stack.push_async_callback(stack.stop_all)
         await asyncio.gather(stack.start("temporal"), stack.start("simulator"))
         await asyncio.gather(*(stack.start(name) for name in ("webhook", *workers)))
-        async with SimulatorRemote(stack.simulator_url) as antom:
+        async with SimulatorClient(stack.simulator_url) as antom:
             await antom.wait_until_ready()
             await antom.add_payments(*plan.payments)
             for refund in plan.refunds_elsewhere:
-                await antom.refund_elsewhere(refund)
-            await antom.script(*plan.scripts)
+                await antom.add_external_refund(refund)
+            await antom.add_scripts(*plan.scripts)
         yield stack

@@ -6,8 +6,8 @@ from itertools import islice
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from antom_refunds.simulator.faults import WELL, Fault, FaultKind, Operation
-from antom_refunds.simulator.plans import Script
+from antom_refunds.simulator.fault_plan import FaultScript
+from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
 from proofs.storm.antom_faults import TOO_LATE
 from proofs.storm.sizes import Seconds, StormModel
 
@@ -56,7 +56,7 @@ _MALFORMED: Final[tuple[tuple[Any, ...], ...]] = (
 # Enough for every rule about repeated failures to apply, lost workers included.
 _UNUSABLE_TIMES: Final = 4
 _UNUSABLE: Final = (
-    Fault(kind=FaultKind.ANSWER_CODE, code="INVALID_SIGNATURE", is_signed=False),
+    Fault(kind=FaultKind.RESULT_CODE, code="INVALID_SIGNATURE", is_signed=False),
     Fault(kind=FaultKind.STALE_RESPONSE),
     Fault(kind=FaultKind.HTTP_500),
 )
@@ -67,14 +67,14 @@ _MIXED_UP_REFUNDS: Final[tuple[tuple[Fault, ...], ...]] = (
     (Fault(kind=FaultKind.MIXED_UP_RESPONSE, code="UNKNOWN_EXCEPTION"), _MIXED_UP),
 )
 _STOPPED_REFUNDS: Final[tuple[tuple[Fault, ...], ...]] = (
-    (WELL,),
+    (NO_FAULT,),
     (Fault(kind=FaultKind.HTTP_500),) * 2,
     (Fault(delay=TOO_LATE),),
     (Fault(kind=FaultKind.CUT_BEFORE), Fault(kind=FaultKind.CUT_AFTER)),
 )
 # Two untrue responses that agree cannot be told from the truth: where one is certain, inquiries
 # are answered correctly, for more calls than random faults may affect.
-_CORRECT: Final = (WELL,) * 8
+_CORRECT: Final = (NO_FAULT,) * 8
 
 
 def draw_groups(ids: Sequence[str], dice: Random) -> RefundGroups:
@@ -84,16 +84,16 @@ def draw_groups(ids: Sequence[str], dice: Random) -> RefundGroups:
     return RefundGroups._make([*shares, list(left)])
 
 
-def scripts_for_groups(groups: RefundGroups, dice: Random) -> tuple[Script, ...]:
+def scripts_for_groups(groups: RefundGroups, dice: Random) -> tuple[FaultScript, ...]:
     """Antom's responses to the refunds of each group."""
     table = (
-        (groups.elsewhere, ((WELL,),), _CORRECT),
+        (groups.elsewhere, ((NO_FAULT,),), _CORRECT),
         (groups.mixed_up, _MIXED_UP_REFUNDS, _CORRECT),
         (groups.stopped, _STOPPED_REFUNDS, _CORRECT),
         (groups.unusable, tuple((each,) * _UNUSABLE_TIMES for each in _UNUSABLE), None),
     )
     return tuple(
-        Script(subject=each, operation=operation, faults=faults)
+        FaultScript(subject=each, operation=operation, faults=faults)
         for ids, refunds, inquiries in table
         for each in ids
         for chosen in (dice.choice(refunds),)

@@ -7,8 +7,8 @@ from typing import Final
 
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import FaultKind
-from antom_refunds.simulator.heard import CallKind
-from antom_refunds.simulator.records import Refund, RefundStatus, Sending
+from antom_refunds.simulator.records import NotificationAttempt, RefundRecord, RefundStatus
+from antom_refunds.simulator.requests import CallKind
 from proofs.storm.observations import History, Observations
 
 
@@ -73,7 +73,7 @@ def _overpaid(seen: Observations) -> Iterable[str]:
     """Compared with what was requested, one movement for each id; lists payments."""
     due: defaultdict[str, int] = defaultdict(int)
     for refund in seen.ledger.refunds:
-        if refund.is_made_elsewhere:
+        if refund.is_external:
             due[refund.key_fields.payment_id] += refund.amount.minor
     for order in {order.refund_request_id: order for order in seen.accepted}.values():
         moved = seen.moved.get(order.refund_request_id, ())
@@ -113,25 +113,25 @@ def _agrees(seen: Observations, history: History) -> bool:
     if outcome is None or not _agrees_with_status(refund, history, outcome.state):
         return False
     moved = [movement.amount for movement in seen.moved.get(history.refund_request_id, ())]
-    theirs = [refund.amount] if refund is not None and refund.is_made_elsewhere else []
+    theirs = [refund.amount] if refund is not None and refund.is_external else []
     return moved == theirs + ([outcome.amount] if outcome.state is State.SUCCEEDED else [])
 
 
-def _agrees_with_status(refund: Refund | None, history: History, state: State) -> bool:
+def _agrees_with_status(refund: RefundRecord | None, history: History, state: State) -> bool:
     """Whether this state agrees with the refund in Antom's ledger, or with its absence."""
     is_stopped = history.called_off_at is not None and state is State.CLOSED
     if refund is None:
         return is_stopped
-    if refund.is_made_elsewhere:
+    if refund.is_external:
         return _is_settled_by_hand(refund, history)
     return refund.status is _STATUS[state] or (is_stopped and refund.status is RefundStatus.FAIL)
 
 
-def _is_settled_by_hand(refund: Refund | None, history: History) -> bool:
+def _is_settled_by_hand(refund: RefundRecord | None, history: History) -> bool:
     """Whether the id was used for another payment, and an operator ended ours for that reason."""
     outcome = history.outcome
     is_by_hand = outcome is not None and outcome.result_code == "resolved_by_operator"
-    return is_by_hand and refund is not None and refund.is_made_elsewhere
+    return is_by_hand and refund is not None and refund.is_external
 
 
 def _wrong_outcome_reported(seen: Observations) -> Iterable[str]:
@@ -159,7 +159,7 @@ def _notification_lost(seen: Observations) -> Iterable[str]:
             yield each
 
 
-def _is_kept(seen: Observations, sending: Sending, history: History | None) -> bool:
+def _is_kept(seen: Observations, sending: NotificationAttempt, history: History | None) -> bool:
     """In the history; or too late for it, and then consistent with it or flagged."""
     if history is None:
         return False
@@ -192,7 +192,7 @@ def _doubt_silent(seen: Observations, history: History) -> bool:
     """Where responses were repeatedly unusable, or the id is used for another payment."""
     each = history.refund_request_id
     refund = seen.refunds.get(each)
-    is_taken = refund is not None and refund.is_made_elsewhere
+    is_taken = refund is not None and refund.is_external
     calls = seen.calls(each, CallKind.REFUND, CallKind.INQUIRY)
     is_stuck = each in seen.unusable and sum(call.count for call in calls) >= _CALLS_IN_DOUBT
     return (is_taken or is_stuck) and history.flagged_at is None

@@ -26,9 +26,9 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy, Schedule
 from antom_refunds.domain.refund import Refund, State
-from antom_refunds.simulator.accounts import Ending, Payment
-from antom_refunds.simulator.faults import WELL, Fault, FaultKind, Operation
-from antom_refunds.simulator.plans import Script
+from antom_refunds.simulator.accounts import Payment, SettlementOutcome
+from antom_refunds.simulator.fault_plan import FaultScript
+from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
 from antom_refunds.webhook import verification
 from proofs.storm.interventions import Intervention, InterventionKind
 from proofs.storm.invariants import Invariant
@@ -62,7 +62,7 @@ _RESPONSE_LOST: Final = {
     Operation.INQUIRY: (_ERROR,),
 }
 _STALE: Final = Fault(kind=FaultKind.STALE)
-_REFUSED: Final = Fault(kind=FaultKind.ANSWER_CODE, code="INVALID_SIGNATURE", is_signed=False)
+_REFUSED: Final = Fault(kind=FaultKind.RESULT_CODE, code="INVALID_SIGNATURE", is_signed=False)
 # Longer than the call-off takes, shorter than a call may take.
 _SLOW_ERROR: Final = Fault(kind=FaultKind.HTTP_500, delay=timedelta(seconds=1.5))
 # Inquiries that bring no result before the notification arrives.
@@ -119,7 +119,7 @@ def other_bytes() -> None:
 
 # Antom never moves money twice for one id, unless it forgets the first time.
 @_mutation(
-    Invariant.MOVED_TWICE, faults={Operation.REFUND: (WELL, Fault(kind=FaultKind.FORGOTTEN))}
+    Invariant.MOVED_TWICE, faults={Operation.REFUND: (NO_FAULT, Fault(kind=FaultKind.ID_FORGOTTEN))}
 )
 def success_doubted() -> None:
     """A success is requested once more, to be sure."""
@@ -159,8 +159,8 @@ def doubt_forgotten() -> None:
     Invariant.LEDGER_DISAGREES,
     # Signed with a wrong key: a refusal, and its confirmation.
     faults={
-        Operation.REFUND: (Fault(kind=FaultKind.MISSIGNED, code="PROCESS_FAIL"),),
-        Operation.INQUIRY: (Fault(kind=FaultKind.MISSIGNED, code="REFUND_NOT_EXIST"),) * 20,
+        Operation.REFUND: (Fault(kind=FaultKind.WRONG_KEY, code="PROCESS_FAIL"),),
+        Operation.INQUIRY: (Fault(kind=FaultKind.WRONG_KEY, code="REFUND_NOT_EXIST"),) * 20,
     },
 )
 def unsigned_trusted() -> None:
@@ -188,7 +188,7 @@ def polls_in_history() -> None:
 @_mutation(
     Invariant.CONTRADICTION_HIDDEN,
     payment=_AT_BANK,
-    faults={**_STALE_INQUIRIES, Operation.NOTIFY: (Fault(kind=FaultKind.REORDERED),)},
+    faults={**_STALE_INQUIRIES, Operation.NOTIFY: (Fault(kind=FaultKind.CONTRADICTING),)},
 )
 def contradiction_dropped() -> None:
     """Workflow and webhook ignore what contradicts a final state."""
@@ -238,7 +238,7 @@ def bare_error() -> None:
     _replace(RefundClient, "_already_started", already_started)
 
 
-@_mutation(Invariant.WRONG_OUTCOME_REPORTED, payment={**_AT_BANK, "ends": Ending.CLOSED})
+@_mutation(Invariant.WRONG_OUTCOME_REPORTED, payment={**_AT_BANK, "ends": SettlementOutcome.CLOSED})
 def closed_is_failure() -> None:
     """A closed refund is reported to callers as failed."""
     original = RefundClient.outcome
@@ -318,7 +318,7 @@ def plan_for(*names: str) -> Plan:
         payments=tuple(_payment(name) for name in names),
         requests=tuple(request for name in names for request in _requests(name)),
         scripts=tuple(
-            Script(subject=each, operation=operation, faults=faults)
+            FaultScript(subject=each, operation=operation, faults=faults)
             for name in names
             for each in _ids(name)
             for operation, faults in MUTATIONS[name].faults.items()

@@ -11,16 +11,22 @@ from typing import Final, TypeVar
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.faults import Fault, FaultKind
-from antom_refunds.simulator.heard import CallKind
-from antom_refunds.simulator.notices import letters
-from antom_refunds.simulator.records import Calls, LedgerView, Movement, Refund, Sending
+from antom_refunds.simulator.notifier import messages_for
+from antom_refunds.simulator.records import (
+    CallCount,
+    LedgerSnapshot,
+    Movement,
+    NotificationAttempt,
+    RefundRecord,
+)
+from antom_refunds.simulator.requests import CallKind
 
 # Notifications that Antom means: the result, on time or late, once or more, and its opposite.
-_FINAL_RESULTS: Final = frozenset({None, FaultKind.REPEATED, FaultKind.REORDERED})
+_FINAL_RESULTS: Final = frozenset({None, FaultKind.REPEATED, FaultKind.CONTRADICTING})
 _NEVER_ARRIVED: Final = "ConnectError"
 _TRUE_FORMS: Final = (FaultKind.NONE, FaultKind.ODD_FIELDS, FaultKind.WITHOUT_AMOUNT)
 
-Entry = TypeVar("Entry", Movement, Sending)
+Entry = TypeVar("Entry", Movement, NotificationAttempt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +71,7 @@ class Observations:
     accepted: tuple[RefundOrder, ...]
     reported: tuple[tuple[str, str], ...]
     histories: Mapping[str, History]
-    ledger: LedgerView
+    ledger: LedgerSnapshot
     unanswered: frozenset[str] = field(default_factory=frozenset)
     flagged: frozenset[str] = field(default_factory=frozenset)
     interruptions: int = 0
@@ -73,7 +79,7 @@ class Observations:
     in_flight: timedelta = timedelta()
 
     @cached_property
-    def refunds(self) -> Mapping[str, Refund]:
+    def refunds(self) -> Mapping[str, RefundRecord]:
         """Antom's refunds, by refundRequestId."""
         return {refund.refund_request_id: refund for refund in self.ledger.refunds}
 
@@ -83,27 +89,27 @@ class Observations:
         return by_id(self.ledger.movements)
 
     @cached_property
-    def sent(self) -> Mapping[str, list[Sending]]:
+    def sent(self) -> Mapping[str, list[NotificationAttempt]]:
         """Notifications that Antom sent, by refundRequestId."""
         return by_id(self.ledger.notifications)
 
-    def calls(self, refund_request_id: str, *kinds: CallKind) -> tuple[Calls, ...]:
+    def calls(self, refund_request_id: str, *kinds: CallKind) -> tuple[CallCount, ...]:
         """Calls about this refund that Antom received, of these kinds."""
         ours = (each for each in self.ledger.calls if each.subject == refund_request_id)
         return tuple(each for each in ours if each.kind in kinds)
 
-    def is_true(self, sending: Sending) -> bool:
+    def is_true(self, sending: NotificationAttempt) -> bool:
         """Whether this notification says what Antom's ledger says."""
         refund = self.refunds.get(sending.refund_request_id)
         if refund is None:
             return False
-        bodies = (letters(refund, Fault(kind=kind))[0].body for kind in _TRUE_FORMS)
+        bodies = (messages_for(refund, Fault(kind=kind))[0].body for kind in _TRUE_FORMS)
         return sending.digest in {sha256(body).hexdigest() for body in bodies}
 
     def antom_contradicted_itself(self, refund_request_id: str) -> bool:
         """Whether Antom signed the opposite of its ledger, and we may have received it."""
         return any(
-            each.fault == FaultKind.REORDERED
+            each.fault == FaultKind.CONTRADICTING
             and each.error != _NEVER_ARRIVED
             and not self.is_true(each)
             for each in self.sent.get(refund_request_id, ())

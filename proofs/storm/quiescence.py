@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.faults import FaultKind
 from antom_refunds.simulator.notifier import SCHEDULE
-from antom_refunds.simulator.records import LedgerView, RefundStatus, Sending
+from antom_refunds.simulator.records import LedgerSnapshot, NotificationAttempt, RefundStatus
 from proofs.storm.observations import by_id
 
 
-def is_quiescent(ledger: LedgerView, payments: Iterable[Payment]) -> bool:
+def is_quiescent(ledger: LedgerSnapshot, payments: Iterable[Payment]) -> bool:
     """Whether every refund is final at Antom, and its notification acknowledged or given up."""
     notified = {payment.payment_id for payment in payments if payment.is_async}
     sent = by_id(ledger.notifications)
@@ -20,10 +20,10 @@ def is_quiescent(ledger: LedgerView, payments: Iterable[Payment]) -> bool:
     )
 
 
-def _is_done(sent: Sequence[Sending]) -> bool:
+def _is_done(sent: Sequence[NotificationAttempt]) -> bool:
     if not sent:
         return False
     last = [sending for sending in sent if sending.number == sent[-1].number]
     # The opposite still follows; of several messages of one try the first one counts.
-    is_whole = last[0].fault != FaultKind.REORDERED or len(last) > 1
+    is_whole = last[0].fault != FaultKind.CONTRADICTING or len(last) > 1
     return is_whole and (last[0].is_acknowledged or last[0].number == len(SCHEDULE))

@@ -9,9 +9,9 @@ from rich.columns import Columns
 from rich.console import Console
 
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.faults import WELL, Fault, FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
-from antom_refunds.simulator.plans import drawn
+from antom_refunds.simulator.fault_plan import draw
+from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
+from antom_refunds.simulator.requests import CallKind
 from bench.figures import Percentiles
 from proofs.storm.invariants import Invariant, history_bound, violations
 from proofs.storm.observations import Observations
@@ -96,7 +96,7 @@ def _delays(seen: Observations) -> Iterable[float]:
         if refund is None or refund.ended_at is None or history.closed_at is None:
             continue
         # Where an untrue notification of Antom's ended it, our end may be earlier than Antom's.
-        if not refund.is_made_elsewhere:
+        if not refund.is_external:
             yield max(0.0, (history.closed_at - refund.ended_at).total_seconds())
 
 
@@ -117,9 +117,9 @@ def _faults(plan: Plan, seen: Observations, applied: Iterable[AppliedFault]) -> 
     for subject, operation, times in _tries(seen):
         script = scripted.get((subject, operation), ())
         numbers = range(len(script) + 1, times + 1)
-        random = [drawn(plan.random_faults, subject, operation, number) for number in numbers]
+        random = [draw(plan.random_faults, subject, operation, number) for number in numbers]
         faults = [*script[:times], *random]
-        counted.update(_name(operation, fault) for fault in faults if fault != WELL)
+        counted.update(_name(operation, fault) for fault in faults if fault != NO_FAULT)
     return dict(sorted(counted.items()))
 
 
@@ -136,7 +136,7 @@ def _name(operation: Operation, fault: Fault) -> str:
     kind = "late" if fault.kind is FaultKind.NONE else fault.kind.value
     how = " (executed)" if fault.executed else ""
     how += "" if fault.is_signed else " (unsigned)"
-    how += " (immediately)" if fault.at_once else ""
+    how += " (immediately)" if fault.concurrent else ""
     return f"{operation}: {kind} {fault.code or ''}".rstrip() + how
 
 

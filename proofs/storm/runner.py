@@ -13,7 +13,7 @@ from typing import Final
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from antom_refunds.simulator.remote import SimulatorRemote
+from antom_refunds.simulator.control_client import SimulatorClient
 from proofs.storm.caller_processes import CallerPool
 from proofs.storm.collect import collect_observations
 from proofs.storm.environment import StormStack, running
@@ -149,7 +149,7 @@ class StormRunner:
 
     async def _wait_for_antom(self) -> None:
         """What Antom still sends is too late for the histories, and must not be lost."""
-        async with SimulatorRemote(self.stack.simulator_url) as antom:
+        async with SimulatorClient(self.stack.simulator_url) as antom:
             while not is_quiescent(await antom.ledger(), self.plan.payments):  # noqa: ASYNC110
                 await asyncio.sleep(_POLL_SECONDS)
 

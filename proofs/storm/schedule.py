@@ -5,9 +5,9 @@ from typing import Final
 
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.simulator.accounts import Ending, Payment
-from antom_refunds.simulator.orders import OtherRefund
-from antom_refunds.simulator.plans import Script, Weather
+from antom_refunds.simulator.accounts import Payment, SettlementOutcome
+from antom_refunds.simulator.control_models import ExternalRefund
+from antom_refunds.simulator.fault_plan import FaultScript, RandomFaults
 from proofs.storm.antom_faults import random_faults, rate_limit_windows, scripts_for
 from proofs.storm.interventions import (
     Intervention,
@@ -29,9 +29,9 @@ _CONFLICT_AFTER: Final = 0.5
 # Immediately; at a bank that pays, refuses or closes; by a method that refuses immediately.
 _KINDS: Final = (
     *({"is_async": False},) * 2,
-    *({"is_async": True, "ends": Ending.SUCCESS},) * 3,
-    {"is_async": True, "ends": Ending.FAIL},
-    {"is_async": True, "ends": Ending.CLOSED},
+    *({"is_async": True, "ends": SettlementOutcome.SUCCESS},) * 3,
+    {"is_async": True, "ends": SettlementOutcome.FAIL},
+    {"is_async": True, "ends": SettlementOutcome.CLOSED},
     {"is_async": False, "refuses_with": "RISK_REJECT"},
 )
 _SETTLES: Final = (0.2, 5.0)
@@ -58,11 +58,11 @@ class Plan(StormModel):
     requests: tuple[PlannedRequest, ...]
     process_faults: tuple[ProcessFault, ...] = ()
     rate_limit_windows: tuple[tuple[Seconds, Seconds], ...] = ()
-    scripts: tuple[Script, ...] = ()
+    scripts: tuple[FaultScript, ...] = ()
     interventions: tuple[Intervention, ...] = ()
-    refunds_elsewhere: tuple[OtherRefund, ...] = ()
+    refunds_elsewhere: tuple[ExternalRefund, ...] = ()
     unusable: frozenset[str] = frozenset()
-    random_faults: Weather = Weather()
+    random_faults: RandomFaults = RandomFaults()
 
     @property
     def ids(self) -> frozenset[str]:
@@ -100,12 +100,12 @@ def _elsewhere(
     requests: tuple[PlannedRequest, ...],
     payments: tuple[Payment, ...],
     dice: Random,
-) -> tuple[OtherRefund, ...]:
+) -> tuple[ExternalRefund, ...]:
     """For each id a refund of another payment with the same amount, so as similar as possible."""
     wallets = [each.payment_id for each in payments[:: len(_KINDS)]]
     orders = {each.order.refund_request_id: each.order for each in reversed(requests)}
     return tuple(
-        OtherRefund(
+        ExternalRefund(
             client_id=CLIENT_ID,
             payment_id=dice.choice([one for one in wallets if one != orders[each].payment_id]),
             amount=orders[each].amount,

@@ -11,9 +11,9 @@ from typing import Final
 
 from antom_refunds.client import RefundClient, RefundConflictError, RefundNotFoundError
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.orders import Forgery
-from antom_refunds.simulator.remote import SimulatorRemote
-from antom_refunds.simulator.seals import Seal
+from antom_refunds.simulator.control_client import SimulatorClient
+from antom_refunds.simulator.control_models import SendNotification
+from antom_refunds.simulator.signers import SignedBy
 from antom_refunds.views import RefundView
 from starter.demo.board import Board
 from starter.demo.scenes import ALL, CRASH, KIOSK, Scene
@@ -39,7 +39,7 @@ class Stage:
 
     stack: Stack
     refunds: RefundClient
-    antom: SimulatorRemote
+    antom: SimulatorClient
     board: Board
     seen: dict[Claim, bool] = field(default_factory=dict)
     views: dict[str, RefundView] = field(default_factory=dict)
@@ -106,7 +106,9 @@ async def forge(stage: Stage) -> None:
     """A stranger claims that a refund has failed."""
     scene = _BY_KEY["forged"]
     await stage.until(scene, lambda view: view.state is State.PROCESSING)
-    answered = await stage.antom.forge(_forgery(stage, scene, Seal.STRANGER, claims_success=False))
+    answered = await stage.antom.send_notification(
+        _forgery(stage, scene, SignedBy.WRONG_KEY, claims_success=False)
+    )
     stage.claim(scene, Claim.FORGED, holds=answered.status_code == HTTPStatus.UNAUTHORIZED)
 
 
@@ -114,18 +116,22 @@ async def repeat_late(stage: Stage) -> None:
     """Antom repeats itself long after the end."""
     scene = _BY_KEY["thrice"]
     await stage.until(scene, lambda view: not view.is_running)
-    answered = await stage.antom.forge(_forgery(stage, scene, Seal.ANTOM, claims_success=True))
+    answered = await stage.antom.send_notification(
+        _forgery(stage, scene, SignedBy.ANTOM, claims_success=True)
+    )
     is_taken = answered.status_code == HTTPStatus.OK and "SUCCESS" in answered.body
     stage.claim(scene, Claim.STALE, holds=is_taken)
 
 
-def _forgery(stage: Stage, scene: Scene, seal: Seal, *, claims_success: bool) -> Forgery:
-    return Forgery(
+def _forgery(
+    stage: Stage, scene: Scene, seal: SignedBy, *, claims_success: bool
+) -> SendNotification:
+    return SendNotification(
         url=stage.stack.notify_url,
         client_id=stage.stack.merchants[scene.merchant].client_id,
         refund_request_id=scene.order.refund_request_id,
         claims_success=claims_success,
-        seal=seal,
+        signed_by=seal,
     )
 
 
@@ -157,5 +163,5 @@ async def _money_moved(stage: Stage, refund_request_ids: Iterable[str]) -> None:
     waiting = set(refund_request_ids)
     while waiting:
         ledger = await stage.antom.ledger()
-        waiting = {each for each in waiting if not ledger.moved(each)}
+        waiting = {each for each in waiting if not ledger.movements_of(each)}
         await asyncio.sleep(_GLANCE.total_seconds())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.records import LedgerView, RefundStatus
+from antom_refunds.simulator.records import LedgerSnapshot, RefundStatus
 from starter.demo.scenes import Scene
 
 
@@ -31,7 +31,7 @@ class Audit:
 
 
 def audit(
-    scenes: Iterable[Scene], outcomes: Mapping[str, RefundOutcome], ledger: LedgerView
+    scenes: Iterable[Scene], outcomes: Mapping[str, RefundOutcome], ledger: LedgerSnapshot
 ) -> Audit:
     """Every refund that was asked for, held against the ledger."""
     told = {scene.order.refund_request_id: scene.ends for scene in scenes}
@@ -41,7 +41,7 @@ def audit(
         asked=len(told),
         ended=len(ended),
         findings=(
-            _finding("money moved twice", (x for x in told if len(ledger.moved(x)) > 1)),
+            _finding("money moved twice", (x for x in told if len(ledger.movements_of(x)) > 1)),
             _finding("lost: asked for, without an end", (x for x in told if x not in ended)),
             _finding(
                 "states that disagree with the ledger",
@@ -56,9 +56,9 @@ def audit(
     )
 
 
-def agrees(outcome: RefundOutcome, ledger: LedgerView) -> bool:
+def agrees(outcome: RefundOutcome, ledger: LedgerSnapshot) -> bool:
     """Whether the ledger holds what the outcome says: its status and its movement of money."""
-    moved = ledger.moved(outcome.refund_request_id)
+    moved = ledger.movements_of(outcome.refund_request_id)
     try:
         status = ledger.refund(outcome.refund_request_id).status
     except LookupError:

@@ -13,7 +13,7 @@ from antom_refunds.client import RefundClient, RefundClientError
 from antom_refunds.contract import Attribute, RefundOutcome
 from antom_refunds.domain.policy import Policy
 from antom_refunds.settings import SettingsError
-from antom_refunds.simulator.remote import SimulatorRemote
+from antom_refunds.simulator.control_client import SimulatorClient
 from starter.demo import acts
 from starter.demo.acts import Stage
 from starter.demo.audit import Audit, audit
@@ -29,7 +29,7 @@ async def run(stack: Stack, console: Console) -> bool:
     """Play all scenes; whether the audit holds."""
     _introduce(stack, console)
     refunds = RefundClient(await stack.temporal(), policy=Policy.at_pace(stack.pace))
-    async with SimulatorRemote(stack.simulator_url) as antom:
+    async with SimulatorClient(stack.simulator_url) as antom:
         board = Board(ALL, console)
         stage = Stage(stack, refunds, antom, board)
         await _prepare(stage)
@@ -47,7 +47,7 @@ async def _prepare(stage: Stage) -> None:
         *(scene.paid(merchants[scene.merchant].client_id) for scene in ALL)
     )
     if scripts := [script for scene in ALL for script in scene.scripts]:
-        await stage.antom.script(*scripts)
+        await stage.antom.add_scripts(*scripts)
 
 
 async def _play(stage: Stage) -> None:

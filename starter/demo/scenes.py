@@ -8,9 +8,9 @@ from typing import Any, Final
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.accounts import Ending, Payment
+from antom_refunds.simulator.accounts import Payment, SettlementOutcome
+from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.plans import Script
 
 KIOSK: Final = "kiosk"
 
@@ -18,7 +18,7 @@ _LATER: Final = timedelta(minutes=2)  # paced, like every wait at Antom
 _MUCH_LATER: Final = timedelta(minutes=6)
 _IN_FLIGHT: Final = timedelta(seconds=4)  # real time: the answer is on its way so long
 _USUAL: Final = Money(currency="EUR", minor=1250)
-_LOST_FOR_EVER: Final = (Fault(kind=FaultKind.LOST),) * 8
+_LOST_FOR_EVER: Final = (Fault(kind=FaultKind.NOT_SENT),) * 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +49,15 @@ class Scene:
         return Payment.model_validate({**given, **self.payment})
 
     @property
-    def scripts(self) -> tuple[Script, ...]:
+    def scripts(self) -> tuple[FaultScript, ...]:
         return tuple(
-            Script(subject=self.order.refund_request_id, operation=operation, faults=faults)
+            FaultScript(subject=self.order.refund_request_id, operation=operation, faults=faults)
             for operation, faults in self.faults.items()
         )
 
 
 def _answers(code: str, times: int = 1) -> Mapping[Operation, tuple[Fault, ...]]:
-    fault = Fault(kind=FaultKind.ANSWER_CODE, code=code, status="U")
+    fault = Fault(kind=FaultKind.RESULT_CODE, code=code, status="U")
     return {Operation.REFUND: (fault,) * times}
 
 
@@ -82,7 +82,7 @@ SCENES: Final = (
         key="bank-fails",
         title="failed by notification",
         ends=State.FAILED,
-        payment={**_BANK, "ends": Ending.FAIL},
+        payment={**_BANK, "ends": SettlementOutcome.FAIL},
     ),
     Scene(
         key="notice-lost",
@@ -141,13 +141,13 @@ SCENES: Final = (
         key="closed",
         title="ORDER_IS_CLOSED, confirmed by inquiry",
         ends=State.CLOSED,
-        payment={**_BANK, "ends": Ending.CLOSED},
+        payment={**_BANK, "ends": SettlementOutcome.CLOSED},
     ),
     Scene(
         key="absent",
         title="inquiry first says: no such refund",
         payment=_SLOW_BANK,
-        faults={Operation.INQUIRY: (Fault(kind=FaultKind.ABSENT),)},
+        faults={Operation.INQUIRY: (Fault(kind=FaultKind.NOT_FOUND),)},
     ),
     Scene(
         key="thrice",
@@ -159,13 +159,13 @@ SCENES: Final = (
         key="early",
         title="notification before the answer",
         payment=_SLOW_BANK,
-        faults=_call(FaultKind.OVERTAKEN, delay=timedelta(seconds=2)),
+        faults=_call(FaultKind.NOTIFY_BEFORE_RESPONSE, delay=timedelta(seconds=2)),
     ),
     Scene(
         key="disagrees",
         title="notification that contradicts itself",
         payment=_BANK,
-        faults=_notice(Fault(kind=FaultKind.DISAGREEING)),
+        faults=_notice(Fault(kind=FaultKind.INCONSISTENT)),
     ),
     Scene(key="forged", title="a forged notification is refused", payment=_SLOW_BANK),
     Scene(key="twice", title="asked for twice"),

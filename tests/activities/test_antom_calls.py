@@ -24,11 +24,11 @@ from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import Refund, State
 from antom_refunds.domain.streak import Streak
 from antom_refunds.simulator.accounts import Payment
-from antom_refunds.simulator.app import create_app
+from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
-from antom_refunds.simulator.plans import Script
-from antom_refunds.simulator.world import World
+from antom_refunds.simulator.requests import CallKind
+from antom_refunds.simulator.server import create_app
+from antom_refunds.simulator.simulator import AntomSimulator
 from tests.engine import AMOUNT, CLIENT_ID, KeyFiles, Wire, known_by
 
 ORDER = RefundOrder(refund_request_id="rf_1", payment_id="pay_1", amount=AMOUNT)
@@ -64,13 +64,13 @@ def asked(state: State = State.REQUESTED, **changes: object) -> Question:
 
 
 @pytest.fixture
-async def world(antom_keys: KeyFiles, merchant_keys: KeyFiles) -> AsyncIterator[World]:
-    async with World(read_private_key(antom_keys[0])) as world:
-        world.register(known_by(merchant_keys[1]))
-        world.ledger.add_payment(
+async def simulator(antom_keys: KeyFiles, merchant_keys: KeyFiles) -> AsyncIterator[AntomSimulator]:
+    async with AntomSimulator(read_private_key(antom_keys[0])) as simulator:
+        simulator.register(known_by(merchant_keys[1]))
+        simulator.ledger.add_payment(
             Payment(payment_id=ORDER.payment_id, client_id=CLIENT_ID, amount=AMOUNT)
         )
-        yield world
+        yield simulator
 
 
 async def _now() -> datetime:
@@ -78,8 +78,8 @@ async def _now() -> datetime:
 
 
 @pytest.fixture
-def wire(world: World) -> Wire:
-    return Wire(httpx.ASGITransport(create_app(world)), _now)
+def wire(simulator: AntomSimulator) -> Wire:
+    return Wire(httpx.ASGITransport(create_app(simulator)), _now)
 
 
 @pytest.fixture
@@ -109,21 +109,23 @@ class Turns(AsyncLimiter):
         await self.given.wait()
 
 
-def script(world: World, operation: Operation, fault: Fault) -> None:
+def script(simulator: AntomSimulator, operation: Operation, fault: Fault) -> None:
     subject = ORDER.refund_request_id
-    world.faults.follow(Script(subject=subject, operation=operation, faults=(fault,)))
+    simulator.fault_plan.add(FaultScript(subject=subject, operation=operation, faults=(fault,)))
 
 
 def answering(code: str) -> Fault:
-    return Fault(kind=FaultKind.ANSWER_CODE, code=code)
+    return Fault(kind=FaultKind.RESULT_CODE, code=code)
 
 
-async def test_a_new_refund_is_asked_for_at_once(calls: AntomActivities, world: World) -> None:
+async def test_a_new_refund_is_asked_for_at_once(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
     evidence = await attempt().run(calls.request_refund, asked())
 
     assert (evidence.source, evidence.word) == (Source.ANSWER, Word.SUCCEEDED)
     assert evidence.refund_id
-    assert len(world.ledger.movements) == 1
+    assert len(simulator.ledger.movements) == 1
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ async def test_watching_begins_with_a_wait(calls: AntomActivities, wire: Wire) -
     assert wire.moments == []
 
 
-async def test_a_later_attempt_calls(calls: AntomActivities, world: World) -> None:
+async def test_a_later_attempt_calls(calls: AntomActivities, simulator: AntomSimulator) -> None:
     later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
 
     evidence = await later.run(calls.request_refund, asked(State.IN_DOUBT))
@@ -173,9 +175,9 @@ async def test_a_reset_by_an_operator_calls_at_once(
 
 
 async def test_the_wait_is_counted_from_the_beginning_and_not_from_the_attempt(
-    calls: AntomActivities, world: World
+    calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
-    script(world, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
+    script(simulator, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
     known = Evidence(source=Source.ANSWER, word=Word.DOUBT, code="no_answer")
     late = attempt(at=timedelta(minutes=13), number=40, scheduled=timedelta(minutes=13))
 
@@ -196,16 +198,18 @@ async def test_what_was_never_sent_is_tried_again_soon(calls: AntomActivities, w
     assert later.value.next_retry_delay == timedelta(seconds=1)
 
 
-async def test_no_answer_is_doubt(calls: AntomActivities, world: World) -> None:
-    script(world, Operation.REFUND, Fault(kind=FaultKind.CUT_AFTER))
+async def test_no_answer_is_doubt(calls: AntomActivities, simulator: AntomSimulator) -> None:
+    script(simulator, Operation.REFUND, Fault(kind=FaultKind.CUT_AFTER))
 
     evidence = await attempt().run(calls.request_refund, asked())
 
     assert (evidence.word, evidence.code) == (Word.DOUBT, "no_answer")
 
 
-async def test_a_refusal_at_the_gate_is_no_doubt(calls: AntomActivities, world: World) -> None:
-    script(world, Operation.REFUND, answering("ACCESS_DENIED"))
+async def test_a_refusal_at_the_gate_is_no_doubt(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
 
     evidence = await attempt().run(calls.request_refund, asked())
 
@@ -214,23 +218,25 @@ async def test_a_refusal_at_the_gate_is_no_doubt(calls: AntomActivities, world: 
 
 
 @pytest.mark.parametrize("call", ["request_refund", "inquire"])
-async def test_a_call_waits_for_its_turn(antom: AntomClient, world: World, call: str) -> None:
+async def test_a_call_waits_for_its_turn(
+    antom: AntomClient, simulator: AntomSimulator, call: str
+) -> None:
     turns = Turns()
     calls = AntomActivities(Calls({"default": antom}, turns=turns), Policy())
     calling = asyncio.ensure_future(attempt().run(getattr(calls, call), asked()))
 
     await turns.wanted.wait()
-    before = world.journal.calls
+    before = simulator.journal.calls
     turns.given.set()
     evidence: Evidence = await calling
 
     assert not before
-    assert world.journal.calls
+    assert simulator.journal.calls
     assert evidence.word in {Word.SUCCEEDED, Word.ABSENT}
 
 
 async def test_a_call_that_is_cancelled_before_its_turn_was_not_sent(
-    antom: AntomClient, world: World
+    antom: AntomClient, simulator: AntomSimulator
 ) -> None:
     turns, environment = Turns(), attempt()
     calls = AntomActivities(Calls({"default": antom}, turns=turns), Policy())
@@ -241,7 +247,7 @@ async def test_a_call_that_is_cancelled_before_its_turn_was_not_sent(
 
     with pytest.raises(asyncio.CancelledError):
         await calling
-    assert not world.ledger.movements
+    assert not simulator.ledger.movements
 
 
 async def test_a_stopping_worker_reports_doubt_about_the_call_in_flight(
@@ -291,7 +297,7 @@ async def test_a_call_that_takes_long_sends_heartbeats(
 
 
 async def test_a_process_that_stood_still_sends_nothing_that_temporal_may_have_given_up(
-    antom: AntomClient, world: World, monkeypatch: pytest.MonkeyPatch
+    antom: AntomClient, simulator: AntomSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = Turns()
     calls = AntomActivities(Calls({"default": antom}, turns=turns), Policy())
@@ -304,11 +310,11 @@ async def test_a_process_that_stood_still_sends_nothing_that_temporal_may_have_g
     with pytest.raises(ApplicationError, match="stood still") as later:
         await calling
     assert later.value.type == contract.NOT_SENT
-    assert not world.ledger.movements
+    assert not simulator.ledger.movements
 
 
 async def test_a_call_that_waited_for_its_turn_for_too_long_is_not_sent(
-    antom: AntomClient, world: World, monkeypatch: pytest.MonkeyPatch
+    antom: AntomClient, simulator: AntomSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = Turns()
     calls = AntomActivities(Calls({"default": antom}, turns=turns), Policy())
@@ -321,15 +327,15 @@ async def test_a_call_that_waited_for_its_turn_for_too_long_is_not_sent(
     with pytest.raises(ApplicationError, match="waited") as later:
         await calling
     assert later.value.type == contract.NOT_SENT
-    assert not world.ledger.movements
+    assert not simulator.ledger.movements
 
 
 async def test_the_second_identical_unusable_response_in_a_row_is_marked(
-    calls: AntomActivities, world: World
+    calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
-    script(world, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
+    script(simulator, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
     first = await attempt().run(calls.request_refund, asked())
-    script(world, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
+    script(simulator, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
     later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
 
     second = await later.run(calls.request_refund, asked(State.IN_DOUBT, doubt=first, basis=first))
@@ -339,9 +345,9 @@ async def test_the_second_identical_unusable_response_in_a_row_is_marked(
 
 
 async def test_what_an_attempt_counted_is_left_to_the_next_one(
-    calls: AntomActivities, world: World
+    calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
-    script(world, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+    script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
     environment = attempt(number=2, scheduled=timedelta(seconds=5))
     left: list[Streak] = []
     environment.on_heartbeat = left.append
@@ -349,7 +355,7 @@ async def test_what_an_attempt_counted_is_left_to_the_next_one(
     with pytest.raises(ApplicationError):
         await environment.run(calls.await_result, asked(State.PROCESSING))
 
-    script(world, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+    script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
     again = attempt(number=3, scheduled=timedelta(seconds=20), remembered=left[-1])
     assert (await again.run(calls.await_result, asked(State.PROCESSING))).is_repeated
 
@@ -369,7 +375,7 @@ async def test_no_such_refund_that_would_end_it_is_asked_again_after_the_quiet_p
 
 
 async def test_in_doubt_an_inquiry_that_decides_makes_the_call_unnecessary(
-    calls: AntomActivities, antom: AntomClient, world: World
+    calls: AntomActivities, antom: AntomClient, simulator: AntomSimulator
 ) -> None:
     await antom.refund(ORDER)
     later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
@@ -378,16 +384,16 @@ async def test_in_doubt_an_inquiry_that_decides_makes_the_call_unnecessary(
 
     assert (evidence.source, evidence.word) == (Source.INQUIRY, Word.SUCCEEDED)
     assert evidence.payment_id == ORDER.payment_id
-    assert world.view().count(ORDER.refund_request_id, CallKind.REFUND) == 1
+    assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.REFUND) == 1
 
 
 async def test_a_call_that_is_due_at_once_waits_for_nothing_and_inquires_nothing(
-    calls: AntomActivities, world: World
+    calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     evidence = await attempt().run(calls.request_refund, asked(State.IN_DOUBT, is_ask_due=True))
 
     assert evidence.word is Word.SUCCEEDED
-    assert world.view().count(ORDER.refund_request_id, CallKind.INQUIRY) == 0
+    assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.INQUIRY) == 0
 
 
 @pytest.mark.parametrize("is_first_run", [True, False])
@@ -434,10 +440,12 @@ async def test_an_inquiry_for_a_merchant_that_is_not_configured_calls_an_operato
     assert (evidence.source, evidence.word) == (Source.INQUIRY, Word.BLOCKED)
 
 
-async def test_a_repeated_block_is_no_news(calls: AntomActivities, world: World) -> None:
-    script(world, Operation.REFUND, answering("ACCESS_DENIED"))
+async def test_a_repeated_block_is_no_news(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
     known = await attempt().run(calls.request_refund, asked())
-    script(world, Operation.REFUND, answering("ACCESS_DENIED"))
+    script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
     minute = timedelta(minutes=1)
 
     with pytest.raises(ApplicationError) as later:
@@ -449,23 +457,23 @@ async def test_a_repeated_block_is_no_news(calls: AntomActivities, world: World)
 
 
 async def test_an_unknown_refund_is_reported_while_polling_and_not_sent_from_there(
-    calls: AntomActivities, world: World
+    calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     late = attempt(at=timedelta(minutes=1), number=2, scheduled=timedelta(minutes=1))
 
     evidence = await late.run(calls.await_result, asked(State.PROCESSING))
 
     assert (evidence.source, evidence.word) == (Source.INQUIRY, Word.ABSENT)
-    assert world.view().count(ORDER.refund_request_id, CallKind.REFUND) == 0
+    assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.REFUND) == 0
 
 
 async def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_at_once(
-    calls: AntomActivities, world: World
+    calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     evidence = await attempt().run(calls.request_refund, asked(State.PROCESSING, is_ask_due=True))
 
     assert (evidence.source, evidence.word) == (Source.ANSWER, Word.SUCCEEDED)
-    assert world.view().count(ORDER.refund_request_id, CallKind.INQUIRY) == 0
+    assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.INQUIRY) == 0
 
 
 async def test_an_inquiry_now_needs_no_first_moment(calls: AntomActivities) -> None:
@@ -474,8 +482,10 @@ async def test_an_inquiry_now_needs_no_first_moment(calls: AntomActivities) -> N
     assert (evidence.source, evidence.word) == (Source.INQUIRY, Word.ABSENT)
 
 
-async def test_an_inquiry_that_fails_is_tried_again(calls: AntomActivities, world: World) -> None:
-    script(world, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+async def test_an_inquiry_that_fails_is_tried_again(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
 
     with pytest.raises(ApplicationError, match="HTTP 500") as later:
         await attempt().run(calls.inquire, asked(State.IN_DOUBT))
@@ -493,9 +503,9 @@ async def test_an_inquiry_that_fails_is_tried_again(calls: AntomActivities, worl
     ],
 )
 async def test_the_next_moment_is_told_as_people_say_it(
-    calls: AntomActivities, world: World, after: timedelta, spoken: str
+    calls: AntomActivities, simulator: AntomSimulator, after: timedelta, spoken: str
 ) -> None:
-    script(world, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+    script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
 
     with pytest.raises(ApplicationError) as later:
         await attempt(at=after).run(calls.inquire, asked(State.IN_DOUBT))
@@ -504,10 +514,10 @@ async def test_the_next_moment_is_told_as_people_say_it(
 
 
 async def test_a_cause_that_hits_many_refunds_is_logged_once_for_its_merchant(
-    calls: AntomActivities, world: World, caplog: pytest.LogCaptureFixture
+    calls: AntomActivities, simulator: AntomSimulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     for code in ("ACCESS_DENIED", "ACCESS_DENIED", "KEY_NOT_FOUND"):
-        script(world, Operation.REFUND, answering(code))
+        script(simulator, Operation.REFUND, answering(code))
         await attempt().run(calls.request_refund, asked())
 
     warned = [each for each in caplog.records if each.message == "antom.call_unusable"]

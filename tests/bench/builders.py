@@ -6,8 +6,8 @@ from typing import Final
 from antom_refunds.antom.wire import Result
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.simulator.heard import KeyFields
-from antom_refunds.simulator.records import Refund, RefundStatus
+from antom_refunds.simulator.records import RefundRecord, RefundStatus
+from antom_refunds.simulator.requests import KeyFields
 from bench.machine import MachineInfo
 
 NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -17,7 +17,7 @@ MACHINE: Final = MachineInfo(
 ORDER: Final = RefundOrder(
     refund_request_id="r-1", payment_id="pay", amount=Money(currency="EUR", minor=1250)
 )
-PROCESSING: Final = Refund(
+PROCESSING: Final = RefundRecord(
     client_id="shop",
     refund_request_id="r-1",
     refund_id="antom-1",
@@ -25,7 +25,7 @@ PROCESSING: Final = Refund(
     status=RefundStatus.PROCESSING,
     result=Result(result_code="REFUND_IN_PROCESS", result_status="U", result_message=""),
     was_accepted=True,
-    asked_at=NOON,
+    requested_at=NOON,
 )
 
 

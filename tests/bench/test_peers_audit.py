@@ -5,7 +5,7 @@ from typing import Any
 
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.records import LedgerView, Movement, RefundStatus
+from antom_refunds.simulator.records import LedgerSnapshot, Movement, RefundStatus
 from bench.peers.engine import End
 from bench.peers.environment import not_before_antom
 from bench.peers.runs import Audit
@@ -19,9 +19,9 @@ def movement(**changes: Any) -> Movement:
     return Movement.model_validate({**usual, "amount": ORDER.amount, "at": NOON, **changes})
 
 
-def ledger(*moved: Movement, status: RefundStatus = RefundStatus.SUCCESS) -> LedgerView:
+def ledger(*moved: Movement, status: RefundStatus = RefundStatus.SUCCESS) -> LedgerSnapshot:
     refund = PROCESSING.model_copy(update={"status": status, "ended_at": NOON})
-    return LedgerView(refunds=(refund,), movements=moved)
+    return LedgerSnapshot(refunds=(refund,), movements=moved)
 
 
 def test_a_refund_that_agrees_with_the_ledger_is_clean() -> None:
@@ -72,7 +72,7 @@ def test_a_failure_that_is_a_success_in_the_ledger_is_found() -> None:
 
 
 def test_an_end_of_a_refund_that_antom_does_not_know_is_found() -> None:
-    assert Audit.of([ORDER], SUCCEEDED, LedgerView()).disagreeing == ("r-1",)
+    assert Audit.of([ORDER], SUCCEEDED, LedgerSnapshot()).disagreeing == ("r-1",)
 
 
 def test_others_refunds_do_not_count() -> None:

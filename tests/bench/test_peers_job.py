@@ -58,7 +58,7 @@ def test_polled_refunds_are_never_notified_and_a_response_is_lost_once() -> None
     assert set(faults) == job.ids(SettlementKind.POLLED, SettlementKind.RESPONSE_LOST)
     for each in job.ids(SettlementKind.POLLED):
         assert faults[each].operation is Operation.NOTIFY
-        assert {fault.kind for fault in faults[each].faults} == {FaultKind.LOST}
+        assert {fault.kind for fault in faults[each].faults} == {FaultKind.NOT_SENT}
     for each in job.ids(SettlementKind.RESPONSE_LOST):
         assert [fault.kind for fault in faults[each].faults] == [FaultKind.CUT_AFTER]
 

@@ -21,7 +21,7 @@ from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State, Step
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
 
 OPS = Instruction(by="ops", reason="the buyer asks")

@@ -16,7 +16,7 @@ from temporalio.runtime import Runtime
 from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import attributes
-from antom_refunds.simulator.server import listening
+from antom_refunds.simulator.server import serve_in_background
 from starter.server import QUICK_OPTIONS
 from tests.conftest import BIN
 from tests.crash.nursery import Birth
@@ -135,7 +135,7 @@ async def environment(
     stage: Stage, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> AsyncIterator[dict[str, str]]:
     """The settings of a worker; Antom listens at a real address while they are in use."""
-    async with listening(stage.world) as gateway:
+    async with serve_in_background(stage.simulator) as gateway:
         yield {
             f"{_MERCHANT}CLIENT_ID": CLIENT_ID,
             f"{_MERCHANT}PRIVATE_KEY_FILE": str(merchant_keys[0]),

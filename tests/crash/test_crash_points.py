@@ -20,7 +20,7 @@ from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.crash.conftest import MortalWorker, Nursery, Step
 from tests.engine import NOTIFY_URL, Stage
 

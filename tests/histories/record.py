@@ -149,7 +149,7 @@ WAYS: Final[Mapping[str, Way]] = {
         is_async=True,
         is_notified=True,
         policy=_CALM,
-        faults={Operation.NOTIFY: (FaultKind.DISAGREEING,)},
+        faults={Operation.NOTIFY: (FaultKind.INCONSISTENT,)},
         meanwhile=_notified,
     ),
     "contradicted": Way(before=_contradicted),

@@ -15,7 +15,7 @@ from antom_refunds.client import RefundConflictError, RefundView
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.engine import PATIENCE, Stage
 from tests.interop.callers import Caller, CallFailedError
 

@@ -3,7 +3,7 @@
 from antom_refunds import contract
 from antom_refunds.contract import Instruction
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
 
 OPS = Instruction(by="ops", reason="the buyer changed her mind")

@@ -40,12 +40,12 @@ from antom_refunds.domain.evidence import Evidence, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import Refund, State, Step
-from antom_refunds.simulator.accounts import Client, Ending, Payment
-from antom_refunds.simulator.app import create_app
+from antom_refunds.simulator.accounts import AntomMerchant, Payment, SettlementOutcome
+from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.notifier import Notifier
-from antom_refunds.simulator.plans import Script
-from antom_refunds.simulator.world import World
+from antom_refunds.simulator.server import create_app
+from antom_refunds.simulator.simulator import AntomSimulator
 from tests.engine import AMOUNT, CLIENT_ID, NOTIFY_URL, WEBHOOK_PATH, KeyFiles
 
 BALANCE: Final = 1_000_000
@@ -118,9 +118,9 @@ BEGINNINGS: Final = {
     Kind.REFUSED: Books.FAIL,
 }
 SETTLED: Final = {
-    Ending.SUCCESS: Books.SUCCESS,
-    Ending.FAIL: Books.FAIL,
-    Ending.CLOSED: Books.CLOSED,
+    SettlementOutcome.SUCCESS: Books.SUCCESS,
+    SettlementOutcome.FAIL: Books.FAIL,
+    SettlementOutcome.CLOSED: Books.CLOSED,
 }
 TRUTHS: Final = {
     Books.ABSENT: State.CLOSED,  # called off
@@ -135,7 +135,7 @@ UNUSABLE: Final = frozenset(
         FaultKind.TRUNCATED,
         FaultKind.HTTP_500,
         FaultKind.UNSIGNED,
-        FaultKind.MISSIGNED,
+        FaultKind.WRONG_KEY,
         FaultKind.GARBLED,
     }
 )
@@ -155,22 +155,22 @@ ANSWERS: Final = {
 
 CODED: Final = st.builds(
     Fault,
-    kind=st.just(FaultKind.ANSWER_CODE),
+    kind=st.just(FaultKind.RESULT_CODE),
     code=st.sampled_from(sorted(ANSWERS)),
     executed=st.booleans(),
 ) | st.just(
-    Fault(kind=FaultKind.ANSWER_CODE, code="BRAND_NEW_CODE", status="U")  # unknown, and no end
+    Fault(kind=FaultKind.RESULT_CODE, code="BRAND_NEW_CODE", status="U")  # unknown, and no end
 )
 SPOILT: Final = st.builds(
     Fault, kind=st.sampled_from(sorted(UNUSABLE)), executed=st.booleans()
 ) | st.builds(Fault)
-ASK_FAULTS: Final = SPOILT | CODED | st.just(Fault(kind=FaultKind.OVERTAKEN))
+ASK_FAULTS: Final = SPOILT | CODED | st.just(Fault(kind=FaultKind.NOTIFY_BEFORE_RESPONSE))
 INQUIRY_FAULTS: Final = (
     SPOILT
     | CODED
     | st.builds(
         Fault,
-        kind=st.sampled_from([FaultKind.STALE, FaultKind.ABSENT, FaultKind.ABSENT_NULL]),
+        kind=st.sampled_from([FaultKind.STALE, FaultKind.NOT_FOUND, FaultKind.NOT_FOUND_NULL]),
     )
 )
 WHICH: Final = st.integers(0, 1)
@@ -179,12 +179,12 @@ IS_LATE: Final = st.sampled_from([False, False, True])
 NOTICE_FAULTS: Final = st.sampled_from(
     [
         FaultKind.NONE,
-        FaultKind.LOST,
+        FaultKind.NOT_SENT,
         FaultKind.REPEATED,
         FaultKind.FORGED,
-        FaultKind.DISAGREEING,
+        FaultKind.INCONSISTENT,
         FaultKind.WRONG_AMOUNT,
-        FaultKind.REORDERED,
+        FaultKind.CONTRADICTING,
     ]
 )
 
@@ -195,7 +195,7 @@ class Case:
 
     order: RefundOrder
     kind: Kind
-    ends: Ending
+    ends: SettlementOutcome
     refund: Refund
     books: Books = Books.ABSENT
     is_asked: bool = False
@@ -252,13 +252,13 @@ class RefundMachine(RuleBasedStateMachine):
         self._mail: list[Evidence] = []
         self._forgeries = 0
         self._known: list[Case] = []
-        self._world = World(
+        self._simulator = AntomSimulator(
             read_private_key(antom_keys[0]),
             sleep=_for_ever,
             transport=httpx.MockTransport(self._receive),
         )
-        self._world.register(
-            Client(
+        self._simulator.register(
+            AntomMerchant(
                 client_id=CLIENT_ID,
                 public_keys={"1": merchant_keys[1].read_text()},
                 balance={AMOUNT.currency: BALANCE},
@@ -266,10 +266,10 @@ class RefundMachine(RuleBasedStateMachine):
             )
         )
         self._notifier = Notifier(
-            self._world.post,
-            self._world.journal,
-            self._world.faults,
-            pace=1,
+            self._simulator.sender,
+            self._simulator.journal,
+            self._simulator.fault_plan,
+            time_scale=1,
             now=lambda: datetime.now(UTC),
             sleep=_for_ever,
         )
@@ -278,17 +278,19 @@ class RefundMachine(RuleBasedStateMachine):
             keys=KeyRing(merchant_keys[0], [antom_keys[1]]),
             gateway="http://antom.test",
         )
-        transport = httpx.ASGITransport(create_app(self._world))
+        transport = httpx.ASGITransport(create_app(self._simulator))
         self._antom = AntomClient(account, transport=transport)
 
     # --- what may happen
 
     @initialize(
         plans=st.lists(
-            st.tuples(st.sampled_from(Kind), st.sampled_from(Ending)), min_size=1, max_size=2
+            st.tuples(st.sampled_from(Kind), st.sampled_from(SettlementOutcome)),
+            min_size=1,
+            max_size=2,
         )
     )
-    def order(self, plans: list[tuple[Kind, Ending]]) -> None:
+    def order(self, plans: list[tuple[Kind, SettlementOutcome]]) -> None:
         for number, (kind, ends) in enumerate(plans):
             order = RefundOrder(
                 refund_request_id=f"rf-{number}", payment_id=f"pay-{number}", amount=AMOUNT
@@ -301,7 +303,7 @@ class RefundMachine(RuleBasedStateMachine):
                 "ends": ends,
                 "refuses_with": "RISK_REJECT" if kind is Kind.REFUSED else None,
             }
-            self._world.ledger.add_payment(Payment.model_validate(fields))
+            self._simulator.ledger.add_payment(Payment.model_validate(fields))
             case = Case(order=order, kind=kind, ends=ends, refund=Refund(order=order))
             self._known.append(case)
 
@@ -317,7 +319,11 @@ class RefundMachine(RuleBasedStateMachine):
         if is_first:
             case.books = BEGINNINGS[case.kind]
         said = _answer_says(case, fault)
-        if is_first and fault.kind is FaultKind.OVERTAKEN and case.kind is Kind.PENDING:
+        if (
+            is_first
+            and fault.kind is FaultKind.NOTIFY_BEFORE_RESPONSE
+            and case.kind is Kind.PENDING
+        ):
             case.books = SETTLED[case.ends]
             self._arrive(case, _notice_says(case, FaultKind.NONE))
         self._say(case, evidence, said)
@@ -331,14 +337,14 @@ class RefundMachine(RuleBasedStateMachine):
         self._say(case, evidence, _inquiry_says(case, fault))
         self._catch_up(case, is_late=is_late)
 
-    @rule(which=WHICH, ending=st.sampled_from(Ending))
-    def settle(self, which: int, ending: Ending) -> None:
+    @rule(which=WHICH, ending=st.sampled_from(SettlementOutcome))
+    def settle(self, which: int, ending: SettlementOutcome) -> None:
         case = self._case(which)
         if case.books is not Books.PROCESSING:
             return
-        refund = self._world.ledger.books.refund(CLIENT_ID, case.order.refund_request_id)
+        refund = self._simulator.ledger.store.refund(CLIENT_ID, case.order.refund_request_id)
         assert refund
-        self._world.ledger.settle(refund, ending)
+        self._simulator.ledger.settle(refund, ending)
         case.books = SETTLED[ending]
 
     @rule(which=WHICH, kind=NOTICE_FAULTS, is_late=IS_LATE)
@@ -346,7 +352,7 @@ class RefundMachine(RuleBasedStateMachine):
         case = self._case(which)
         if case.books in {Books.ABSENT, Books.PROCESSING}:
             return
-        refund = self._world.ledger.books.refund(CLIENT_ID, case.order.refund_request_id)
+        refund = self._simulator.ledger.store.refund(CLIENT_ID, case.order.refund_request_id)
         assert refund
         self._script(case, Operation.NOTIFY, Fault(kind=kind))
         forgeries = self._forgeries
@@ -385,19 +391,19 @@ class RefundMachine(RuleBasedStateMachine):
     @invariant()
     def money_moves_at_most_once_and_only_where_the_refund_succeeded(self) -> None:
         for case in self._known:
-            moved = self._world.view().moved(case.order.refund_request_id)
+            moved = self._simulator.snapshot().movements_of(case.order.refund_request_id)
             assert len(moved) == (case.books is Books.SUCCESS)
             assert all(each.amount == case.order.amount for each in moved)
 
     @invariant()
     def the_balance_is_what_the_ledger_says(self) -> None:
         held = sum(case.books in {Books.PROCESSING, Books.SUCCESS} for case in self._known)
-        left = self._world.ledger.purses.left(CLIENT_ID, AMOUNT.currency)
+        left = self._simulator.ledger.balances.available(CLIENT_ID, AMOUNT.currency)
         assert left == BALANCE - held * AMOUNT.minor
 
     @invariant()
     def every_ask_about_a_refund_bears_the_same_bytes(self) -> None:
-        assert all(len(each.digests) == 1 for each in self._world.view().payloads)
+        assert all(len(each.digests) == 1 for each in self._simulator.snapshot().payloads)
 
     @invariant()
     def the_state_is_what_was_heard_and_nothing_else(self) -> None:
@@ -461,8 +467,10 @@ class RefundMachine(RuleBasedStateMachine):
         return self._runner.run(work)
 
     def _script(self, case: Case, operation: Operation, fault: Fault) -> None:
-        script = Script(subject=case.order.refund_request_id, operation=operation, faults=(fault,))
-        self._world.faults.follow(script)
+        script = FaultScript(
+            subject=case.order.refund_request_id, operation=operation, faults=(fault,)
+        )
+        self._simulator.fault_plan.add(script)
 
     async def _asked(self, order: RefundOrder) -> Evidence:
         try:
@@ -522,7 +530,7 @@ class RefundMachine(RuleBasedStateMachine):
 
     async def _close(self) -> None:
         await self._antom.aclose()
-        await self._world.__aexit__()
+        await self._simulator.__aexit__()
 
 
 async def _for_ever(seconds: float) -> None:
@@ -549,7 +557,7 @@ def _answered(said: Said) -> Said:
 def _answer_says(case: Case, fault: Fault) -> Said:
     if fault.kind in UNUSABLE:
         return Said.DOUBT
-    if fault.kind is FaultKind.ANSWER_CODE and fault.code:
+    if fault.kind is FaultKind.RESULT_CODE and fault.code:
         return Said.DOUBT if fault.status == "U" else ANSWERS[fault.code][0]
     return _answered(_truth(case))
 
@@ -572,9 +580,9 @@ def _inquiry_says(case: Case, fault: Fault) -> Said:
 
 def _inquiry_finds(case: Case, fault: Fault) -> Said | None:
     """None if Antom says that it knows no such refund."""
-    if fault.kind is FaultKind.ANSWER_CODE and fault.code:
+    if fault.kind is FaultKind.RESULT_CODE and fault.code:
         return ANSWERS[fault.code][1]
-    is_denied = fault.kind in {FaultKind.ABSENT, FaultKind.ABSENT_NULL}
+    is_denied = fault.kind in {FaultKind.NOT_FOUND, FaultKind.NOT_FOUND_NULL}
     if is_denied or case.books is Books.ABSENT:
         return None
     if fault.kind is FaultKind.STALE:
@@ -587,13 +595,13 @@ def _notice_says(case: Case, kind: FaultKind) -> list[Said]:
     truth = Said.CLAIM if truth is Said.SUCCESS else truth
     opposite = Said.FAIL if truth is Said.CLAIM else Said.CLAIM
     match kind:
-        case FaultKind.LOST | FaultKind.FORGED:
+        case FaultKind.NOT_SENT | FaultKind.FORGED:
             return []
         case FaultKind.REPEATED:
             return [truth, truth]
-        case FaultKind.DISAGREEING | FaultKind.WRONG_AMOUNT:
+        case FaultKind.INCONSISTENT | FaultKind.WRONG_AMOUNT:
             return [Said.ODD]
-        case FaultKind.REORDERED:
+        case FaultKind.CONTRADICTING:
             return [truth, opposite]
         case _:
             return [truth]

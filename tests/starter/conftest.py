@@ -10,7 +10,7 @@ import pytest
 
 from antom_refunds.client import RefundClient
 from antom_refunds.domain.policy import Policy
-from antom_refunds.simulator.remote import SimulatorRemote
+from antom_refunds.simulator.control_client import SimulatorClient
 from starter.stack import Stack, local_stack
 from tests.starter.shop import COMMAND, Cli, Processes, Shop
 
@@ -31,7 +31,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 @pytest.fixture(scope="session")
 async def shop(stack: Stack) -> AsyncIterator[Shop]:
     refunds = RefundClient(await stack.temporal(), policy=Policy.at_pace(stack.pace))
-    async with SimulatorRemote(stack.simulator_url) as antom:
+    async with SimulatorClient(stack.simulator_url) as antom:
         await antom.wait_until_ready()
         yield Shop(stack, refunds, antom)
 

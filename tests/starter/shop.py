@@ -19,7 +19,7 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.accounts import Payment
-from antom_refunds.simulator.remote import SimulatorRemote
+from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.views import RefundView
 from starter.cli import run
 from starter.stack import Stack, inherited_environment
@@ -136,7 +136,7 @@ class Shop:
 
     stack: Stack
     refunds: RefundClient
-    antom: SimulatorRemote
+    antom: SimulatorClient
 
     async def order(self, *, merchant: str = "default", **payment: Any) -> RefundOrder:
         """An order under ids that nobody used before, its payment known to Antom."""

@@ -12,7 +12,7 @@ import pytest
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.accounts import Ending
+from antom_refunds.simulator.accounts import SettlementOutcome
 from antom_refunds.views import RefundView
 from starter import refunds
 from starter.refunds import link_to
@@ -132,7 +132,7 @@ async def test_waiting_for_a_failure_exits_6_with_advice(cli: Cli, shop: Shop) -
 
 
 async def test_waiting_for_a_closure_exits_6(cli: Cli, shop: Shop) -> None:
-    order = await shop.order(is_async=True, settle_after=timedelta(), ends=Ending.CLOSED)
+    order = await shop.order(is_async=True, settle_after=timedelta(), ends=SettlementOutcome.CLOSED)
 
     said = await cli(*start(order, "--wait", "60"))
 

@@ -12,16 +12,16 @@ from rich.console import Console
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.codes import result
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.heard import KeyFields
 from antom_refunds.simulator.records import (
-    LedgerView,
+    LedgerSnapshot,
     Movement,
-    Payloads,
-    Refund,
+    PayloadDigests,
+    RefundRecord,
     RefundStatus,
 )
+from antom_refunds.simulator.requests import KeyFields
+from antom_refunds.simulator.result_codes import result
 from antom_refunds.views import RefundView
 from starter.demo import acts, director
 from starter.demo.acts import Claim, Stage
@@ -66,26 +66,26 @@ class Case:
         return {order.refund_request_id: outcome}
 
     @property
-    def ledger(self) -> LedgerView:
+    def ledger(self) -> LedgerSnapshot:
         own = {"client_id": "c", "refund_request_id": self.scene.order.refund_request_id}
         payment = self.scene.order.payment_id
         movements = (
             Movement(**own, payment_id=payment, amount=each, at=NOW) for each in self.moved
         )
-        return LedgerView(
+        return LedgerSnapshot(
             refunds=() if self.status is None else (self._booked(self.status),),
             movements=tuple(movements),
-            payloads=(Payloads(**own, digests=self.digests),),
+            payloads=(PayloadDigests(**own, digests=self.digests),),
         )
 
-    def _booked(self, status: RefundStatus) -> Refund:
+    def _booked(self, status: RefundStatus) -> RefundRecord:
         order = self.scene.order
         fields = KeyFields(
             payment_id=order.payment_id,
             currency=order.amount.currency,
             value=str(order.amount.minor),
         )
-        return Refund(
+        return RefundRecord(
             client_id="c",
             refund_request_id=order.refund_request_id,
             refund_id="r",
@@ -93,7 +93,7 @@ class Case:
             status=status,
             result=result("SUCCESS"),
             was_accepted=True,
-            asked_at=NOW,
+            requested_at=NOW,
         )
 
     def audited(self) -> Audit:
@@ -178,7 +178,7 @@ def test_the_audit_finds(case: Case, found: set[str]) -> None:
 
 def test_a_finding_names_its_refunds_and_no_others() -> None:
     other = Case(scene=Scene(key="other", title="another"), moved=PAID * 2)
-    ledger = LedgerView(
+    ledger = LedgerSnapshot(
         refunds=Case().ledger.refunds + other.ledger.refunds,
         movements=Case().ledger.movements + other.ledger.movements,
     )
@@ -298,16 +298,16 @@ def stage_of(shop: Shop, scenes: list[Scene], screen: StringIO) -> Stage:
 
 async def test_an_antom_that_pays_twice_fails_the_audit(shop: Shop) -> None:
     # The answer is lost, and the repetition finds an Antom without memory.
-    forgetful = (Fault(kind=FaultKind.CUT_AFTER), Fault(kind=FaultKind.FORGOTTEN))
+    forgetful = (Fault(kind=FaultKind.CUT_AFTER), Fault(kind=FaultKind.ID_FORGOTTEN))
     scene = Scene(
         key="forgotten",
         title="paid twice",
-        faults={Operation.REFUND: forgetful, Operation.INQUIRY: (Fault(kind=FaultKind.ABSENT),)},
+        faults={Operation.REFUND: forgetful, Operation.INQUIRY: (Fault(kind=FaultKind.NOT_FOUND),)},
     )
     screen = StringIO()
     stage = stage_of(shop, [scene], screen)
     await stage.antom.add_payments(scene.paid(shop.stack.merchants["default"].client_id))
-    await stage.antom.script(*scene.scripts)
+    await stage.antom.add_scripts(*scene.scripts)
 
     await acts.ask(stage, [scene])
     refund_request_id = scene.order.refund_request_id

@@ -10,17 +10,17 @@ from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.heard import CallKind, KeyFields
 from antom_refunds.simulator.records import (
-    Calls,
-    LedgerView,
+    CallCount,
+    LedgerSnapshot,
     Movement,
-    Payloads,
-    Refund,
+    NotificationAttempt,
+    PayloadDigests,
+    RefundRecord,
     RefundStatus,
-    Sending,
 )
-from antom_refunds.simulator.told import notice, written
+from antom_refunds.simulator.requests import CallKind, KeyFields
+from antom_refunds.simulator.responses import notification, serialise
 from proofs.storm.observations import History, Observations
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -46,8 +46,8 @@ def history(**changes: Any) -> History:
     return replace(usual, **changes)
 
 
-def refund(status: RefundStatus = RefundStatus.SUCCESS, **changes: Any) -> Refund:
-    usual = Refund(
+def refund(status: RefundStatus = RefundStatus.SUCCESS, **changes: Any) -> RefundRecord:
+    usual = RefundRecord(
         client_id="shop",
         refund_request_id="r-1",
         refund_id="antom-1",
@@ -55,7 +55,7 @@ def refund(status: RefundStatus = RefundStatus.SUCCESS, **changes: Any) -> Refun
         status=status,
         result=Result(result_code="SUCCESS", result_status="S", result_message=""),
         was_accepted=True,
-        asked_at=NOON,
+        requested_at=NOON,
         ended_at=at(9),
     )
     return usual.model_copy(update=changes)
@@ -72,9 +72,9 @@ def movement(**changes: Any) -> Movement:
     return Movement.model_validate({**usual, **changes})
 
 
-def sending(*, succeeded: bool = True, **changes: Any) -> Sending:
+def sending(*, succeeded: bool = True, **changes: Any) -> NotificationAttempt:
     """Acknowledged while the refund was open, unless changed."""
-    body = written(notice(refund(), succeeded=succeeded))
+    body = serialise(notification(refund(), succeeded=succeeded))
     usual = {
         "client_id": "shop",
         "refund_request_id": "r-1",
@@ -84,21 +84,21 @@ def sending(*, succeeded: bool = True, **changes: Any) -> Sending:
         "digest": sha256(body).hexdigest(),
         "is_acknowledged": True,
     }
-    return Sending.model_validate({**usual, **changes})
+    return NotificationAttempt.model_validate({**usual, **changes})
 
 
-def calls(kind: CallKind, count: int, *, last_at: datetime = NOON) -> Calls:
-    return Calls(client_id="shop", subject="r-1", kind=kind, count=count, last_at=last_at)
+def calls(kind: CallKind, count: int, *, last_at: datetime = NOON) -> CallCount:
+    return CallCount(client_id="shop", subject="r-1", kind=kind, count=count, last_at=last_at)
 
 
-def payloads(refund_request_id: str = "r-1", *digests: str) -> Payloads:
-    return Payloads(
+def payloads(refund_request_id: str = "r-1", *digests: str) -> PayloadDigests:
+    return PayloadDigests(
         client_id="shop", refund_request_id=refund_request_id, digests=digests or ("d",)
     )
 
 
-def ledger(**changes: Any) -> LedgerView:
-    usual = LedgerView(refunds=(refund(),), movements=(movement(),), payloads=(payloads(),))
+def ledger(**changes: Any) -> LedgerSnapshot:
+    usual = LedgerSnapshot(refunds=(refund(),), movements=(movement(),), payloads=(payloads(),))
     return usual.model_copy(update=changes)
 
 

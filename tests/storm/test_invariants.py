@@ -8,8 +8,8 @@ import pytest
 
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.heard import CallKind, KeyFields
-from antom_refunds.simulator.records import Refund, RefundStatus
+from antom_refunds.simulator.records import RefundRecord, RefundStatus
+from antom_refunds.simulator.requests import CallKind, KeyFields
 from proofs.storm.invariants import FINDERS, Invariant, history_bound, violations
 from proofs.storm.observations import Observations
 from tests.storm.builders import (
@@ -29,8 +29,8 @@ from tests.storm.builders import (
 OTHER = ORDER.model_copy(update={"amount": Money(currency="EUR", minor=1251)})
 STRAY = movement(refund_request_id="r-1-2")
 LATE = sending(at=at(11))
-LIE = sending(succeeded=False, fault="reordered", at=at(9.5))
-TRUTH = sending(fault="reordered")
+LIE = sending(succeeded=False, fault="contradicting", at=at(9.5))
+TRUTH = sending(fault="contradicting")
 AGAIN = sending(number=2, at=at(9.8))
 BOTH = (TRUTH.digest, LIE.digest)
 FAILED = history(outcome=outcome(State.FAILED))
@@ -46,7 +46,7 @@ UNUSABLE = observations(
     ledger=ledger(calls=(calls(CallKind.REFUND, 3), calls(CallKind.INQUIRY, 2))),
 )
 ELSEWHERE = refund(
-    key_fields=KeyFields(payment_id="other", currency="EUR", value="1250"), is_made_elsewhere=True
+    key_fields=KeyFields(payment_id="other", currency="EUR", value="1250"), is_external=True
 )
 THEIRS = movement(payment_id="other")
 
@@ -59,7 +59,7 @@ def taken(**changes: Any) -> Observations:
     return observations(its=its, reported=(("r-1", "failed"),), ledger=theirs)
 
 
-def stopped(*refunds: Refund, **changes: Any) -> Observations:
+def stopped(*refunds: RefundRecord, **changes: Any) -> Observations:
     """Called off three seconds after noon, and closed; nothing moved."""
     its = history(outcome=outcome(State.CLOSED), called_off_at=at(3))
     nothing = ledger(refunds=refunds, movements=(), **changes)

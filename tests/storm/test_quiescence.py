@@ -17,8 +17,8 @@ def payment(**changes: Any) -> Payment:
 
 
 AT_BANK = payment(is_async=True)
-TRUTH = sending(fault="reordered")
-LIE = sending(fault="reordered", succeeded=False)
+TRUTH = sending(fault="contradicting")
+LIE = sending(fault="contradicting", succeeded=False)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ LIE = sending(fault="reordered", succeeded=False)
     [
         (),
         (sending(is_acknowledged=False),),
-        (sending(fault="lost", is_acknowledged=False),),
+        (sending(fault="not_sent", is_acknowledged=False),),
         (TRUTH,),
         (TRUTH.model_copy(update={"is_acknowledged": False}), LIE),
     ],

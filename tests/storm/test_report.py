@@ -2,10 +2,10 @@
 
 import json
 
+from antom_refunds.simulator.fault_plan import FaultScript, RandomFaults
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
-from antom_refunds.simulator.plans import Script, Weather
-from antom_refunds.simulator.records import Calls
+from antom_refunds.simulator.records import CallCount
+from antom_refunds.simulator.requests import CallKind
 from bench.figures import Percentiles
 from proofs.storm.interventions import Intervention, InterventionKind
 from proofs.storm.invariants import Invariant
@@ -21,11 +21,11 @@ KILL = AppliedFault(ProcessFaultKind.WORKER_KILLED, ("worker-0",), 1.0, 2.0)
 
 
 def report_on(seen: Observations) -> StormReport:
-    script = Script(
+    script = FaultScript(
         subject="r-1", operation=Operation.REFUND, faults=(Fault(kind=FaultKind.CUT_AFTER),)
     )
     quiet = {
-        "random_faults": Weather(),
+        "random_faults": RandomFaults(),
         "scripts": (script,),
         "interventions": (ACT,),
         "refunds_elsewhere": (),
@@ -52,7 +52,7 @@ def test_a_storm_without_refunds_proves_nothing() -> None:
 
 
 def test_faults_are_counted_by_kind() -> None:
-    calls = Calls(client_id="shop", subject="r-1", kind=CallKind.REFUND, count=3)
+    calls = CallCount(client_id="shop", subject="r-1", kind=CallKind.REFUND, count=3)
 
     faults = report_on(observations(ledger=ledger(calls=(calls,)))).faults
 
@@ -60,7 +60,7 @@ def test_faults_are_counted_by_kind() -> None:
 
 
 def test_a_refund_that_another_system_made_has_no_delay() -> None:
-    theirs = observations(ledger=ledger(refunds=(refund(is_made_elsewhere=True),)))
+    theirs = observations(ledger=ledger(refunds=(refund(is_external=True),)))
 
     assert report_on(theirs).delays.max == 0
 
@@ -68,7 +68,7 @@ def test_a_refund_that_another_system_made_has_no_delay() -> None:
 def test_calls_are_counted_for_each_refund() -> None:
     kinds = ((CallKind.REFUND, 2), (CallKind.INQUIRY, 5))
     calls = tuple(
-        Calls(client_id="shop", subject="r-1", kind=kind, count=count) for kind, count in kinds
+        CallCount(client_id="shop", subject="r-1", kind=kind, count=count) for kind, count in kinds
     )
 
     found = report_on(observations(ledger=ledger(calls=calls)))
@@ -81,7 +81,7 @@ def test_delays_are_measured_from_antoms_final_result_to_ours() -> None:
 
 
 def test_contradictions_of_antom_are_counted_and_those_that_were_flagged() -> None:
-    lie = sending(succeeded=False, fault="reordered", is_acknowledged=False)
+    lie = sending(succeeded=False, fault="contradicting", is_acknowledged=False)
     seen = observations(its=history(), ledger=ledger(notifications=(lie,)))
 
     found = report_on(seen)

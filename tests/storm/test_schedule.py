@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antom_refunds.simulator.faults import WELL, Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
 from proofs.storm.interventions import InterventionKind
 from proofs.storm.process_faults import ProcessFaultKind
 from proofs.storm.schedule import Plan, draw_plan
@@ -131,8 +131,8 @@ def test_no_refund_meets_two_untrue_responses_that_agree(plan: Plan) -> None:
     answered_correctly = {
         each.subject
         for each in plan.scripts
-        if each.operation is Operation.INQUIRY and set(each.faults) == {WELL}
-        if len(each.faults) > plan.random_faults.struck_max
+        if each.operation is Operation.INQUIRY and set(each.faults) == {NO_FAULT}
+        if len(each.faults) > plan.random_faults.faults_max
     }
 
     assert mixed_up

@@ -10,7 +10,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.accounts import Ending
+from antom_refunds.simulator.accounts import SettlementOutcome
 from antom_refunds.webhook import notice
 from antom_refunds.webhook.notice import ForRefund, OtherEvent, UnusableNotice
 from tests.engine import WEBHOOK_PATH, KeyFiles, Stage
@@ -72,7 +72,7 @@ async def test_an_odd_notification_makes_an_inquiry_and_the_inquiry_ends_the_ref
 ) -> None:
     order = await calm_stage.start(calm_stage.paid(is_async=True))
     await calm_stage.until(order, lambda view: view.state is State.PROCESSING)
-    calm_stage.settle(order, Ending.SUCCESS)
+    calm_stage.settle(order, SettlementOutcome.SUCCESS)
     body = told(order, refundAmount=None)
 
     answer = await calm_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from antom_refunds.simulator.server import listening
+from antom_refunds.simulator.server import serve_in_background
 from tests.engine import BRISK, CLIENT_ID, KeyFiles, Stage, stage_on
 
 ROOT = Path(__file__).parents[2]
@@ -97,7 +97,7 @@ async def stage(
 @pytest.fixture
 async def gateway(stage: Stage) -> AsyncIterator[str]:
     """Antom at a real address."""
-    async with listening(stage.world) as address:
+    async with serve_in_background(stage.simulator) as address:
         yield address
 
 

@@ -20,7 +20,7 @@ from antom_refunds.contract import Question
 from antom_refunds.domain.refund import Refund, State
 from antom_refunds.settings import Settings
 from antom_refunds.simulator.faults import Fault, Operation
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.conftest import BIN
 from tests.engine import KeyFiles, Stage
 from tests.worker.conftest import fetched, free_port, started

@@ -9,7 +9,7 @@ from antom_refunds.contract import Instruction
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
 
 OPS = Instruction(by="ops", reason="fixed")
@@ -20,7 +20,7 @@ async def reason(stage: Stage, order: RefundOrder) -> str:
 
 
 @pytest.mark.parametrize(
-    "fault", [FaultKind.UNSIGNED, FaultKind.MISSIGNED, FaultKind.HTTP_500, FaultKind.GARBLED]
+    "fault", [FaultKind.UNSIGNED, FaultKind.WRONG_KEY, FaultKind.HTTP_500, FaultKind.GARBLED]
 )
 async def test_the_second_identical_unusable_response_calls_an_operator(
     stage: Stage, fault: FaultKind

@@ -12,7 +12,7 @@ from antom_refunds.client import InstructionRefusedError
 from antom_refunds.contract import Instruction
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
 
 OPS = Instruction(by="ops", reason="the wrong order")
@@ -25,7 +25,7 @@ OPS = Instruction(by="ops", reason="the wrong order")
         ("ACCESS_DENIED", ()),
         ("UNKNOWN_EXCEPTION", ()),
         (FaultKind.CUT_BEFORE, ("PROCESS_FAIL", FaultKind.HTTP_500, FaultKind.CUT_BEFORE)),
-        (FaultKind.HTTP_500, (FaultKind.GARBLED, FaultKind.ABSENT_NULL)),
+        (FaultKind.HTTP_500, (FaultKind.GARBLED, FaultKind.NOT_FOUND_NULL)),
         ("RISK_REJECT", ("ACCESS_DENIED", "ACCESS_DENIED", "ACCESS_DENIED")),
     ],
 )

@@ -8,7 +8,7 @@ from antom_refunds import contract
 from antom_refunds.domain import policy
 from antom_refunds.domain.refund import State, Step
 from antom_refunds.simulator.faults import FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.engine import NOTIFY_URL, KeyFiles, Stage, known_by
 
 
@@ -44,7 +44,7 @@ async def test_doubt_is_worked_off_with_the_same_id_and_the_same_bytes(
 
 @pytest.mark.parametrize(
     "fault",
-    [FaultKind.CUT_AFTER, FaultKind.UNSIGNED, FaultKind.MISSIGNED, FaultKind.GARBLED],
+    [FaultKind.CUT_AFTER, FaultKind.UNSIGNED, FaultKind.WRONG_KEY, FaultKind.GARBLED],
 )
 async def test_doubt_about_a_refund_that_antom_made_is_settled_by_inquiries(
     stage: Stage, fault: FaultKind
@@ -92,13 +92,13 @@ async def test_a_blocked_refund_goes_on_by_itself_once_the_key_is_mended(
     stage: Stage, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
     order = stage.paid()
-    stage.world.register(known_by(antom_keys[1]))
+    stage.simulator.register(known_by(antom_keys[1]))
     await stage.start(order)
 
     view = await stage.until(order, lambda view: view.state is State.BLOCKED)
     assert view.result_code == "INVALID_SIGNATURE"
     assert view.needs_human
-    stage.world.register(known_by(merchant_keys[1]))
+    stage.simulator.register(known_by(merchant_keys[1]))
     outcome = await stage.end(order)
 
     assert outcome.state is State.SUCCEEDED
@@ -133,10 +133,10 @@ async def test_a_refusal_at_the_gate_never_lowers_doubt(
     await stage.start(order)
     await stage.until(order, lambda view: view.state is State.IN_DOUBT)
 
-    stage.world.register(known_by(antom_keys[1]))
+    stage.simulator.register(known_by(antom_keys[1]))
     view = await stage.until(order, lambda view: view.needs_human)
     assert view.state is State.IN_DOUBT
-    stage.world.register(known_by(merchant_keys[1]))
+    stage.simulator.register(known_by(merchant_keys[1]))
     outcome = await stage.end(order)
 
     assert outcome.state is State.SUCCEEDED

@@ -5,9 +5,9 @@ import pytest
 from antom_refunds.domain.evidence import Source
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.accounts import Ending
+from antom_refunds.simulator.accounts import SettlementOutcome
 from antom_refunds.simulator.faults import FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.engine import AMOUNT, NOTIFY_URL, Stage
 
 
@@ -81,7 +81,7 @@ async def test_an_inquiry_ends_a_refund_whose_notification_never_came(stage: Sta
 
 async def test_a_notification_that_overtakes_the_answer_is_kept(stage: Stage) -> None:
     order = stage.paid(is_async=True, notify_url=NOTIFY_URL)
-    stage.script(order, Operation.REFUND, FaultKind.OVERTAKEN)
+    stage.script(order, Operation.REFUND, FaultKind.NOTIFY_BEFORE_RESPONSE)
 
     outcome = await stage.end(await stage.start(order))
 
@@ -138,7 +138,7 @@ async def test_a_refund_in_process_may_fail(stage: Stage) -> None:
     order = await stage.start(stage.paid(is_async=True, notify_url=NOTIFY_URL))
     await stage.until(order, lambda view: view.state is State.PROCESSING)
 
-    stage.settle(order, Ending.FAIL)
+    stage.settle(order, SettlementOutcome.FAIL)
 
     assert (await stage.end(order)).state is State.FAILED
     assert stage.moved(order) == 0
@@ -185,7 +185,7 @@ async def test_a_notification_that_disagrees_with_itself_is_settled_by_inquiry(
     stage: Stage,
 ) -> None:
     order = stage.paid(is_async=True, notify_url=NOTIFY_URL)
-    stage.script(order, Operation.NOTIFY, FaultKind.DISAGREEING)
+    stage.script(order, Operation.NOTIFY, FaultKind.INCONSISTENT)
     stage.script(order, Operation.INQUIRY, *[FaultKind.HTTP_500] * 3)
     await stage.start(order)
     await stage.until(order, lambda view: view.state is State.PROCESSING)

@@ -6,7 +6,7 @@ from antom_refunds.antom.client import AntomClient
 from antom_refunds.antom.errors import RefusedError
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
 
 
@@ -29,7 +29,7 @@ async def test_a_refused_repetition_after_a_lost_response_is_no_failure(
 
 async def test_a_refusal_of_a_call_that_moved_the_money_is_no_failure(stage: Stage) -> None:
     order = stage.paid()
-    refused = Fault(kind=FaultKind.ANSWER_CODE, code="RISK_REJECT", executed=True)
+    refused = Fault(kind=FaultKind.RESULT_CODE, code="RISK_REJECT", executed=True)
     stage.script(order, Operation.REFUND, refused)
 
     outcome = await stage.end(await stage.start(order))
@@ -41,7 +41,7 @@ async def test_a_refusal_of_a_call_that_moved_the_money_is_no_failure(stage: Sta
 
 async def test_a_refusal_of_a_refund_that_antom_processes_goes_on(stage: Stage) -> None:
     order = stage.paid(is_async=True)
-    refused = Fault(kind=FaultKind.ANSWER_CODE, code="PROCESS_FAIL", executed=True)
+    refused = Fault(kind=FaultKind.RESULT_CODE, code="PROCESS_FAIL", executed=True)
     stage.script(order, Operation.REFUND, refused)
     await stage.start(order)
 

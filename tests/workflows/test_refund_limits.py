@@ -10,7 +10,7 @@ from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.domain import policy
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.engine import NOTIFY_URL, Stage
 
 OPS = Instruction(by="automation", reason="every second")

@@ -4,7 +4,7 @@ from antom_refunds.client import Delivery
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
-from antom_refunds.simulator.accounts import Ending
+from antom_refunds.simulator.accounts import SettlementOutcome
 from antom_refunds.simulator.faults import FaultKind, Operation
 from tests.engine import NOTIFY_URL, Stage
 
@@ -95,7 +95,7 @@ async def test_a_notification_of_closure_is_confirmed_by_inquiry(stage: Stage) -
     await stage.start(order)
     await stage.until(order, lambda view: view.state is State.PROCESSING)
 
-    stage.settle(order, Ending.CLOSED)
+    stage.settle(order, SettlementOutcome.CLOSED)
     outcome = await stage.end(order)
 
     assert outcome.state is State.CLOSED

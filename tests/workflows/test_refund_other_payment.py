@@ -4,9 +4,9 @@ import pytest
 
 from antom_refunds.contract import Resolution
 from antom_refunds.domain.refund import State
+from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
-from antom_refunds.simulator.plans import Script
+from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
 
 PROOF = Resolution(by="ops", reason="another system", proof="ticket 12", state="closed")
@@ -72,8 +72,8 @@ async def test_a_success_that_no_payment_lists_is_tied_by_the_repeated_call(
     order = stage.paid()
     stage.script(order, Operation.REFUND, FaultKind.CUT_AFTER)
     denied = (Fault(kind=FaultKind.HTTP_500),) * 100
-    stage.world.faults.follow(
-        Script(subject=order.payment_id, operation=Operation.PAYMENT, faults=denied)
+    stage.simulator.fault_plan.add(
+        FaultScript(subject=order.payment_id, operation=Operation.PAYMENT, faults=denied)
     )
 
     outcome = await stage.end(await stage.start(order))
@@ -87,7 +87,7 @@ async def test_a_notified_success_before_any_response_is_tied_to_the_payment_fir
     stage: Stage,
 ) -> None:
     order = stage.paid(is_async=True)
-    stage.script(order, Operation.REFUND, FaultKind.OVERTAKEN)
+    stage.script(order, Operation.REFUND, FaultKind.NOTIFY_BEFORE_RESPONSE)
 
     outcome = await stage.end(await stage.start(order))
 

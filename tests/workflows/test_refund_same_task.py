@@ -17,7 +17,7 @@ from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
 
 OPS = Instruction(by="ops", reason="the wrong order")
@@ -155,7 +155,7 @@ async def test_an_operators_end_and_antoms_answer_in_one_task_are_both_kept(
 
 async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(stage: Stage) -> None:
     order = stage.paid(is_async=True)
-    stage.script(order, Operation.INQUIRY, FaultKind.ABSENT)
+    stage.script(order, Operation.INQUIRY, FaultKind.NOT_FOUND)
     stage.wire.hold()
     await stage.start(order)
     for _ in ("the refund call", "the inquiry"):

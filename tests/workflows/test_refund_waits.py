@@ -13,7 +13,7 @@ from antom_refunds.contract import Instruction
 from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import State
 from antom_refunds.simulator.faults import FaultKind, Operation
-from antom_refunds.simulator.heard import CallKind
+from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
 
 _YEAR = timedelta(days=365)
