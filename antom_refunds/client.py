@@ -35,7 +35,7 @@ from antom_refunds.delivery import Delivery, store
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
 from antom_refunds.domain.policy import Policy
-from antom_refunds.domain.refund import Refund, State
+from antom_refunds.domain.refund import Refund, RefundState
 from antom_refunds.errors import (
     InstructionRefusedError,
     RefundAbandonedError,
@@ -198,7 +198,7 @@ class RefundClient:
     async def list(
         self,
         *,
-        state: State | None = None,
+        state: RefundState | None = None,
         merchant: str | None = None,
         payment_id: str | None = None,
         needs_human: bool | None = None,

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
 
 from antom_refunds.contract import WORKFLOW, Attribute
 from antom_refunds.domain.money import Money
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 
 _QUOTES: Final = str.maketrans({"\\": "\\\\", "'": "\\'"})
 _STOPPED_AS: Final = {
@@ -37,7 +37,7 @@ class RefundView(BaseModel):
     payment_id: str | None
     merchant: str | None
     amount: Money | None
-    state: State | None
+    state: RefundState | None
     result_code: str
     needs_human: bool
     is_running: bool
@@ -99,11 +99,11 @@ def _time(value: object) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
-def _state(value: object) -> State | None:
+def _state(value: object) -> RefundState | None:
     """A refund without the attribute was started by hand: nothing is known of it yet."""
     if value is None:
-        return State.REQUESTED
-    return next((state for state in State if state == value), None)
+        return RefundState.REQUESTED
+    return next((state for state in RefundState if state == value), None)
 
 
 def _amount(currency: object, minor: object) -> Money | None:
@@ -118,7 +118,7 @@ def _amount(currency: object, minor: object) -> Money | None:
 
 def query_for(
     *,
-    state: State | None = None,
+    state: RefundState | None = None,
     merchant: str | None = None,
     payment_id: str | None = None,
     needs_human: bool | None = None,

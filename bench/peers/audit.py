@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict
 
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.records import LedgerView, RefundStatus
 from bench.peers.peer import End
 
 _STATUS: Final = {
-    State.SUCCEEDED: RefundStatus.SUCCESS,
-    State.FAILED: RefundStatus.FAIL,
-    State.CLOSED: RefundStatus.CLOSED,
+    RefundState.SUCCEEDED: RefundStatus.SUCCESS,
+    RefundState.FAILED: RefundStatus.FAIL,
+    RefundState.CLOSED: RefundStatus.CLOSED,
 }
 
 
@@ -66,9 +66,9 @@ def _moved(ledger: LedgerView) -> Mapping[str, list[Money]]:
 
 
 def _agrees(
-    state: State, order: RefundOrder, status: RefundStatus | None, moved: list[Money]
+    state: RefundState, order: RefundOrder, status: RefundStatus | None, moved: list[Money]
 ) -> bool:
     """Whether Antom ended it so, and moved the order's money exactly if it succeeded."""
     if status is None or _STATUS.get(state) is not status:
         return False
-    return moved == ([order.amount] if state is State.SUCCEEDED else [])
+    return moved == ([order.amount] if state is RefundState.SUCCEEDED else [])

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Protocol
 
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 
 
 @dataclass(frozen=True, slots=True)
 class End:
     """How and when a refund ended, by the engine's own record."""
 
-    state: State
+    state: RefundState
     at: datetime
 
 

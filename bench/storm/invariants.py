@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import FaultKind
 from antom_refunds.simulator.heard import CallKind
 from antom_refunds.simulator.records import Refund, RefundStatus, Sending
@@ -35,9 +35,9 @@ class Invariant(StrEnum):
 
 
 _STATUS: Final = {
-    State.SUCCEEDED: RefundStatus.SUCCESS,
-    State.FAILED: RefundStatus.FAIL,
-    State.CLOSED: RefundStatus.CLOSED,
+    RefundState.SUCCEEDED: RefundStatus.SUCCESS,
+    RefundState.FAILED: RefundStatus.FAIL,
+    RefundState.CLOSED: RefundStatus.CLOSED,
 }
 
 # The bound of a history, in events, from how the workflow is made; polls never count.
@@ -114,12 +114,12 @@ def _agrees(seen: Aftermath, history: History) -> bool:
         return False
     moved = [movement.amount for movement in seen.moved.get(history.refund_request_id, ())]
     theirs = [refund.amount] if refund is not None and refund.is_made_elsewhere else []
-    return moved == theirs + ([outcome.amount] if outcome.state is State.SUCCEEDED else [])
+    return moved == theirs + ([outcome.amount] if outcome.state is RefundState.SUCCEEDED else [])
 
 
-def _is_in_the_books(refund: Refund | None, history: History, state: State) -> bool:
+def _is_in_the_books(refund: Refund | None, history: History, state: RefundState) -> bool:
     """Whether a refund that ended so may stand, or be missing, in Antom's books as it does."""
-    is_stopped = history.called_off_at is not None and state is State.CLOSED
+    is_stopped = history.called_off_at is not None and state is RefundState.CLOSED
     if refund is None:
         return is_stopped
     if refund.is_made_elsewhere:
@@ -142,7 +142,7 @@ def _told_otherwise(seen: Aftermath) -> Iterable[str]:
 
 
 def _failed_unsaid(seen: Aftermath, history: History) -> bool:
-    if history.outcome is None or history.outcome.state is not State.FAILED:
+    if history.outcome is None or history.outcome.state is not RefundState.FAILED:
         return False
     refund = seen.refunds.get(history.refund_request_id)
     is_said = refund is not None and refund.status is RefundStatus.FAIL

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import WELL, Fault, FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
 from antom_refunds.simulator.plans import drawn
@@ -145,4 +145,4 @@ def _named(operation: Operation, fault: Fault) -> str:
 
 def ended(states: dict[str, int]) -> str:
     """ "410 succeeded, 80 failed, 33 closed"."""
-    return ", ".join(f"{states[state]} {state}" for state in State if state in states)
+    return ", ".join(f"{states[state]} {state}" for state in RefundState if state in states)

@@ -11,12 +11,12 @@ from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 
 # A simulated payment looks through all of its refunds each time.
 REFUNDS_PER_PAYMENT: Final = 100
 _AT_ONCE: Final = 40
-_WAITING: Final = f"{contract.Attribute.STATE.value} = '{State.PROCESSING.value}'"
+_WAITING: Final = f"{contract.Attribute.STATE.value} = '{RefundState.PROCESSING.value}'"
 _AHEAD_MAX: Final = 300
 _GLANCE: Final = 1.0
 _AGAIN: Final = 0.2

@@ -10,7 +10,7 @@ from typing import Final, Self, TypeVar
 from antom_refunds.client import RefundClient
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.records import Refund
 from antom_refunds.simulator.remote import SimulatorRemote
 from bench.stage import QuickStack, open_payment
@@ -80,8 +80,8 @@ class Queue:
         """False if its call was lost: the next one is minutes away."""
         for _ in range(_PATIENCE // _GLANCE):
             state = (await self.refunds.describe(refund_request_id)).state
-            if state is not State.REQUESTED:
-                return state is State.PROCESSING
+            if state is not RefundState.REQUESTED:
+                return state is RefundState.PROCESSING
             await asyncio.sleep(_GLANCE.total_seconds())
         return False
 
@@ -89,6 +89,6 @@ class Queue:
         """When these refunds have succeeded; raises TimeoutError if one does not."""
         async with asyncio.timeout(_PATIENCE.total_seconds()):
             ends = await by_few(ids, self.refunds.outcome)
-        wrong = [end for end in ends if end is None or end.state is not State.SUCCEEDED]
+        wrong = [end for end in ends if end is None or end.state is not RefundState.SUCCEEDED]
         if wrong:
             raise RuntimeError(f"{len(wrong)} refunds ended otherwise than they were told")

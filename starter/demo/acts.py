@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Final
 
 from antom_refunds.client import RefundClient, RefundConflictError, RefundNotFoundError
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.orders import Forgery
 from antom_refunds.simulator.remote import SimulatorRemote
 from antom_refunds.simulator.seals import Seal
@@ -62,7 +62,7 @@ class Stage:
             return None
         self.views[order.refund_request_id] = view
         self.board.show(view)
-        if view.state in {State.FAILED, State.CLOSED}:
+        if view.state in {RefundState.FAILED, RefundState.CLOSED}:
             await self._advise(scene)
         return view
 
@@ -105,7 +105,7 @@ async def ask_twice(stage: Stage) -> None:
 async def forge(stage: Stage) -> None:
     """A stranger claims that a refund has failed."""
     scene = _BY_KEY["forged"]
-    await stage.until(scene, lambda view: view.state is State.PROCESSING)
+    await stage.until(scene, lambda view: view.state is RefundState.PROCESSING)
     answered = await stage.antom.forge(_forgery(stage, scene, Seal.STRANGER, claims_success=False))
     stage.claim(scene, Claim.FORGED, holds=answered.status_code == HTTPStatus.UNAUTHORIZED)
 
@@ -133,7 +133,7 @@ async def mend_key(stage: Stage) -> None:
     """A person puts the right key where the wrong one was; nothing is restarted."""
     scenes = [scene for scene in ALL if scene.merchant == KIOSK]
     for scene in scenes:
-        await stage.until(scene, lambda view: view.state is State.BLOCKED)
+        await stage.until(scene, lambda view: view.state is RefundState.BLOCKED)
     kiosk = stage.stack.merchants[KIOSK]
     shutil.copy(kiosk.private_key.with_name("kiosk-right.pem"), kiosk.private_key)
     for scene in scenes:

@@ -6,7 +6,7 @@ from typing import Any
 from antom_refunds.antom.wire import Result
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.heard import KeyFields
 from antom_refunds.simulator.records import LedgerView, Movement, Refund, RefundStatus
 from bench.peers.audit import Audit
@@ -17,7 +17,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ORDER = RefundOrder(
     refund_request_id="r-1", payment_id="pay", amount=Money(currency="EUR", minor=1250)
 )
-SUCCEEDED = {"r-1": End(State.SUCCEEDED, NOON + timedelta(seconds=1))}
+SUCCEEDED = {"r-1": End(RefundState.SUCCEEDED, NOON + timedelta(seconds=1))}
 
 
 def movement(**changes: Any) -> Movement:
@@ -48,7 +48,7 @@ def test_a_refund_that_ended_as_the_ledger_says_is_in_order() -> None:
 
 
 def test_a_failed_refund_that_moved_nothing_is_in_order() -> None:
-    ends = {"r-1": End(State.FAILED, NOON)}
+    ends = {"r-1": End(RefundState.FAILED, NOON)}
 
     assert Audit.of([ORDER], ends, ledger(status=RefundStatus.FAIL)).is_clean
 
@@ -82,7 +82,7 @@ def test_another_amount_is_found() -> None:
 
 
 def test_a_failure_that_the_ledger_calls_success_is_found() -> None:
-    ends = {"r-1": End(State.FAILED, NOON)}
+    ends = {"r-1": End(RefundState.FAILED, NOON)}
 
     assert Audit.of([ORDER], ends, ledger(movement())).disagreeing == ("r-1",)
 
@@ -92,13 +92,13 @@ def test_an_end_of_a_refund_that_antom_never_heard_of_is_found() -> None:
 
 
 def test_others_refunds_do_not_count() -> None:
-    ends = {**SUCCEEDED, "warm-1": End(State.SUCCEEDED, NOON)}
+    ends = {**SUCCEEDED, "warm-1": End(RefundState.SUCCEEDED, NOON)}
 
     assert Audit.of([ORDER], ends, ledger(movement())) == Audit(asked=1, ended=1)
 
 
 def test_no_end_is_believed_before_antoms_own_word() -> None:
-    early = {"r-1": End(State.SUCCEEDED, NOON - timedelta(milliseconds=300))}
+    early = {"r-1": End(RefundState.SUCCEEDED, NOON - timedelta(milliseconds=300))}
 
-    assert believed(early, ledger()) == ({"r-1": End(State.SUCCEEDED, NOON)}, 1)
+    assert believed(early, ledger()) == ({"r-1": End(RefundState.SUCCEEDED, NOON)}, 1)
     assert believed(SUCCEEDED, ledger()) == (SUCCEEDED, 0)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import SettingsError
 from bench.peers import measuring, struck
 from bench.peers.asking import Asker, ends_of
@@ -49,7 +49,7 @@ class FakePeer:
     async def ends(self) -> Mapping[str, End]:
         if self.away_for:
             raise ConnectionError("away")
-        return {each: End(State.SUCCEEDED, datetime.now(UTC)) for each in self.taken}
+        return {each: End(RefundState.SUCCEEDED, datetime.now(UTC)) for each in self.taken}
 
     def pids(self) -> Mapping[str, int]:
         return {"app": 1, "door": 2}

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from antom_refunds.domain.money import Money
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.heard import CallKind, KeyFields
 from antom_refunds.simulator.records import Refund, RefundStatus
 from bench.storm.aftermath import Aftermath
@@ -33,7 +33,7 @@ LIE = sending(succeeded=False, fault="reordered", at=at(9.5))
 TRUTH = sending(fault="reordered")
 AGAIN = sending(number=2, at=at(9.8))
 BOTH = (TRUTH.digest, LIE.digest)
-FAILED = history(outcome=outcome(State.FAILED))
+FAILED = history(outcome=outcome(RefundState.FAILED))
 
 
 def sent(*sendings: object) -> Aftermath:
@@ -53,7 +53,7 @@ THEIRS = movement(payment_id="other")
 
 def taken(**changes: Any) -> Aftermath:
     """Another system used the id; an operator was called, and ended ours by hand."""
-    by_hand = outcome(State.FAILED, result_code="resolved_by_operator")
+    by_hand = outcome(RefundState.FAILED, result_code="resolved_by_operator")
     its = replace(history(outcome=by_hand, called_at=at(5)), **changes)
     theirs = ledger(refunds=(ELSEWHERE,), movements=(THEIRS,))
     return witnessed(its=its, told=(("r-1", "failed"),), ledger=theirs)
@@ -61,7 +61,7 @@ def taken(**changes: Any) -> Aftermath:
 
 def stopped(*refunds: Refund, **changes: Any) -> Aftermath:
     """Called off three seconds after noon, and closed; nothing moved."""
-    its = history(outcome=outcome(State.CLOSED), called_off_at=at(3))
+    its = history(outcome=outcome(RefundState.CLOSED), called_off_at=at(3))
     nothing = ledger(refunds=refunds, movements=(), **changes)
     return witnessed(its=its, told=(("r-1", "closed"),), ledger=nothing)
 
@@ -127,7 +127,7 @@ BREACHES: Final[list[tuple[str, Invariant, Aftermath]]] = [
     (
         "closed, but Antom refunded",
         Invariant.LEDGER_DISAGREES,
-        witnessed(its=history(outcome=outcome(State.CLOSED))),
+        witnessed(its=history(outcome=outcome(RefundState.CLOSED))),
     ),
     (
         "failed, but money moved",
@@ -193,7 +193,7 @@ BREACHES: Final[list[tuple[str, Invariant, Aftermath]]] = [
     (
         "called off and closed, but Antom refunded",
         Invariant.LEDGER_DISAGREES,
-        witnessed(its=history(outcome=outcome(State.CLOSED), called_off_at=at(3))),
+        witnessed(its=history(outcome=outcome(RefundState.CLOSED), called_off_at=at(3))),
     ),
 ]
 

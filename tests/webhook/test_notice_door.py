@@ -25,7 +25,7 @@ from antom_refunds import webhook
 from antom_refunds.client import RefundClient
 from antom_refunds.connection import connect
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.webhook import BODY_BYTES_MAX, Handler, counting, create_app
 from tests.engine import CLIENT_ID, WEBHOOK_PATH, KeyFiles, Stage, Tally, senders
 from tests.webhook.signed import ACKNOWLEDGED, headers, posted, told
@@ -242,7 +242,7 @@ async def test_a_contradiction_is_acknowledged_counted_and_logged_as_an_error(
     stage: Stage, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     order = await stage.start(stage.paid())
-    assert (await stage.end(order)).state is State.SUCCEEDED
+    assert (await stage.end(order)).state is RefundState.SUCCEEDED
     failure = {"resultCode": "PROCESS_FAIL", "resultStatus": "F"}
     body = told(order, result=failure, refundStatus="FAIL")
 

@@ -11,7 +11,7 @@ from typing import Self
 from antom_refunds.domain.evidence import Evidence, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.policy import Policy, Schedule
-from antom_refunds.domain.refund import Refund, State, Step
+from antom_refunds.domain.refund import Refund, RefundState, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Pursuit:
 
     @property
     def _is_begun_at_once(self) -> bool:
-        is_first_call = self.refund.state is State.REQUESTED
+        is_first_call = self.refund.state is RefundState.REQUESTED
         return is_first_call or self.refund.is_ask_due or self.refund.next_step is Step.INQUIRE
 
     @property
@@ -60,4 +60,4 @@ class Pursuit:
             return policy.watch
         if self.last is not None and self.last.word is Word.UNSENT:
             return policy.unsent
-        return policy.blocked if self.refund.state is State.BLOCKED else policy.doubt
+        return policy.blocked if self.refund.state is RefundState.BLOCKED else policy.doubt

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import SettingsError
 from bench.peers.common.parts import ROOT, size_of
 from bench.peers.peer import End
@@ -115,4 +115,4 @@ async def _is_well(client: httpx.AsyncClient, path: str) -> bool:
 
 def _end(row: dict[str, Any]) -> End:
     # The state is kept as the JSON that the workflow wrote.
-    return End(State(row["state"].strip('"')), datetime.fromisoformat(row["at"]))
+    return End(RefundState(row["state"].strip('"')), datetime.fromisoformat(row["at"]))

@@ -12,7 +12,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from bench.peers.peer import Antom, End
 from bench.peers.temporal import TemporalPeer
 from bench.peers.timer_loop.workflow import QUEUE, TimerLoopOrder, TimerLoopRefund
@@ -78,6 +78,8 @@ class TimerLoopPeer(TemporalPeer):
         await asyncio.gather(*(read(each) for each in closed))
 
 
-async def _result(client: Client, execution: WorkflowExecution) -> State:
-    state: State = await client.get_workflow_handle(execution.id, result_type=State).result()
+async def _result(client: Client, execution: WorkflowExecution) -> RefundState:
+    state: RefundState = await client.get_workflow_handle(
+        execution.id, result_type=RefundState
+    ).result()
     return state

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from antom_refunds.domain.fold import take
     from antom_refunds.domain.order import RefundOrder
     from antom_refunds.domain.policy import CALL_TIMEOUT, RETRY_MAX, Policy
-    from antom_refunds.domain.refund import Refund, State, Step
+    from antom_refunds.domain.refund import Refund, RefundState, Step
     from bench.peers.timer_loop.activities import TimerLoopActivities
 
 QUEUE: Final = "timer-loop"
@@ -47,7 +47,7 @@ class TimerLoopRefund:
         self._is_notified = False
 
     @workflow.run
-    async def run(self, told: TimerLoopOrder) -> State:
+    async def run(self, told: TimerLoopOrder) -> RefundState:
         while not self._refund.is_final:
             if workflow.info().is_continue_as_new_suggested():
                 self._start_anew(told)
@@ -104,7 +104,7 @@ class TimerLoopRefund:
     def _wait(self) -> timedelta:
         """Counted from the last change of state, as the product counts it."""
         policy, state = self._policy, self._refund.state
-        schedules = {State.BLOCKED: policy.blocked, State.PROCESSING: policy.watch}
+        schedules = {RefundState.BLOCKED: policy.blocked, RefundState.PROCESSING: policy.watch}
         return policy.wait(schedules.get(state, policy.doubt), workflow.now() - self._since)
 
     def _take(self, evidence: Evidence) -> None:

@@ -9,7 +9,7 @@ from antom_refunds.client import Delivery, RefundClient, Started
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain import fold
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.webhook import verification
 from bench.storm.mutations.replacement import replace
 
@@ -60,8 +60,8 @@ def closed_is_failure() -> None:
 
     async def outcome(self: RefundClient, *which: Any, **wait: Any) -> RefundOutcome | None:
         told = await honest(self, *which, **wait)
-        if told is None or told.state is not State.CLOSED:
+        if told is None or told.state is not RefundState.CLOSED:
             return told
-        return told.model_copy(update={"state": State.FAILED})
+        return told.model_copy(update={"state": RefundState.FAILED})
 
     replace(RefundClient, "outcome", outcome)

@@ -5,7 +5,7 @@ from temporalio.exceptions import ApplicationError
 from antom_refunds import contract
 from antom_refunds.contract import Instruction, RefundOutcome
 from antom_refunds.domain.evidence import Evidence, Word
-from antom_refunds.domain.refund import Refund, State
+from antom_refunds.domain.refund import Refund, RefundState
 from bench.storm.mutations.replacement import replace
 
 
@@ -29,7 +29,7 @@ def failure_raised() -> None:
     honest = contract.outcome_of
 
     def outcome_of(refund: Refund) -> RefundOutcome:
-        if refund.state is State.FAILED:
+        if refund.state is RefundState.FAILED:
             raise ApplicationError("the refund failed")
         return honest(refund)
 
