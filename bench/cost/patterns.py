@@ -14,6 +14,7 @@ from antom_refunds.client import RefundClient
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
+from antom_refunds.notifications import NotificationDelivery
 from bench.peers.timer_loop.activities import TimerLoopActivities
 from bench.peers.timer_loop.workflow import QUEUE, TimerLoopOrder, TimerLoopRefund
 from workflows import WORKFLOWS
@@ -48,6 +49,7 @@ class Ours:
         self._temporal = temporal
         self._policy = policy
         self._refunds = RefundClient(temporal, policy=policy)
+        self._notifications = NotificationDelivery(temporal)
 
     def workers(self, antom: AntomClient, *watching: Interceptor) -> tuple[Worker, ...]:
         calls = AntomActivities(Calls({"default": antom}), self._policy)
@@ -69,7 +71,7 @@ class Ours:
         await self._refunds.start(order)
 
     async def notify(self, order: RefundOrder, notice: Evidence) -> None:
-        await self._refunds.notify(order.refund_request_id, notice, delivery_id="one")
+        await self._notifications.deliver(order.refund_request_id, notice, delivery_id="one")
 
     async def end(self, order: RefundOrder) -> str:
         outcome = await self._refunds.outcome(order.refund_request_id)

@@ -9,10 +9,11 @@ import atheris
 
 from antom_refunds.antom.keys import KeyFile
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
-from antom_refunds.client import Delivery, RefundClient
 from antom_refunds.connection import TemporalUnavailableError
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.merchants import Sender
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.webhook import Handler, Refusal, Unclaimed, create_app
 from bench.fuzz import antom, notice
 
@@ -32,14 +33,14 @@ class _Key(KeyFile[Any]):
         return self._key
 
 
-class _Refunds(RefundClient):
+class _Notifications(NotificationDelivery):
     """Temporal, which takes a notification, knows better, or is away."""
 
     def __init__(self) -> None:
         self.delivery: Delivery | None = None
         self.told = 0
 
-    async def notify(
+    async def deliver(
         self,
         refund_request_id: str,
         evidence: Evidence,
@@ -57,11 +58,11 @@ class _Refunds(RefundClient):
         return self.delivery
 
 
-_REFUNDS: Final = _Refunds()
+_NOTIFICATIONS: Final = _Notifications()
 _ENDS: Final[list[str]] = []
 _APP: Final = create_app(
     Handler(
-        refunds=_REFUNDS,
+        notifications=_NOTIFICATIONS,
         senders={antom.CLIENT_ID: Sender("default", (_Key(),))},
         count=_ENDS.append,
     ),
@@ -76,7 +77,7 @@ def seeds() -> list[bytes]:
 
 def one(data: bytes) -> None:
     drawn = atheris.FuzzedDataProvider(data)
-    _REFUNDS.delivery = drawn.PickValueInList([*Delivery, None])
+    _NOTIFICATIONS.delivery = drawn.PickValueInList([*Delivery, None])
     query = drawn.ConsumeBytes(drawn.ConsumeIntInRange(0, 8))
     method = drawn.PickValueInList(["POST"] * 8 + ["GET", "PUT", ""])
     headers = dict(_headers(drawn))
@@ -142,7 +143,7 @@ async def _call(
 
 def _judge(status: int, answer: bytes) -> None:
     ends = [*_ENDS]
-    told, _REFUNDS.told = _REFUNDS.told, 0
+    told, _NOTIFICATIONS.told = _NOTIFICATIONS.told, 0
     _ENDS.clear()
     assert len(ends) == 1, "each request is counted once"
     if status == 200:  # noqa: PLR2004 - HTTP

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from antom_refunds import contract
 from antom_refunds.antom import reading
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotice
-from antom_refunds.client import Delivery
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from bench.latency.bare import QUEUE, SIGNAL, WORKFLOW
 from bench.latency.record import Told
@@ -67,7 +67,7 @@ class Direct:
     async def _tell(self, notice: Notice) -> Told:
         evidence = reading.noticed(RefundNotice.model_validate_json(notice.body))
         sent = datetime.now(UTC)
-        delivery = await self.queue.refunds.notify(
+        delivery = await self.queue.notifications.deliver(
             notice.refund_request_id, evidence, delivery_id=notice.refund_request_id
         )
         answered = datetime.now(UTC)

@@ -18,13 +18,9 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from antom_refunds.client import (
-    RefundAbandonedError,
-    RefundClient,
-    RefundConflictError,
-    RefundNotFoundError,
-)
+from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError
+from antom_refunds.errors import RefundAbandonedError, RefundConflictError, RefundNotFoundError
 from antom_refunds.process import OK, leave
 from bench.storm.schedule import Ask, Plan
 

@@ -11,6 +11,7 @@ from antom_refunds.client import RefundClient
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.simulator.records import Refund
 from antom_refunds.simulator.remote import SimulatorRemote
 from bench.stage import QuickStack, open_payment
@@ -45,13 +46,15 @@ class Queue:
     """Where refunds wait for Antom's last word; the simulator itself never says it."""
 
     refunds: RefundClient
+    notifications: NotificationDelivery
     simulator_url: str
 
     @classmethod
     async def open(cls, stack: QuickStack) -> Self:
         """With a payment whose refunds take a day."""
         await open_payment(stack, _PAYMENT, is_async=True, settle_after=_FAR)
-        return cls(RefundClient(await stack.temporal()), stack.simulator_url)
+        temporal = await stack.temporal()
+        return cls(RefundClient(temporal), NotificationDelivery(temporal), stack.simulator_url)
 
     async def filled(self, name: str, count: int) -> list[Refund]:
         """So many refunds more, as Antom's books have them, but for a few whose call got lost.

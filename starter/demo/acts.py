@@ -9,8 +9,9 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
-from antom_refunds.client import RefundClient, RefundConflictError, RefundNotFoundError
+from antom_refunds.client import RefundClient
 from antom_refunds.domain.refund import RefundState
+from antom_refunds.errors import RefundConflictError, RefundNotFoundError
 from antom_refunds.simulator.orders import Forgery
 from antom_refunds.simulator.remote import SimulatorRemote
 from antom_refunds.simulator.seals import Seal

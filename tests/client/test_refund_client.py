@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from antom_refunds import contract
-from antom_refunds.client import (
-    Delivery,
-    InstructionRefusedError,
-    RefundAbandonedError,
-    RefundClient,
-    RefundConflictError,
-    RefundNotFoundError,
-)
+from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.contract import Instruction, Resolution
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState, Step
+from antom_refunds.errors import (
+    InstructionRefusedError,
+    RefundAbandonedError,
+    RefundConflictError,
+    RefundNotFoundError,
+)
 from antom_refunds.simulator.heard import CallKind
 from tests.engine import Stage
 
@@ -272,13 +272,15 @@ async def test_a_notification_is_durable_once_it_is_delivered(idle_stage: Stage)
     order = await idle_stage.start(idle_stage.order())
 
     for _ in range(3):
-        delivery = await idle_stage.refunds.notify(
+        delivery = await idle_stage.notifications.deliver(
             order.refund_request_id, notice(order), delivery_id="one"
         )
         assert delivery is Delivery.DELIVERED
     assert await idle_stage.signals(order) == 1
 
-    await idle_stage.refunds.notify(order.refund_request_id, notice(order), delivery_id="two")
+    await idle_stage.notifications.deliver(
+        order.refund_request_id, notice(order), delivery_id="two"
+    )
     assert await idle_stage.signals(order) == 2
 
 
@@ -287,7 +289,7 @@ async def test_a_notification_after_the_end_agrees_or_contradicts(stage: Stage) 
     await stage.end(order)
 
     async def told(word: Word) -> Delivery:
-        return await stage.refunds.notify(
+        return await stage.notifications.deliver(
             order.refund_request_id, notice(order, word), delivery_id=word.value
         )
 
@@ -298,7 +300,7 @@ async def test_a_notification_after_the_end_agrees_or_contradicts(stage: Stage) 
 async def test_a_notification_of_an_unknown_refund_says_so(idle_stage: Stage) -> None:
     order = idle_stage.order()
 
-    delivery = await idle_stage.refunds.notify(
+    delivery = await idle_stage.notifications.deliver(
         order.refund_request_id, notice(order), delivery_id="one"
     )
 
@@ -309,7 +311,7 @@ async def test_a_notification_of_an_abandoned_refund_says_so(idle_stage: Stage) 
     order = await idle_stage.start(idle_stage.order())
     await idle_stage.handle(order).terminate("by mistake")
 
-    delivery = await idle_stage.refunds.notify(
+    delivery = await idle_stage.notifications.deliver(
         order.refund_request_id, notice(order), delivery_id="one"
     )
 

@@ -88,7 +88,7 @@ async def _contradicted(stage: Stage, order: RefundOrder) -> None:
             refund_request_id=order.refund_request_id,
             amount=order.amount,
         )
-        await stage.refunds.notify(order.refund_request_id, notice, delivery_id=word)
+        await stage.notifications.deliver(order.refund_request_id, notice, delivery_id=word)
 
 
 async def _held(stage: Stage, _order: RefundOrder) -> None:

@@ -11,11 +11,12 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 
 from antom_refunds import contract
-from antom_refunds.client import RefundConflictError, RefundView
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
+from antom_refunds.errors import RefundConflictError
 from antom_refunds.simulator.heard import CallKind
+from antom_refunds.views import RefundView
 from tests.engine import PATIENCE, Stage
 from tests.interop.callers import Caller, CallFailedError
 

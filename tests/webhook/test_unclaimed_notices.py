@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from antom_refunds import client, late_evidence, webhook
+from antom_refunds import late_evidence, notifications, webhook
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from tests.engine import WEBHOOK_PATH, KeyFiles, Stage
@@ -59,7 +59,7 @@ async def test_an_id_that_none_of_our_refunds_can_have_is_unknown_without_asking
     monkeypatch: pytest.MonkeyPatch,
     strange_id: str,
 ) -> None:
-    monkeypatch.delattr(client, "store")
+    monkeypatch.delattr(notifications, "store")
     body = told(idle_stage.order(), refundRequestId=strange_id)
 
     answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)

@@ -8,9 +8,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
 from antom_refunds import contract
-from antom_refunds.client import InstructionRefusedError
 from antom_refunds.contract import Instruction
 from antom_refunds.domain.refund import RefundState
+from antom_refunds.errors import InstructionRefusedError
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
 from tests.engine import Stage

@@ -85,7 +85,7 @@ async def test_only_a_notification_may_come_by_a_signal(stage: Stage, source: So
         amount=order.amount,
     )
 
-    await stage.refunds.notify(own, said, delivery_id="x")
+    await stage.notifications.deliver(own, said, delivery_id="x")
     stage.settle(order)
 
     assert (await stage.end(order)).state is RefundState.SUCCEEDED
@@ -104,7 +104,7 @@ async def test_texts_of_a_signal_are_bounded(stage: Stage) -> None:
         amount=order.amount,
     )
 
-    await stage.refunds.notify(own, said, delivery_id="x")
+    await stage.notifications.deliver(own, said, delivery_id="x")
     outcome = await stage.end(order)
 
     assert outcome.state is RefundState.FAILED

@@ -8,10 +8,10 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from antom_refunds import contract
-from antom_refunds.client import InstructionRefusedError
 from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.domain.evidence import Source
 from antom_refunds.domain.refund import RefundState
+from antom_refunds.errors import InstructionRefusedError
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.heard import CallKind
 from tests.engine import Stage

@@ -1,6 +1,6 @@
 """Notifications late, twice, contradicting: the first last word stands, and a person is called."""
 
-from antom_refunds.client import Delivery
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
@@ -41,7 +41,7 @@ async def test_a_notification_after_the_end_changes_nothing(stage: Stage) -> Non
     before = await stage.end(order)
     events = await stage.events(order)
 
-    delivery = await stage.refunds.notify(
+    delivery = await stage.notifications.deliver(
         order.refund_request_id, notice(order, Word.SUCCEEDED), delivery_id="late"
     )
 
@@ -57,7 +57,7 @@ async def test_of_two_last_words_the_first_stands_and_a_person_is_called(
     async with idle_stage.working(cached_workflows_max=0):
         await idle_stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     for word in (Word.SUCCEEDED, Word.FAILED):
-        delivery = await idle_stage.refunds.notify(
+        delivery = await idle_stage.notifications.deliver(
             order.refund_request_id, notice(order, word), delivery_id=word.value
         )
         assert delivery is Delivery.DELIVERED
@@ -77,7 +77,7 @@ async def test_a_second_refund_id_is_a_contradiction(idle_stage: Stage) -> None:
     async with idle_stage.working(cached_workflows_max=0):
         await idle_stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     for refund_id in ("2026_1", "2026_2"):
-        await idle_stage.refunds.notify(
+        await idle_stage.notifications.deliver(
             order.refund_request_id,
             notice(order, Word.SUCCEEDED, refund_id=refund_id),
             delivery_id=refund_id,

@@ -11,8 +11,8 @@ import temporalio.worker._workflow as sdk
 from temporalio.api.enums.v1 import EventType
 from temporalio.worker._workflow_instance import _WorkflowLogicFlag as Flag
 
-from antom_refunds.client import Delivery
 from antom_refunds.contract import Instruction, Resolution
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
@@ -122,7 +122,7 @@ async def test_two_opposite_final_results_in_one_task_are_both_kept(idle_stage: 
         stage.wire.let_go()
         await until_event(stage, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
     own = order.refund_request_id
-    await stage.refunds.notify(own, notice(order, Word.FAILED), delivery_id="x")
+    await stage.notifications.deliver(own, notice(order, Word.FAILED), delivery_id="x")
 
     async with stage.working():
         outcome = await stage.end(order)
@@ -165,7 +165,7 @@ async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(stage
         stage.wire.hold()
     await stage.wire.arrived.wait()
 
-    delivery = await stage.refunds.notify(
+    delivery = await stage.notifications.deliver(
         order.refund_request_id, notice(order, Word.SUCCEEDED), delivery_id="x"
     )
     await until_event(stage, order, EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED)
@@ -202,7 +202,7 @@ async def test_a_notified_success_that_the_answer_denies_is_shown(stage: Stage) 
     await stage.wire.arrived.wait()
 
     own = order.refund_request_id
-    await stage.refunds.notify(own, notice(order, Word.SUCCEEDED), delivery_id="x")
+    await stage.notifications.deliver(own, notice(order, Word.SUCCEEDED), delivery_id="x")
     stage.wire.let_go()
     outcome = await stage.end(order)
 

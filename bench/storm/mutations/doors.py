@@ -5,11 +5,13 @@ from typing import Any
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from antom_refunds import contract
-from antom_refunds.client import Delivery, RefundClient, Started
+from antom_refunds.client import RefundClient, Started
 from antom_refunds.contract import RefundOutcome
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain import fold
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.webhook import verification
 from bench.storm.mutations.replacement import replace
 
@@ -23,10 +25,10 @@ def contradiction_dropped() -> None:
 def early_ack() -> None:
     """The webhook acknowledges at once, and then forgets to tell the workflow."""
 
-    async def notify(*_: object, **__: object) -> Delivery:
+    async def deliver(*_: object, **__: object) -> Delivery:
         return Delivery.DELIVERED
 
-    replace(RefundClient, "notify", notify)
+    replace(NotificationDelivery, "deliver", deliver)
 
 
 def stranger_trusted() -> None:
