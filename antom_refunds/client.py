@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from pydantic import BaseModel, ConfigDict
 from temporalio.client import (
@@ -100,6 +100,18 @@ class RefundClient:
             raise RefundAbandonedError(_abandoned(order.refund_request_id, view.stopped_as))
         return Started(workflow_id=view.workflow_id, run_id=view.run_id, is_new=False)
 
+    @overload
+    async def outcome(
+        self, refund_request_id: str, *, merchant: str = DEFAULT_MERCHANT, wait: None = None
+    ) -> RefundOutcome: ...
+    @overload
+    async def outcome(
+        self,
+        refund_request_id: str,
+        *,
+        merchant: str = DEFAULT_MERCHANT,
+        wait: timedelta | None,
+    ) -> RefundOutcome | None: ...
     async def outcome(
         self,
         refund_request_id: str,

@@ -75,7 +75,7 @@ class Ours:
 
     async def end(self, order: RefundOrder) -> str:
         outcome = await self._refunds.outcome(order.refund_request_id)
-        return str(outcome.state) if outcome else "no end"
+        return str(outcome.state)
 
 
 class TimerLoop:

@@ -92,6 +92,6 @@ class Queue:
         """When these refunds have succeeded; raises TimeoutError if one does not."""
         async with asyncio.timeout(_PATIENCE.total_seconds()):
             ends = await by_few(ids, self.refunds.outcome)
-        wrong = [end for end in ends if end is None or end.state is not RefundState.SUCCEEDED]
+        wrong = [end for end in ends if end.state is not RefundState.SUCCEEDED]
         if wrong:
             raise RuntimeError(f"{len(wrong)} refunds ended otherwise than they were told")

@@ -71,7 +71,7 @@ class Stage:
         """What the business service is told with an end that is no success."""
         order = scene.order
         ended = await self.refunds.outcome(order.refund_request_id, merchant=order.merchant)
-        if ended is not None and ended.advice:
+        if ended.advice:
             self.board.remark(order.refund_request_id, f"advice: {ended.advice}")
 
     async def until(self, scene: Scene, seen: Callable[[RefundView], bool]) -> None:

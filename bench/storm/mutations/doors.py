@@ -61,7 +61,7 @@ def closed_is_failure() -> None:
     honest = RefundClient.outcome
 
     async def outcome(self: RefundClient, *which: Any, **wait: Any) -> RefundOutcome | None:
-        told = await honest(self, *which, **wait)
+        told: RefundOutcome | None = await honest(self, *which, **wait)
         if told is None or told.state is not RefundState.CLOSED:
             return told
         return told.model_copy(update={"state": RefundState.FAILED})
