@@ -21,7 +21,10 @@ COPY antom_refunds antom_refunds
 COPY workflows workflows
 COPY activities activities
 COPY starter starter
-RUN uv build --wheel --no-build-isolation --python /opt/build/bin/python --out-dir /wheel . \
+COPY app app
+RUN for project in . app; do \
+        uv build --wheel --no-build-isolation --python /opt/build/bin/python --out-dir /wheel $project || exit 1; \
+    done \
     && uv pip install --compile-bytecode --no-deps --no-index --python /opt/antom-refunds/bin/python /wheel/*.whl
 
 

@@ -104,7 +104,7 @@ clean: ## Remove what the other targets made
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml requirements/dev.txt scripts/setup
+$(READY): pyproject.toml app/pyproject.toml requirements/dev.txt scripts/setup
 	PYTHON=$(PYTHON) scripts/setup
 	@touch $@
 

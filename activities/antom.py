@@ -20,7 +20,7 @@ from antom_refunds.domain.confirmation import awaits_quiet, confirmed
 from antom_refunds.domain.evidence import UNUSABLE, Evidence, Source, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.policy import Policy, Schedule
-from antom_refunds.domain.refund import NOT_SERVED, Refund, State
+from antom_refunds.domain.refund import NOT_SERVED, Refund, RefundState
 from antom_refunds.domain.streak import Streak
 from antom_refunds.ports import AntomCalls
 
@@ -37,12 +37,14 @@ class AntomActivities(AntomCalls):
     @activity.defn(name=contract.ACTIVITY_REQUEST_REFUND)
     async def request_refund(self, question: Question) -> Evidence:
         refund = question.refund
-        schedule = self._policy.blocked if refund.state is State.BLOCKED else self._policy.doubt
-        is_due = refund.state is State.REQUESTED or refund.is_ask_due
+        schedule = (
+            self._policy.blocked if refund.state is RefundState.BLOCKED else self._policy.doubt
+        )
+        is_due = refund.state is RefundState.REQUESTED or refund.is_ask_due
         if is_first_attempt() and not is_due:
             raise self._later(question, f"{refund.state}: to be sent again, same id", schedule)
         async with alive() as pulse:
-            if refund.state is State.IN_DOUBT and not refund.is_ask_due:
+            if refund.state is RefundState.IN_DOUBT and not refund.is_ask_due:
                 inquired = await self._inquire(question)
                 if _is_decisive(refund, inquired):
                     return inquired

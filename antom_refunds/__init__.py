@@ -1,1 +1,43 @@
-"""Refunds at Antom that reach their true end, exactly once."""
+"""Refunds at Antom that reach their true end, exactly once.
+
+What business services and operators' scripts import (docs/python.md). It needs Temporal's SDK and
+pydantic alone; the rest of this package belongs to the application.
+"""
+
+from antom_refunds.client import RefundClient, Started
+from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError
+from antom_refunds.contract import Dossier, Instruction, RefundOutcome, Resolution
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import InvalidOrderError, RefundOrder
+from antom_refunds.domain.policy import Policy
+from antom_refunds.domain.refund import RefundState
+from antom_refunds.errors import (
+    InstructionRefusedError,
+    RefundAbandonedError,
+    RefundClientError,
+    RefundConflictError,
+    RefundNotFoundError,
+)
+from antom_refunds.views import RefundView
+
+__all__ = [
+    "Dossier",
+    "Instruction",
+    "InstructionRefusedError",
+    "InvalidOrderError",
+    "Money",
+    "Policy",
+    "RefundAbandonedError",
+    "RefundClient",
+    "RefundClientError",
+    "RefundConflictError",
+    "RefundNotFoundError",
+    "RefundOrder",
+    "RefundOutcome",
+    "RefundState",
+    "RefundView",
+    "Resolution",
+    "Started",
+    "TemporalSettingsError",
+    "TemporalUnavailableError",
+]

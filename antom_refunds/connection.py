@@ -24,7 +24,7 @@ __all__ = [
     "TemporalUnavailableError",
     "client_of",
     "connect",
-    "is_about_the_namespace",
+    "is_no_such_workflow",
     "reaching_temporal",
 ]
 
@@ -98,7 +98,7 @@ def reaching_temporal() -> Iterator[None]:
     try:
         yield
     except RPCError as error:
-        if error.status in _REFUSED or is_about_the_namespace(error):
+        if error.status in _REFUSED or _is_about_the_namespace(error):
             raise TemporalSettingsError(
                 f"Temporal refuses this: {error.message}; check TEMPORAL_NAMESPACE and API key"
             ) from error
@@ -126,6 +126,11 @@ def _failed_connection(error: RuntimeError, address: str) -> Exception:
     return TemporalUnavailableError(passing_cause(str(error), address))
 
 
-def is_about_the_namespace(error: RPCError) -> bool:
+def is_no_such_workflow(error: RPCError) -> bool:
+    """Whether Temporal knows no workflow of that id, or none that still runs."""
+    return error.status is RPCStatusCode.NOT_FOUND and not _is_about_the_namespace(error)
+
+
+def _is_about_the_namespace(error: RPCError) -> bool:
     """A missing namespace is answered like a missing workflow; only the text tells them apart."""
     return error.status is RPCStatusCode.NOT_FOUND and error.message.startswith("Namespace")

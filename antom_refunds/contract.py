@@ -14,7 +14,7 @@ from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.fold import contradicts
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import MerchantKey, RefundOrder, RefundRequestId
-from antom_refunds.domain.refund import Refund, State, Step
+from antom_refunds.domain.refund import Refund, RefundState, Step
 
 WORKFLOW: Final = "Refund"
 SIGNAL_NOTIFY: Final = "notify"
@@ -115,7 +115,7 @@ class RefundOutcome(Message):
     payment_id: str
     merchant: str
     amount: Money
-    state: State
+    state: RefundState
     result_code: str
     message: str = ""
     advice: str = ""

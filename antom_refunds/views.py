@@ -6,19 +6,16 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
 
-from antom_refunds.contract import WORKFLOW, Attribute
+from antom_refunds.contract import Attribute
 from antom_refunds.domain.money import Money
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 
-_QUOTES: Final = str.maketrans({"\\": "\\\\", "'": "\\'"})
 _STOPPED_AS: Final = {
     WorkflowExecutionStatus.FAILED: "failed",
     WorkflowExecutionStatus.CANCELED: "canceled",
     WorkflowExecutionStatus.TERMINATED: "terminated",
     WorkflowExecutionStatus.TIMED_OUT: "timed_out",
 }
-_IS_STOPPED: Final = "ExecutionStatus IN ('Failed', 'Canceled', 'Terminated', 'TimedOut')"
-_IS_NOT_STOPPED: Final = "ExecutionStatus IN ('Running', 'Completed', 'ContinuedAsNew')"
 # Temporal's SQL stores give whole numbers back through floats, which are exact up to here.
 _EXACT_MAX: Final = 2**53 - 1
 
@@ -37,7 +34,7 @@ class RefundView(BaseModel):
     payment_id: str | None
     merchant: str | None
     amount: Money | None
-    state: State | None
+    state: RefundState | None
     result_code: str
     needs_human: bool
     is_running: bool
@@ -99,11 +96,11 @@ def _time(value: object) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
-def _state(value: object) -> State | None:
+def _state(value: object) -> RefundState | None:
     """A refund without the attribute was started by hand: nothing is known of it yet."""
     if value is None:
-        return State.REQUESTED
-    return next((state for state in State if state == value), None)
+        return RefundState.REQUESTED
+    return next((state for state in RefundState if state == value), None)
 
 
 def _amount(currency: object, minor: object) -> Money | None:
@@ -114,29 +111,3 @@ def _amount(currency: object, minor: object) -> Money | None:
         return Money.model_validate({"currency": currency, "minor": minor})
     except ValidationError:
         return None
-
-
-def query_for(
-    *,
-    state: State | None = None,
-    merchant: str | None = None,
-    payment_id: str | None = None,
-    needs_human: bool | None = None,
-    is_stopped: bool | None = None,
-) -> str:
-    """The engine's list filter for refunds of this kind; a stopped one needs a person."""
-    wanted = {
-        Attribute.STATE: state,
-        Attribute.MERCHANT: merchant,
-        Attribute.PAYMENT_ID: payment_id,
-    }
-    terms = [f"WorkflowType = '{WORKFLOW}' AND WorkflowId STARTS_WITH 'refund/'"]
-    terms += [f"{name} = '{value.translate(_QUOTES)}'" for name, value in wanted.items() if value]
-    if needs_human is True:
-        terms.append(f"({Attribute.NEEDS_HUMAN} = true OR {_IS_STOPPED})")
-    if needs_human is False:
-        is_unset = f"{Attribute.NEEDS_HUMAN} IS NULL"
-        terms.append(f"({Attribute.NEEDS_HUMAN} = false OR {is_unset}) AND {_IS_NOT_STOPPED}")
-    if is_stopped is not None:
-        terms.append(_IS_STOPPED if is_stopped else _IS_NOT_STOPPED)
-    return " AND ".join(terms)

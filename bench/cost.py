@@ -37,6 +37,7 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.namespace import register_attributes
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.process import FAILED, OK, leave
 from antom_refunds.simulator import accounts
 from antom_refunds.simulator.fault_plan import FaultScript
@@ -223,6 +224,7 @@ class Ours:
         self._temporal = temporal
         self._policy = policy
         self._refunds = RefundClient(temporal, policy=policy)
+        self._notifications = NotificationDelivery(temporal)
 
     def workers(self, antom: AntomClient, attempts: Attempts) -> tuple[Worker, ...]:
         calls = AntomActivities(Calls({DEFAULT_MERCHANT: antom}), self._policy)
@@ -243,7 +245,7 @@ class Ours:
         await self._refunds.start(order)
 
     async def notify(self, order: RefundOrder, evidence: Evidence) -> None:
-        await self._refunds.notify(order.refund_request_id, evidence, delivery_id="one")
+        await self._notifications.deliver(order.refund_request_id, evidence, delivery_id="one")
 
 
 class TimerLoop:

@@ -14,7 +14,7 @@ from temporalio.client import Client
 from antom_refunds import contract
 from antom_refunds.antom import reading
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotice
-from antom_refunds.client import Delivery
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from bench.bare_workflows import QUEUE, SIGNALLED, SignalledWorkflow
 from bench.environment import limited_gather, running_stack, sidecar
@@ -162,7 +162,9 @@ class RefundSender:
         evidence = reading.noticed(RefundNotice.model_validate_json(notification.body))
         refund_id = notification.refund_request_id
         sent = datetime.now(UTC)
-        delivery = await self._refunds.refunds.notify(refund_id, evidence, delivery_id=refund_id)
+        delivery = await self._refunds.notifications.deliver(
+            refund_id, evidence, delivery_id=refund_id
+        )
         answered = datetime.now(UTC)
         if delivery is not Delivery.DELIVERED:
             raise ValueError(f"a notification was not delivered: {delivery}")

@@ -16,7 +16,8 @@ from antom_refunds.antom.signing import Signed
 from antom_refunds.client import RefundClient
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind
 from antom_refunds.simulator.notifier import messages_for
@@ -182,12 +183,14 @@ class ProcessingRefunds:
     """Refunds that Antom accepted and does not finish itself for a day."""
 
     refunds: RefundClient
+    notifications: NotificationDelivery
     simulator_url: str
 
     @classmethod
     async def open(cls, stack: UnlimitedStack) -> Self:
         await stack.add_payments(_PAYMENT, is_async=True, settle_after=timedelta(days=1))
-        return cls(RefundClient(await stack.temporal()), stack.simulator_url)
+        temporal = await stack.temporal()
+        return cls(RefundClient(temporal), NotificationDelivery(temporal), stack.simulator_url)
 
     async def add(self, name: str, count: int) -> list[RefundRecord]:
         """This many more, as Antom's ledger has them, except a few whose call got lost.
@@ -213,8 +216,8 @@ class ProcessingRefunds:
         """False if its call was lost: the next call is minutes later."""
         for _ in range(_LIMIT // _POLL):
             state = (await self.refunds.describe(refund_request_id)).state
-            if state is not State.REQUESTED:
-                return state is State.PROCESSING
+            if state is not RefundState.REQUESTED:
+                return state is RefundState.PROCESSING
             await asyncio.sleep(_POLL.total_seconds())
         return False
 
@@ -222,6 +225,6 @@ class ProcessingRefunds:
         """Raises TimeoutError if one of them is not final in time, RuntimeError if it failed."""
         async with asyncio.timeout(_LIMIT.total_seconds()):
             outcomes = await limited_gather(ids, self.refunds.outcome)
-        wrong = [each for each in outcomes if each is None or each.state is not State.SUCCEEDED]
+        wrong = [each for each in outcomes if each.state is not RefundState.SUCCEEDED]
         if wrong:
             raise RuntimeError(f"{len(wrong)} refunds did not succeed after their notification")

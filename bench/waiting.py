@@ -16,7 +16,7 @@ from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import variable
 from antom_refunds.simulator.control_client import SimulatorClient
 from bench.environment import CONCURRENCY, UnlimitedStack, running_stack, sidecar
@@ -35,7 +35,7 @@ _WARM_SECONDS: Final = 4
 _TRACE_SECONDS: Final = 3
 # A simulated payment searches all of its refunds at each call.
 _REFUNDS_PER_PAYMENT: Final = 100
-_WAITING: Final = f"{contract.Attribute.STATE.value} = '{State.PROCESSING.value}'"
+_WAITING: Final = f"{contract.Attribute.STATE.value} = '{RefundState.PROCESSING.value}'"
 _AHEAD_MAX: Final = 300
 _POLL_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 0.2

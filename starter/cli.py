@@ -11,9 +11,9 @@ from typing import Final, NoReturn
 
 from cyclopts import App, CycloptsError
 
-from antom_refunds.client import RefundClientError, RefundNotFoundError
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError
 from antom_refunds.domain.order import InvalidOrderError
+from antom_refunds.errors import RefundClientError, RefundNotFoundError
 from antom_refunds.process import FAILED, OK, USAGE, complain, leave
 from antom_refunds.settings import SettingsError
 from starter import keys, refunds

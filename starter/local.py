@@ -15,11 +15,11 @@ from rich.console import Console
 from temporalio.runtime import Runtime
 
 from antom_refunds.antom.key_files import KeyFileError
-from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError, connect
 from antom_refunds.domain.order import complaint
 from antom_refunds.merchants import senders_of
 from antom_refunds.namespace import register_attributes as register
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.process import FAILED, OK, complain
 from antom_refunds.serving import bind, serving
 from antom_refunds.settings import Settings, SettingsError
@@ -97,7 +97,7 @@ async def webhook() -> int:
     stop = _told_to_stop()
     runtime = runtime_of(settings)
     handler = Handler(
-        refunds=RefundClient(await connect(is_lazy=True, runtime=runtime)),
+        notifications=NotificationDelivery(await connect(is_lazy=True, runtime=runtime)),
         senders=senders,
         count=counting(runtime.metric_meter),
         public_path=settings.webhook_public_path,

@@ -21,7 +21,7 @@ from antom_refunds.domain.order import (
     RefundOrder,
     complaint,
 )
-from antom_refunds.domain.refund import END_STATES, State
+from antom_refunds.domain.refund import END_STATES, RefundState
 from antom_refunds.process import OK
 from antom_refunds.settings import Settings
 from antom_refunds.views import RefundView
@@ -109,7 +109,7 @@ async def show(
 
 async def list_refunds(
     *,
-    state: State | None = None,
+    state: RefundState | None = None,
     merchant: str | None = None,
     payment_id: str | None = None,
     needs_human: Annotated[bool | None, Parameter(negative="--no-human")] = None,
@@ -245,7 +245,7 @@ async def _wait_and_show(
     if ended is None:
         code = NO_END_YET
     else:
-        code = OK if ended.state is State.SUCCEEDED else ENDED_WITHOUT_SUCCESS
+        code = OK if ended.state is RefundState.SUCCEEDED else ENDED_WITHOUT_SUCCESS
     await _show_now(command, refunds, refund_request_id, merchant, json=json, code=code)
     return code
 

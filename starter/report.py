@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.money import Money
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.process import OK
 from antom_refunds.views import RefundView
 
@@ -26,7 +26,7 @@ class RefundReport(BaseModel):
     merchant: str | None
     payment_id: str | None
     amount: Money | None
-    state: State | None
+    state: RefundState | None
     result_code: str
     needs_human: bool
     is_running: bool

@@ -9,24 +9,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from antom_refunds.contract import Dossier, RefundOutcome
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.views import RefundView
 
 _WIDE: Final = 200
 _UNKNOWN: Final = "unknown"
 
 STYLES: Final = {
-    State.REQUESTED: "cyan",
-    State.IN_DOUBT: "yellow",
-    State.BLOCKED: "red",
-    State.PROCESSING: "blue",
-    State.SUCCEEDED: "green",
-    State.FAILED: "red",
-    State.CLOSED: "magenta",
+    RefundState.REQUESTED: "cyan",
+    RefundState.IN_DOUBT: "yellow",
+    RefundState.BLOCKED: "red",
+    RefundState.PROCESSING: "blue",
+    RefundState.SUCCEEDED: "green",
+    RefundState.FAILED: "red",
+    RefundState.CLOSED: "magenta",
 }
 
 
-def coloured(state: State | None) -> str:
+def coloured(state: RefundState | None) -> str:
     return _UNKNOWN if state is None else f"[{STYLES[state]}]{state}[/]"
 
 

@@ -36,6 +36,7 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.merchants import Sender
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.simulator.accounts import AntomMerchant, Payment, SettlementOutcome
 from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
@@ -129,6 +130,7 @@ class Stage:
     wire: Wire
     antom: AntomClient
     refunds: RefundClient
+    notifications: NotificationDelivery
     webhook: Starlette
     tally: Tally
     started: list[str] = field(default_factory=list)
@@ -338,9 +340,10 @@ async def stage_on(
 ) -> AsyncIterator[Stage]:
     """A stage on this engine; its histories are replayed at the end."""
     refunds = RefundClient(env.client, policy=policy)
+    notifications = NotificationDelivery(env.client)
     tally = Tally()
     webhook = create_webhook(
-        Handler(refunds=refunds, senders=senders(antom_keys), count=tally),
+        Handler(notifications=notifications, senders=senders(antom_keys), count=tally),
         path=WEBHOOK_PATH,
     )
     account = Account(
@@ -364,6 +367,7 @@ async def stage_on(
             wire=wire,
             antom=antom,
             refunds=refunds,
+            notifications=notifications,
             webhook=webhook,
             tally=tally,
         )

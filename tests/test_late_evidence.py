@@ -8,7 +8,7 @@ from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.money import Money
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.late_evidence import LateEvidence, Why, hand_over
 
 AMOUNT = Money(currency="EUR", minor=1250)
@@ -25,7 +25,7 @@ OUTCOME = RefundOutcome(
     payment_id="pay-1",
     merchant="default",
     amount=AMOUNT,
-    state=State.SUCCEEDED,
+    state=RefundState.SUCCEEDED,
     result_code="SUCCESS",
 )
 

@@ -5,16 +5,16 @@ from typing import Final, assert_never
 
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import Refund, State, Step
+from antom_refunds.domain.refund import Refund, RefundState, Step
 
 _STANDS: Final = {
-    State.REQUESTED: "Antom is being asked",
-    State.BLOCKED: "Antom refuses at its gate; nothing was executed",
-    State.IN_DOUBT: "no usable or confirmed answer yet; the money may have moved",
-    State.PROCESSING: "Antom accepted; its result is pending",
-    State.SUCCEEDED: "Antom says the refund is done",
-    State.FAILED: "this id failed; a new attempt needs a new id",
-    State.CLOSED: "this id is dead; a new attempt needs a new id",
+    RefundState.REQUESTED: "Antom is being asked",
+    RefundState.BLOCKED: "Antom refuses at its gate; nothing was executed",
+    RefundState.IN_DOUBT: "no usable or confirmed answer yet; the money may have moved",
+    RefundState.PROCESSING: "Antom accepted; its result is pending",
+    RefundState.SUCCEEDED: "Antom says the refund is done",
+    RefundState.FAILED: "this id failed; a new attempt needs a new id",
+    RefundState.CLOSED: "this id is dead; a new attempt needs a new id",
 }
 _WAITS: Final = {
     Step.ASK: "the refund call, with the same id and the same bytes each time",
@@ -22,10 +22,12 @@ _WAITS: Final = {
     Step.INQUIRE: "the answer to an inquiry",
 }
 _MAY: Final = {
-    State.REQUESTED: "`call_off`, as long as nothing was sent",
-    State.BLOCKED: "fix the configuration, and it continues; `call_off`; `resolve` with proof",
-    State.IN_DOUBT: "`check_now`; `resolve` with proof from Antom",
-    State.PROCESSING: "`check_now`; `resolve` with proof from Antom",
+    RefundState.REQUESTED: "`call_off`, as long as nothing was sent",
+    RefundState.BLOCKED: (
+        "fix the configuration, and it continues; `call_off`; `resolve` with proof"
+    ),
+    RefundState.IN_DOUBT: "`check_now`; `resolve` with proof from Antom",
+    RefundState.PROCESSING: "`check_now`; `resolve` with proof from Antom",
 }
 
 
@@ -33,7 +35,7 @@ def summary(step: Step, refund: Refund) -> str:
     """The timeline's label for a call; the UI shows attempts beside it."""
     match step:
         case Step.ASK:
-            again = "" if refund.state is State.REQUESTED else " again, same id"
+            again = "" if refund.state is RefundState.REQUESTED else " again, same id"
             return f"ask Antom to refund {refund.order.amount}{again}"
         case Step.WATCH:
             return (

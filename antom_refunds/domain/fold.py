@@ -8,13 +8,18 @@ from typing import Final, assert_never
 
 from antom_refunds.domain.evidence import Evidence, Source, Word, weigh
 from antom_refunds.domain.policy import ALARMS_CLEARED_MAX
-from antom_refunds.domain.refund import UNEXECUTED_STATES, WORKER_LOST, Refund, State
+from antom_refunds.domain.refund import UNEXECUTED_STATES, WORKER_LOST, Refund, RefundState
 
-_GROWTH: Final = (State.REQUESTED, State.BLOCKED, State.IN_DOUBT, State.PROCESSING)
+_GROWTH: Final = (
+    RefundState.REQUESTED,
+    RefundState.BLOCKED,
+    RefundState.IN_DOUBT,
+    RefundState.PROCESSING,
+)
 _ENDS: Final = {
-    Word.SUCCEEDED: State.SUCCEEDED,
-    Word.FAILED: State.FAILED,
-    Word.CLOSED: State.CLOSED,
+    Word.SUCCEEDED: RefundState.SUCCEEDED,
+    Word.FAILED: RefundState.FAILED,
+    Word.CLOSED: RefundState.CLOSED,
 }
 
 
@@ -129,7 +134,7 @@ def _bound(refund: Refund, evidence: Evidence) -> Refund:
 
 def _claimed(refund: Refund, evidence: Evidence) -> Refund:
     """The refund call, repeated, is answered with the payment; an inquiry about it may be too."""
-    doubted = _reach(refund, State.IN_DOUBT, evidence)
+    doubted = _reach(refund, RefundState.IN_DOUBT, evidence)
     if evidence.source is not Source.INQUIRY:
         is_known = refund.claim is not None
         return doubted if is_known else _with(doubted, claim=evidence, is_inquiry_due=True)
@@ -146,7 +151,7 @@ def _ended(refund: Refund, evidence: Evidence) -> Refund:
     return _with(end, contradictions=against) if against else end
 
 
-def _reach(refund: Refund, state: State, evidence: Evidence) -> Refund:
+def _reach(refund: Refund, state: RefundState, evidence: Evidence) -> Refund:
     if _GROWTH.index(state) <= _GROWTH.index(refund.state):
         return refund
     return _with(refund, state=state, basis=evidence)
@@ -154,14 +159,14 @@ def _reach(refund: Refund, state: State, evidence: Evidence) -> Refund:
 
 def _accepted(refund: Refund, evidence: Evidence) -> Refund:
     """Antom works on it, so an earlier refusal was not about this refund."""
-    reached = _reach(_bound(refund, evidence), State.PROCESSING, evidence)
+    reached = _reach(_bound(refund, evidence), RefundState.PROCESSING, evidence)
     is_wiped = evidence.source is Source.INQUIRY and refund.failure is not None
     cleared = _with(reached, failure=None, is_undecided=False) if is_wiped else reached
     return _ended(cleared, cleared.claim) if cleared.is_bound and cleared.claim else cleared
 
 
 def _doubted(refund: Refund, evidence: Evidence) -> Refund:
-    doubted = _reach(refund, State.IN_DOUBT, evidence)
+    doubted = _reach(refund, RefundState.IN_DOUBT, evidence)
     due = _with(doubted, is_inquiry_due=True) if evidence.code == WORKER_LOST else doubted
     return due if refund.doubt is not None else _with(due, doubt=evidence)
 
@@ -172,12 +177,12 @@ def _blocked(refund: Refund, evidence: Evidence) -> Refund:
     alarmed = refund if is_known else _with(refund, alarm=evidence)
     if evidence.source is Source.INQUIRY:
         return alarmed
-    return _reach(alarmed, State.BLOCKED, evidence)
+    return _reach(alarmed, RefundState.BLOCKED, evidence)
 
 
 def _suspected(refund: Refund, evidence: Evidence) -> Refund:
     """Antom speaks of this refund but cannot be taken at its word: doubt, and one inquiry."""
-    doubted = _reach(refund, State.IN_DOUBT, evidence)
+    doubted = _reach(refund, RefundState.IN_DOUBT, evidence)
     if refund.suspect is not None:
         return doubted
     is_due = refund.is_inquiry_due or evidence.source is not Source.INQUIRY
@@ -186,7 +191,7 @@ def _suspected(refund: Refund, evidence: Evidence) -> Refund:
 
 def _conflicted(refund: Refund, evidence: Evidence) -> Refund:
     """The id may stand for another payment: only an inquiry about ours settles that."""
-    doubted = _reach(refund, State.IN_DOUBT, evidence)
+    doubted = _reach(refund, RefundState.IN_DOUBT, evidence)
     if refund.conflict is not None:
         return doubted
     return _with(doubted, conflict=evidence, is_inquiry_due=True)
@@ -194,7 +199,7 @@ def _conflicted(refund: Refund, evidence: Evidence) -> Refund:
 
 def _refused(refund: Refund, evidence: Evidence) -> Refund:
     """A signed F names no refund: it ends nothing by itself."""
-    doubted = _reach(refund, State.IN_DOUBT, evidence)
+    doubted = _reach(refund, RefundState.IN_DOUBT, evidence)
     if refund.failure is None:
         return _with(doubted, failure=evidence, is_inquiry_due=True)
     if not refund.may_ask:
@@ -206,7 +211,7 @@ def _refused(refund: Refund, evidence: Evidence) -> Refund:
 
 def _closing(refund: Refund, evidence: Evidence) -> Refund:
     """ORDER_IS_CLOSED ends nothing until an inquiry confirms it (docs/antom.md#order-is-closed)."""
-    doubted = _reach(refund, State.IN_DOUBT, evidence)
+    doubted = _reach(refund, RefundState.IN_DOUBT, evidence)
     known = refund.closing
     if known is None:
         return _with(doubted, closing=evidence, is_inquiry_due=True)
@@ -244,10 +249,10 @@ def contradicts(refund: Refund, evidence: Evidence) -> bool:
         case Word.CLOSING:
             # An answer may mean "closed, for it was refunded"; a notification says FAIL with it.
             is_notified = weighed.source is Source.NOTICE
-            return is_notified and refund.state is State.SUCCEEDED
+            return is_notified and refund.state is RefundState.SUCCEEDED
         case Word.FAILED_UNCONFIRMED:
             # Antom's own word on the refund outweighs it, a person's does not.
-            return refund.state is State.SUCCEEDED and _is_by_operator(refund)
+            return refund.state is RefundState.SUCCEEDED and _is_by_operator(refund)
         case Word.SUCCEEDED | Word.FAILED | Word.CLOSED:
             return _ENDS[weighed.word] is not refund.state or _names_another(refund, weighed)
         case _:

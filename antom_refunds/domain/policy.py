@@ -125,6 +125,7 @@ class Policy(BaseModel):
 
     @classmethod
     def at_pace(cls, pace: float, *, overdue_after: timedelta | None = None) -> Self:
+        """This policy with every wait divided by `pace`, and another limit for what is overdue."""
         chosen = {} if overdue_after is None else {"overdue_after": overdue_after}
         return cls.model_validate({"pace": pace, **chosen})
 

@@ -9,7 +9,7 @@ from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
 
 
-class State(StrEnum):
+class RefundState(StrEnum):
     """Where a refund stands."""
 
     REQUESTED = "requested"
@@ -21,9 +21,9 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
-END_STATES: Final = frozenset({State.SUCCEEDED, State.FAILED, State.CLOSED})
+END_STATES: Final = frozenset({RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CLOSED})
 # Antom has executed nothing, as far as its responses prove it.
-UNEXECUTED_STATES: Final = frozenset({State.REQUESTED, State.BLOCKED})
+UNEXECUTED_STATES: Final = frozenset({RefundState.REQUESTED, RefundState.BLOCKED})
 NOT_SERVED: Final = "merchant_not_configured"
 WORKER_LOST: Final = "worker_lost"
 
@@ -59,7 +59,7 @@ class Refund(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     order: RefundOrder
-    state: State = State.REQUESTED
+    state: RefundState = RefundState.REQUESTED
     basis: Evidence | None = None
     doubt: Evidence | None = None
     alarm: Evidence | None = None
@@ -87,7 +87,7 @@ class Refund(BaseModel):
         """Whether a refund call may have left for Antom, as far as the calls reported it."""
         basis = self.basis
         is_unserved = basis is not None and basis.code == NOT_SERVED
-        return self.state is not State.REQUESTED and not is_unserved
+        return self.state is not RefundState.REQUESTED and not is_unserved
 
     @property
     def is_bound(self) -> bool:
@@ -128,7 +128,7 @@ class Refund(BaseModel):
     @property
     def is_asking_over(self) -> bool:
         """Whether a refund call that is still scheduled must not be sent any more."""
-        is_accepted = self.state is State.PROCESSING and not self.is_ask_due
+        is_accepted = self.state is RefundState.PROCESSING and not self.is_ask_due
         return self.is_final or is_accepted or not self.may_ask
 
     @property
@@ -145,7 +145,7 @@ class Refund(BaseModel):
             return self.suspect.message
         if self.claim is not None and self.claim.source is Source.INQUIRY:
             return "Antom reports a success for this id, but nothing ties it to this payment"
-        if self.call_off is not None and self.state is State.PROCESSING:
+        if self.call_off is not None and self.state is RefundState.PROCESSING:
             return "called off, but Antom is processing the refund"
         if self.alarm is not None:
             return _named(self.alarm)
@@ -157,12 +157,12 @@ class Refund(BaseModel):
         end = self.basis
         if end is None or end.source is Source.OPERATOR:
             return None
-        has_moved = self.state is State.SUCCEEDED
+        has_moved = self.state is RefundState.SUCCEEDED
         if self.call_off is not None:
             return "called off, but Antom had executed the refund" if has_moved else None
         if has_moved and self.conflict is not None and not self._is_bound_by_payment:
             return f"{self.conflict.code}: {self.conflict.advice}"
-        if end.needs_human or self.state is State.CLOSED:
+        if end.needs_human or self.state is RefundState.CLOSED:
             return f"{end.code}: {end.advice or end.message}"
         return None
 

@@ -17,11 +17,11 @@ from temporalio.common import MetricMeter
 from temporalio.service import RPCError
 
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
-from antom_refunds.client import Delivery, RefundClient
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError
-from antom_refunds.delivery import SignalLimitError
+from antom_refunds.delivery import Delivery, SignalLimitError
 from antom_refunds.log_limit import LogLimit
 from antom_refunds.merchants import Sender
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.webhook import notice
 from antom_refunds.webhook.notice import ForRefund, OtherEvent, Unclaimed, UnusableNotice
 from antom_refunds.webhook.refusals import CLOSING, STATUS, Refusal, RefusedNoticeError
@@ -51,7 +51,7 @@ class Handler:
     `temporal_limit`: Antom's own limit is not documented, but a slow "later" is better than none.
     """
 
-    refunds: RefundClient
+    notifications: NotificationDelivery
     senders: Mapping[str, Sender]
     count: Callable[[str], None]
     public_path: str | None = None
@@ -115,7 +115,7 @@ class Handler:
     async def _notified(self, said: ForRefund, digest: str, sender: Sender) -> Delivery:
         try:
             async with asyncio.timeout(self.temporal_limit.total_seconds()):
-                return await self.refunds.notify(
+                return await self.notifications.deliver(
                     said.refund_request_id,
                     said.evidence,
                     delivery_id=digest,

@@ -17,7 +17,7 @@ from antom_refunds.domain.evidence import Evidence, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy, Schedule
-from antom_refunds.domain.refund import Refund, State, Step
+from antom_refunds.domain.refund import Refund, RefundState, Step
 from bench.peers.engine import AntomConfig
 
 # As many as the product's worker makes at a time, and as the client has connections.
@@ -96,7 +96,7 @@ class PollingState:
     def wait(self, policy: Policy) -> timedelta:
         """How long to wait for a notification before the step; zero if it is due now."""
         refund = self.refund
-        is_due = refund.state is State.REQUESTED or refund.is_ask_due
+        is_due = refund.state is RefundState.REQUESTED or refund.is_ask_due
         is_due |= refund.next_step is Step.INQUIRE
         if self.last is None and is_due:
             return timedelta()
@@ -109,7 +109,7 @@ class PollingState:
         """
         refund = take(self.refund, evidence)
         if refund != self.refund:
-            is_polled = refund.state is self.refund.state is State.PROCESSING
+            is_polled = refund.state is self.refund.state is RefundState.PROCESSING
             return type(self)(refund, self.waited + waited if is_polled else timedelta())
         return type(self)(refund, self.waited + waited, evidence)
 
@@ -118,4 +118,4 @@ class PollingState:
             return policy.watch
         if self.last is not None and self.last.word is Word.UNSENT:
             return policy.unsent
-        return policy.blocked if self.refund.state is State.BLOCKED else policy.doubt
+        return policy.blocked if self.refund.state is RefundState.BLOCKED else policy.doubt

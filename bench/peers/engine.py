@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 from pydantic import TypeAdapter
 
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import SettingsError
 from bench.environment import ROOT
 from bench.process_stats import with_descendants
@@ -32,7 +32,7 @@ _POLL_SECONDS: Final = 0.05
 class End:
     """How and when a refund became final, by the engine's own record."""
 
-    state: State
+    state: RefundState
     at: datetime
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import SettingsError
 from bench.environment import ROOT
 from bench.peers.engine import AntomConfig, End, Engine, folder_bytes
@@ -104,7 +104,7 @@ class RestateEngine(Engine):
         rows = answer.raise_for_status().json()["rows"]
         # The state is stored as the JSON that the workflow wrote.
         return {
-            row["id"]: End(State(row["state"].strip('"')), datetime.fromisoformat(row["at"]))
+            row["id"]: End(RefundState(row["state"].strip('"')), datetime.fromisoformat(row["at"]))
             for row in rows
         }
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import SettingsError
 from antom_refunds.simulator.records import LedgerSnapshot, RefundStatus
 from bench.environment import CONCURRENCY
@@ -29,9 +29,9 @@ _DRAIN_SECONDS: Final = 90
 _DOWN_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 0.5
 _STATUS: Final = {
-    State.SUCCEEDED: RefundStatus.SUCCESS,
-    State.FAILED: RefundStatus.FAIL,
-    State.CLOSED: RefundStatus.CLOSED,
+    RefundState.SUCCEEDED: RefundStatus.SUCCESS,
+    RefundState.FAILED: RefundStatus.FAIL,
+    RefundState.CLOSED: RefundStatus.CLOSED,
 }
 
 
@@ -64,7 +64,7 @@ class Audit(FrozenModel):
         statuses = {refund.refund_request_id: refund.status for refund in ledger.refunds}
 
         def agrees(each: str) -> bool:
-            is_success = ends[each].state is State.SUCCEEDED
+            is_success = ends[each].state is RefundState.SUCCEEDED
             expected = [requested[each].amount] if is_success else []
             status = _STATUS.get(ends[each].state)
             return status is not None and status is statuses.get(each) and moved[each] == expected

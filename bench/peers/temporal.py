@@ -13,7 +13,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from antom_refunds.client import RefundClient
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
-from antom_refunds.domain.refund import END_STATES, State
+from antom_refunds.domain.refund import END_STATES, RefundState
 from antom_refunds.settings import variable
 from bench.environment import UnlimitedStack, limited_gather
 from bench.peers.engine import AntomConfig, End, Engine
@@ -130,7 +130,7 @@ class TimerLoopEngine(TemporalEngine):
         return self._ends
 
     async def _read(self, execution: WorkflowExecution) -> None:
-        handle = self.client.get_workflow_handle(execution.id, result_type=State)
+        handle = self.client.get_workflow_handle(execution.id, result_type=RefundState)
         state = await handle.result()
         if execution.close_time is not None:
             self._ends[execution.id] = End(state, execution.close_time)

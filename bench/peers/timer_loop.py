@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from antom_refunds.domain.evidence import Evidence
     from antom_refunds.domain.order import RefundOrder
     from antom_refunds.domain.policy import CALL_TIMEOUT, RETRY_MAX, Policy
-    from antom_refunds.domain.refund import Refund, State, Step
+    from antom_refunds.domain.refund import Refund, RefundState, Step
     from bench.peers.antom_calls import AntomCalls, PollingState
 
 QUEUE: Final = "timer-loop"
@@ -28,7 +28,7 @@ class TimerLoopRefund:
         self._notifications: list[Evidence] = []
 
     @workflow.run
-    async def run(self, order: RefundOrder, pace: float, known: Refund | None) -> State:
+    async def run(self, order: RefundOrder, pace: float, known: Refund | None) -> RefundState:
         """`known` is given by a run that continued as new."""
         policy = Policy.at_pace(pace)
         state = PollingState(known or Refund(order=order))

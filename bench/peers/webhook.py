@@ -6,10 +6,11 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from antom_refunds.client import Delivery, RefundClient
 from antom_refunds.connection import TemporalUnavailableError
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import DEFAULT_MERCHANT
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.webhook import Handler, create_app
 from bench.peers.engine import AntomConfig
 from bench.webhook import antom_as_sender
@@ -21,13 +22,13 @@ Deliver = Callable[[str, Evidence, str], Awaitable[None]]
 _STOP_SECONDS: Final = 5
 
 
-class EngineRefunds(RefundClient):
+class EngineNotifications(NotificationDelivery):
     """Delivers notifications to an engine instead of Temporal."""
 
     def __init__(self, deliver: Deliver) -> None:
         self._engine = deliver
 
-    async def notify(
+    async def deliver(
         self,
         refund_request_id: str,
         evidence: Evidence,
@@ -46,8 +47,10 @@ class EngineRefunds(RefundClient):
 def create_webhook(antom: AntomConfig, deliver: Deliver) -> ASGIApp:
     """Raises KeyFileError if the key file is unusable."""
     sender = antom_as_sender(antom.antom_public_key)
-    refunds = EngineRefunds(deliver)
-    handler = Handler(refunds=refunds, senders={antom.client_id: sender}, count=lambda _: None)
+    notifications = EngineNotifications(deliver)
+    handler = Handler(
+        notifications=notifications, senders={antom.client_id: sender}, count=lambda _: None
+    )
     return create_app(handler, path=antom.notify_path)
 
 

@@ -9,10 +9,11 @@ import atheris
 
 from antom_refunds.antom.keys import KeyFile
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
-from antom_refunds.client import Delivery, RefundClient
 from antom_refunds.connection import TemporalUnavailableError
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.merchants import Sender
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.webhook import Handler, Refusal, Unclaimed, create_app
 from proofs.fuzz import messages
 from proofs.fuzz.inputs import check_evidence
@@ -33,14 +34,14 @@ class _Key(KeyFile[Any]):
         return self._key
 
 
-class _Refunds(RefundClient):
+class _Notifications(NotificationDelivery):
     """Temporal, which accepts a notification, contradicts it, or is unavailable."""
 
     def __init__(self) -> None:
         self.delivery: Delivery | None = None
         self.delivered = 0
 
-    async def notify(
+    async def deliver(
         self,
         refund_request_id: str,
         evidence: Evidence,
@@ -58,11 +59,11 @@ class _Refunds(RefundClient):
         return self.delivery
 
 
-_REFUNDS: Final = _Refunds()
+_NOTIFICATIONS: Final = _Notifications()
 _OUTCOMES: Final[list[str]] = []
 _APP: Final = create_app(
     Handler(
-        refunds=_REFUNDS,
+        notifications=_NOTIFICATIONS,
         senders={messages.CLIENT_ID: Sender("default", (_Key(),))},
         count=_OUTCOMES.append,
     ),
@@ -77,7 +78,7 @@ def webhook_seeds() -> list[bytes]:
 
 def webhook(data: bytes) -> None:
     drawn = atheris.FuzzedDataProvider(data)
-    _REFUNDS.delivery = drawn.PickValueInList([*Delivery, None])
+    _NOTIFICATIONS.delivery = drawn.PickValueInList([*Delivery, None])
     query = drawn.ConsumeBytes(drawn.ConsumeIntInRange(0, 8))
     method = drawn.PickValueInList(["POST"] * 8 + ["GET", "PUT", ""])
     headers = dict(_headers(drawn))
@@ -143,7 +144,7 @@ async def _call(
 
 def _check(status: int, answer: bytes) -> None:
     outcomes = [*_OUTCOMES]
-    delivered, _REFUNDS.delivered = _REFUNDS.delivered, 0
+    delivered, _NOTIFICATIONS.delivered = _NOTIFICATIONS.delivered, 0
     _OUTCOMES.clear()
     assert len(outcomes) == 1, "each request is counted once"
     if status == 200:  # noqa: PLR2004 - HTTP

@@ -16,7 +16,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Final, TypeVar
 
-from antom_refunds.client import (
+from antom_refunds import (
     RefundAbandonedError,
     RefundClient,
     RefundConflictError,

@@ -16,8 +16,8 @@ from temporalio.converter import PayloadConverter
 from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds import contract
-from antom_refunds.client import Delivery
 from antom_refunds.contract import RefundOutcome
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Word
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.simulator.control_client import SimulatorClient

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import FaultKind
 from antom_refunds.simulator.records import NotificationAttempt, RefundRecord, RefundStatus
 from antom_refunds.simulator.requests import CallKind
@@ -35,9 +35,9 @@ class Invariant(StrEnum):
 
 
 _STATUS: Final = {
-    State.SUCCEEDED: RefundStatus.SUCCESS,
-    State.FAILED: RefundStatus.FAIL,
-    State.CLOSED: RefundStatus.CLOSED,
+    RefundState.SUCCEEDED: RefundStatus.SUCCESS,
+    RefundState.FAILED: RefundStatus.FAIL,
+    RefundState.CLOSED: RefundStatus.CLOSED,
 }
 
 # The bound of a history, in events, follows from the workflow's design; polls never count.
@@ -114,12 +114,12 @@ def _agrees(seen: Observations, history: History) -> bool:
         return False
     moved = [movement.amount for movement in seen.moved.get(history.refund_request_id, ())]
     theirs = [refund.amount] if refund is not None and refund.is_external else []
-    return moved == theirs + ([outcome.amount] if outcome.state is State.SUCCEEDED else [])
+    return moved == theirs + ([outcome.amount] if outcome.state is RefundState.SUCCEEDED else [])
 
 
-def _agrees_with_status(refund: RefundRecord | None, history: History, state: State) -> bool:
+def _agrees_with_status(refund: RefundRecord | None, history: History, state: RefundState) -> bool:
     """Whether this state agrees with the refund in Antom's ledger, or with its absence."""
-    is_stopped = history.called_off_at is not None and state is State.CLOSED
+    is_stopped = history.called_off_at is not None and state is RefundState.CLOSED
     if refund is None:
         return is_stopped
     if refund.is_external:
@@ -142,7 +142,7 @@ def _wrong_outcome_reported(seen: Observations) -> Iterable[str]:
 
 
 def _failed_without_antom(seen: Observations, history: History) -> bool:
-    if history.outcome is None or history.outcome.state is not State.FAILED:
+    if history.outcome is None or history.outcome.state is not RefundState.FAILED:
         return False
     refund = seen.refunds.get(history.refund_request_id)
     is_at_antom = refund is not None and refund.status is RefundStatus.FAIL

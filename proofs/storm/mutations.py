@@ -18,14 +18,16 @@ from antom_refunds import contract
 from antom_refunds.antom import reading
 from antom_refunds.antom.client import AntomClient
 from antom_refunds.antom.wire import RefundAnswer, RefundRequest
-from antom_refunds.client import Delivery, RefundClient, Started
+from antom_refunds.client import RefundClient, Started
 from antom_refunds.contract import Instruction, RefundOutcome
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain import fold
 from antom_refunds.domain.evidence import Evidence, Word
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy, Schedule
-from antom_refunds.domain.refund import Refund, State
+from antom_refunds.domain.refund import Refund, RefundState
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.simulator.accounts import Payment, SettlementOutcome
 from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
@@ -200,10 +202,10 @@ def contradiction_dropped() -> None:
 def early_ack() -> None:
     """The webhook acknowledges immediately, and never signals the workflow."""
 
-    async def notify(*_: object, **__: object) -> Delivery:
+    async def deliver(*_: object, **__: object) -> Delivery:
         return Delivery.DELIVERED
 
-    _replace(RefundClient, "notify", notify)
+    _replace(NotificationDelivery, "deliver", deliver)
 
 
 @_mutation(
@@ -244,10 +246,10 @@ def closed_is_failure() -> None:
     original = RefundClient.outcome
 
     async def outcome(self: RefundClient, *which: Any, **wait: Any) -> RefundOutcome | None:
-        result = await original(self, *which, **wait)
-        if result is None or result.state is not State.CLOSED:
+        result: RefundOutcome | None = await original(self, *which, **wait)
+        if result is None or result.state is not RefundState.CLOSED:
             return result
-        return result.model_copy(update={"state": State.FAILED})
+        return result.model_copy(update={"state": RefundState.FAILED})
 
     _replace(RefundClient, "outcome", outcome)
 
@@ -282,7 +284,7 @@ def failure_raised() -> None:
     original = contract.outcome_of
 
     def outcome_of(refund: Refund) -> RefundOutcome:
-        if refund.state is State.FAILED:
+        if refund.state is RefundState.FAILED:
             raise ApplicationError("the refund failed")
         return original(refund)
 

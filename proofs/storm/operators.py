@@ -16,10 +16,11 @@ from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
 from antom_refunds import contract
-from antom_refunds.client import RefundClient, RefundClientError
+from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError, client_of
 from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.domain.order import DEFAULT_MERCHANT
+from antom_refunds.errors import RefundClientError
 from proofs.storm.interventions import Intervention, InterventionKind
 
 _LIMIT: Final = timedelta(seconds=3)

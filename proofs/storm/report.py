@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.columns import Columns
 from rich.console import Console
 
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.fault_plan import draw
 from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
@@ -144,7 +144,7 @@ def show(report: StormReport, console: Console) -> None:
     """The report on one screen."""
     broken = f", broken on purpose: {report.mutation}" if report.mutation else ""
     console.rule(f"storm {report.size}, seed {report.seed}{broken}")
-    ends = (f"{report.states[state]} {state}" for state in State if state in report.states)
+    ends = (f"{report.states[state]} {state}" for state in RefundState if state in report.states)
     faults = [f"{count:>5} {name}" for name, count in report.faults.items()]
     console.print(Columns(faults, equal=True, column_first=True, title="faults that occurred"))
     lines = [

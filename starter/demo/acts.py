@@ -9,8 +9,8 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
-from antom_refunds.client import RefundClient, RefundConflictError, RefundNotFoundError
-from antom_refunds.domain.refund import State
+from antom_refunds import RefundClient, RefundConflictError, RefundNotFoundError
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.control_models import SendNotification
 from antom_refunds.simulator.signers import SignedBy
@@ -62,7 +62,7 @@ class Stage:
             return None
         self.views[order.refund_request_id] = view
         self.board.show(view)
-        if view.state in {State.FAILED, State.CLOSED}:
+        if view.state in {RefundState.FAILED, RefundState.CLOSED}:
             await self._advise(scene)
         return view
 
@@ -70,7 +70,7 @@ class Stage:
         """What the business service is told with an end that is no success."""
         order = scene.order
         ended = await self.refunds.outcome(order.refund_request_id, merchant=order.merchant)
-        if ended is not None and ended.advice:
+        if ended.advice:
             self.board.remark(order.refund_request_id, f"advice: {ended.advice}")
 
     async def until(self, scene: Scene, seen: Callable[[RefundView], bool]) -> None:
@@ -105,7 +105,7 @@ async def ask_twice(stage: Stage) -> None:
 async def forge(stage: Stage) -> None:
     """A stranger claims that a refund has failed."""
     scene = _BY_KEY["forged"]
-    await stage.until(scene, lambda view: view.state is State.PROCESSING)
+    await stage.until(scene, lambda view: view.state is RefundState.PROCESSING)
     answered = await stage.antom.send_notification(
         _forgery(stage, scene, SignedBy.WRONG_KEY, claims_success=False)
     )
@@ -139,7 +139,7 @@ async def mend_key(stage: Stage) -> None:
     """A person puts the right key where the wrong one was; nothing is restarted."""
     scenes = [scene for scene in ALL if scene.merchant == KIOSK]
     for scene in scenes:
-        await stage.until(scene, lambda view: view.state is State.BLOCKED)
+        await stage.until(scene, lambda view: view.state is RefundState.BLOCKED)
     kiosk = stage.stack.merchants[KIOSK]
     shutil.copy(kiosk.private_key.with_name("kiosk-right.pem"), kiosk.private_key)
     for scene in scenes:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from antom_refunds.contract import RefundOutcome
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.records import LedgerSnapshot, RefundStatus
 from starter.demo.scenes import Scene
 
@@ -62,11 +62,11 @@ def agrees(outcome: RefundOutcome, ledger: LedgerSnapshot) -> bool:
     try:
         status = ledger.refund(outcome.refund_request_id).status
     except LookupError:
-        return outcome.state is not State.SUCCEEDED and not moved
-    if outcome.state is State.SUCCEEDED:
+        return outcome.state is not RefundState.SUCCEEDED and not moved
+    if outcome.state is RefundState.SUCCEEDED:
         is_exact = [movement.amount for movement in moved] == [outcome.amount]
         return status is RefundStatus.SUCCESS and is_exact
-    wanted = RefundStatus.FAIL if outcome.state is State.FAILED else RefundStatus.CLOSED
+    wanted = RefundStatus.FAIL if outcome.state is RefundState.FAILED else RefundStatus.CLOSED
     return status is wanted and not moved
 
 

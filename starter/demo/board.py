@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Column, Table
 
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.views import RefundView
 from starter.demo.scenes import Scene
 from starter.show import coloured
@@ -24,7 +24,7 @@ class Board:
         self._console = console
         self._scenes = {scene.order.refund_request_id: scene for scene in scenes}
         self._views: dict[str, RefundView] = {}
-        self._ways: dict[str, list[State]] = {}
+        self._ways: dict[str, list[RefundState]] = {}
         self._remarks: dict[str, str] = {}
         self._begun = time.monotonic()
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table)

@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from rich.console import Console
 
-from antom_refunds.client import RefundClient, RefundClientError
+from antom_refunds.client import RefundClient
 from antom_refunds.contract import Attribute, RefundOutcome
 from antom_refunds.domain.policy import Policy
+from antom_refunds.errors import RefundClientError
 from antom_refunds.settings import SettingsError
 from antom_refunds.simulator.control_client import SimulatorClient
 from starter.demo import acts

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.accounts import Payment, SettlementOutcome
 from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
@@ -27,7 +27,7 @@ class Scene:
 
     key: str
     title: str
-    ends: State = State.SUCCEEDED
+    ends: RefundState = RefundState.SUCCEEDED
     amount: Money = _USUAL
     merchant: str = DEFAULT_MERCHANT
     payment: Mapping[str, Any] = field(default_factory=dict)
@@ -81,7 +81,7 @@ SCENES: Final = (
     Scene(
         key="bank-fails",
         title="failed by notification",
-        ends=State.FAILED,
+        ends=RefundState.FAILED,
         payment={**_BANK, "ends": SettlementOutcome.FAIL},
     ),
     Scene(
@@ -128,19 +128,19 @@ SCENES: Final = (
     Scene(
         key="balance",
         title="MERCHANT_BALANCE_NOT_ENOUGH",
-        ends=State.FAILED,
+        ends=RefundState.FAILED,
         amount=Money(currency="GBP", minor=990_00),
     ),
     Scene(
         key="window",
         title="REFUND_WINDOW_EXCEED",
-        ends=State.FAILED,
+        ends=RefundState.FAILED,
         payment={"created_at": _LONG_AGO, "paid_at": _LONG_AGO, "refundable_until": _LONG_AGO},
     ),
     Scene(
         key="closed",
         title="ORDER_IS_CLOSED, confirmed by inquiry",
-        ends=State.CLOSED,
+        ends=RefundState.CLOSED,
         payment={**_BANK, "ends": SettlementOutcome.CLOSED},
     ),
     Scene(

@@ -21,7 +21,7 @@ from antom_refunds.contract import Question
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
-from antom_refunds.domain.refund import Refund, State
+from antom_refunds.domain.refund import Refund, RefundState
 from antom_refunds.domain.streak import Streak
 from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.fault_plan import FaultScript
@@ -58,7 +58,7 @@ def attempt(
     return environment
 
 
-def asked(state: State = State.REQUESTED, **changes: object) -> Question:
+def asked(state: RefundState = RefundState.REQUESTED, **changes: object) -> Question:
     refund = Refund(order=ORDER, state=state).model_copy(update=changes)
     return Question(refund=refund, quiet_from=BEGINNING, is_first_run=True)
 
@@ -130,10 +130,10 @@ async def test_a_new_refund_is_asked_for_at_once(
 
 @pytest.mark.parametrize(
     ("state", "wait"),
-    [(State.IN_DOUBT, timedelta(minutes=2)), (State.BLOCKED, timedelta(minutes=1))],
+    [(RefundState.IN_DOUBT, timedelta(minutes=2)), (RefundState.BLOCKED, timedelta(minutes=1))],
 )
 async def test_the_first_moment_of_a_repetition_only_names_the_second(
-    calls: AntomActivities, wire: Wire, state: State, wait: timedelta
+    calls: AntomActivities, wire: Wire, state: RefundState, wait: timedelta
 ) -> None:
     with pytest.raises(ApplicationError) as later:
         await attempt().run(calls.request_refund, asked(state))
@@ -147,7 +147,7 @@ async def test_the_first_moment_of_a_repetition_only_names_the_second(
 
 async def test_watching_begins_with_a_wait(calls: AntomActivities, wire: Wire) -> None:
     with pytest.raises(ApplicationError) as later:
-        await attempt().run(calls.await_result, asked(State.PROCESSING))
+        await attempt().run(calls.await_result, asked(RefundState.PROCESSING))
 
     assert later.value.next_retry_delay == timedelta(seconds=5)
     assert later.value.message.endswith("next in 5 s")
@@ -157,7 +157,7 @@ async def test_watching_begins_with_a_wait(calls: AntomActivities, wire: Wire) -
 async def test_a_later_attempt_calls(calls: AntomActivities, simulator: AntomSimulator) -> None:
     later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
 
-    evidence = await later.run(calls.request_refund, asked(State.IN_DOUBT))
+    evidence = await later.run(calls.request_refund, asked(RefundState.IN_DOUBT))
 
     assert evidence.word is Word.SUCCEEDED
 
@@ -167,7 +167,7 @@ async def test_a_reset_by_an_operator_calls_at_once(
     calls: AntomActivities, wire: Wire, call: str
 ) -> None:
     reset = attempt(at=timedelta(minutes=1), number=1, scheduled=timedelta(minutes=1))
-    state = State.IN_DOUBT if call == "request_refund" else State.PROCESSING
+    state = RefundState.IN_DOUBT if call == "request_refund" else RefundState.PROCESSING
 
     await reset.run(getattr(calls, call), asked(state))
 
@@ -182,7 +182,7 @@ async def test_the_wait_is_counted_from_the_beginning_and_not_from_the_attempt(
     late = attempt(at=timedelta(minutes=13), number=40, scheduled=timedelta(minutes=13))
 
     with pytest.raises(ApplicationError) as later:
-        await late.run(calls.request_refund, asked(State.IN_DOUBT, doubt=known))
+        await late.run(calls.request_refund, asked(RefundState.IN_DOUBT, doubt=known))
 
     assert later.value.next_retry_delay == timedelta(minutes=9)
     assert "HTTP 500" in later.value.message
@@ -338,7 +338,9 @@ async def test_the_second_identical_unusable_response_in_a_row_is_marked(
     script(simulator, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
     later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
 
-    second = await later.run(calls.request_refund, asked(State.IN_DOUBT, doubt=first, basis=first))
+    second = await later.run(
+        calls.request_refund, asked(RefundState.IN_DOUBT, doubt=first, basis=first)
+    )
 
     assert not first.is_repeated
     assert second.is_repeated
@@ -353,11 +355,11 @@ async def test_what_an_attempt_counted_is_left_to_the_next_one(
     environment.on_heartbeat = left.append
 
     with pytest.raises(ApplicationError):
-        await environment.run(calls.await_result, asked(State.PROCESSING))
+        await environment.run(calls.await_result, asked(RefundState.PROCESSING))
 
     script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
     again = attempt(number=3, scheduled=timedelta(seconds=20), remembered=left[-1])
-    assert (await again.run(calls.await_result, asked(State.PROCESSING))).is_repeated
+    assert (await again.run(calls.await_result, asked(RefundState.PROCESSING))).is_repeated
 
 
 async def test_no_such_refund_that_would_end_it_is_asked_again_after_the_quiet_period(
@@ -366,9 +368,9 @@ async def test_no_such_refund_that_would_end_it_is_asked_again_after_the_quiet_p
     refused = Evidence(source=Source.ANSWER, word=Word.FAILED_UNCONFIRMED, code="RISK_REJECT")
 
     with pytest.raises(ApplicationError, match="may still be in flight") as later:
-        await attempt().run(calls.inquire, asked(State.IN_DOUBT, failure=refused))
+        await attempt().run(calls.inquire, asked(RefundState.IN_DOUBT, failure=refused))
     late = attempt(at=timedelta(seconds=66), number=2, scheduled=timedelta(seconds=66))
-    evidence = await late.run(calls.inquire, asked(State.IN_DOUBT, failure=refused))
+    evidence = await late.run(calls.inquire, asked(RefundState.IN_DOUBT, failure=refused))
 
     assert later.value.next_retry_delay == Policy().quiet_period
     assert (evidence.word, evidence.code) == (Word.FAILED, "RISK_REJECT")
@@ -380,7 +382,7 @@ async def test_in_doubt_an_inquiry_that_decides_makes_the_call_unnecessary(
     await antom.refund(ORDER)
     later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
 
-    evidence = await later.run(calls.request_refund, asked(State.IN_DOUBT))
+    evidence = await later.run(calls.request_refund, asked(RefundState.IN_DOUBT))
 
     assert (evidence.source, evidence.word) == (Source.INQUIRY, Word.SUCCEEDED)
     assert evidence.payment_id == ORDER.payment_id
@@ -390,7 +392,9 @@ async def test_in_doubt_an_inquiry_that_decides_makes_the_call_unnecessary(
 async def test_a_call_that_is_due_at_once_waits_for_nothing_and_inquires_nothing(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
-    evidence = await attempt().run(calls.request_refund, asked(State.IN_DOUBT, is_ask_due=True))
+    evidence = await attempt().run(
+        calls.request_refund, asked(RefundState.IN_DOUBT, is_ask_due=True)
+    )
 
     assert evidence.word is Word.SUCCEEDED
     assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.INQUIRY) == 0
@@ -450,7 +454,7 @@ async def test_a_repeated_block_is_no_news(
 
     with pytest.raises(ApplicationError) as later:
         await attempt(at=minute, number=2, scheduled=minute).run(
-            calls.request_refund, asked(State.BLOCKED, basis=known, alarm=known)
+            calls.request_refund, asked(RefundState.BLOCKED, basis=known, alarm=known)
         )
 
     assert later.value.next_retry_delay == timedelta(minutes=4)
@@ -461,7 +465,7 @@ async def test_an_unknown_refund_is_reported_while_polling_and_not_sent_from_the
 ) -> None:
     late = attempt(at=timedelta(minutes=1), number=2, scheduled=timedelta(minutes=1))
 
-    evidence = await late.run(calls.await_result, asked(State.PROCESSING))
+    evidence = await late.run(calls.await_result, asked(RefundState.PROCESSING))
 
     assert (evidence.source, evidence.word) == (Source.INQUIRY, Word.ABSENT)
     assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.REFUND) == 0
@@ -470,14 +474,16 @@ async def test_an_unknown_refund_is_reported_while_polling_and_not_sent_from_the
 async def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_at_once(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
-    evidence = await attempt().run(calls.request_refund, asked(State.PROCESSING, is_ask_due=True))
+    evidence = await attempt().run(
+        calls.request_refund, asked(RefundState.PROCESSING, is_ask_due=True)
+    )
 
     assert (evidence.source, evidence.word) == (Source.ANSWER, Word.SUCCEEDED)
     assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.INQUIRY) == 0
 
 
 async def test_an_inquiry_now_needs_no_first_moment(calls: AntomActivities) -> None:
-    evidence = await attempt().run(calls.inquire, asked(State.IN_DOUBT))
+    evidence = await attempt().run(calls.inquire, asked(RefundState.IN_DOUBT))
 
     assert (evidence.source, evidence.word) == (Source.INQUIRY, Word.ABSENT)
 
@@ -488,7 +494,7 @@ async def test_an_inquiry_that_fails_is_tried_again(
     script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
 
     with pytest.raises(ApplicationError, match="HTTP 500") as later:
-        await attempt().run(calls.inquire, asked(State.IN_DOUBT))
+        await attempt().run(calls.inquire, asked(RefundState.IN_DOUBT))
 
     assert later.value.next_retry_delay == timedelta(seconds=5)
 
@@ -508,7 +514,7 @@ async def test_the_next_moment_is_told_as_people_say_it(
     script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
 
     with pytest.raises(ApplicationError) as later:
-        await attempt(at=after).run(calls.inquire, asked(State.IN_DOUBT))
+        await attempt(at=after).run(calls.inquire, asked(RefundState.IN_DOUBT))
 
     assert later.value.message.endswith(f"; next in {spoken}")
 

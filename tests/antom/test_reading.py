@@ -33,7 +33,7 @@ from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import Refund, State
+from antom_refunds.domain.refund import Refund, RefundState
 
 EUR: Final = Money(currency="EUR", minor=1250)
 ORDER: Final = RefundOrder(refund_request_id="rf-1", payment_id="pay-1", amount=EUR)
@@ -167,7 +167,7 @@ def test_a_success_without_a_readable_amount_ends_nothing(amount: object) -> Non
     evidence = answered(answer("S", "SUCCESS", refundAmount=amount))
 
     assert evidence.amount is None
-    assert take(Refund(order=ORDER), evidence).state is State.IN_DOUBT
+    assert take(Refund(order=ORDER), evidence).state is RefundState.IN_DOUBT
 
 
 # --- no answer to the refund call
@@ -304,8 +304,8 @@ def test_an_inquiry_says_what_the_decision_table_says(
 def test_an_inquiry_that_succeeded_names_the_refund() -> None:
     evidence = inquired(inquiry("S", "SUCCESS", "SUCCESS"))
 
-    assert take(BOUND, evidence).state is State.SUCCEEDED
-    assert take(Refund(order=ORDER), evidence).state is State.IN_DOUBT
+    assert take(BOUND, evidence).state is RefundState.SUCCEEDED
+    assert take(Refund(order=ORDER), evidence).state is RefundState.IN_DOUBT
     assert evidence.refund_id == "antom-1"
     assert evidence.refund_time == datetime(2026, 9, 11, 2, 4, 9, tzinfo=UTC)
 
@@ -441,7 +441,7 @@ def test_an_inquiry_refused_at_the_gate_calls_a_person() -> None:
     assert evidence.advice == "ask Antom to permit this API for the client-id"
     assert evidence.needs_human
     refund = take(BOUND, evidence)
-    assert refund.state is State.PROCESSING
+    assert refund.state is RefundState.PROCESSING
     assert refund.human_reason == f"ACCESS_DENIED: {evidence.advice}"
 
 
@@ -521,4 +521,4 @@ def test_a_failure_by_notification_keeps_the_codes_advice(code: str, *, needs_hu
 def test_an_unreadable_amount_in_a_notification_ends_nothing() -> None:
     strange = notice("S", "SUCCESS", "SUCCESS", refundAmount={"currency": "EUR", "value": "x"})
 
-    assert take(Refund(order=ORDER), noticed(strange)).state is State.IN_DOUBT
+    assert take(Refund(order=ORDER), noticed(strange)).state is RefundState.IN_DOUBT

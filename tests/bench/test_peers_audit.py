@@ -4,14 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 from antom_refunds.domain.money import Money
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.records import LedgerSnapshot, Movement, RefundStatus
 from bench.peers.engine import End
 from bench.peers.environment import not_before_antom
 from bench.peers.runs import Audit
 from tests.bench.builders import NOON, ORDER, PROCESSING
 
-SUCCEEDED = {"r-1": End(State.SUCCEEDED, NOON + timedelta(seconds=1))}
+SUCCEEDED = {"r-1": End(RefundState.SUCCEEDED, NOON + timedelta(seconds=1))}
 
 
 def movement(**changes: Any) -> Movement:
@@ -32,7 +32,7 @@ def test_a_refund_that_agrees_with_the_ledger_is_clean() -> None:
 
 
 def test_a_failed_refund_that_moved_nothing_is_clean() -> None:
-    ends = {"r-1": End(State.FAILED, NOON)}
+    ends = {"r-1": End(RefundState.FAILED, NOON)}
 
     assert Audit.of([ORDER], ends, ledger(status=RefundStatus.FAIL)).is_clean
 
@@ -66,7 +66,7 @@ def test_another_amount_is_found() -> None:
 
 
 def test_a_failure_that_is_a_success_in_the_ledger_is_found() -> None:
-    ends = {"r-1": End(State.FAILED, NOON)}
+    ends = {"r-1": End(RefundState.FAILED, NOON)}
 
     assert Audit.of([ORDER], ends, ledger(movement())).disagreeing == ("r-1",)
 
@@ -76,13 +76,13 @@ def test_an_end_of_a_refund_that_antom_does_not_know_is_found() -> None:
 
 
 def test_others_refunds_do_not_count() -> None:
-    ends = {**SUCCEEDED, "warm-1": End(State.SUCCEEDED, NOON)}
+    ends = {**SUCCEEDED, "warm-1": End(RefundState.SUCCEEDED, NOON)}
 
     assert Audit.of([ORDER], ends, ledger(movement())) == Audit(requested=1, ended=1)
 
 
 def test_no_end_is_dated_before_antoms() -> None:
-    early = {"r-1": End(State.SUCCEEDED, NOON - timedelta(milliseconds=300))}
+    early = {"r-1": End(RefundState.SUCCEEDED, NOON - timedelta(milliseconds=300))}
 
-    assert not_before_antom(early, ledger()) == ({"r-1": End(State.SUCCEEDED, NOON)}, 1)
+    assert not_before_antom(early, ledger()) == ({"r-1": End(RefundState.SUCCEEDED, NOON)}, 1)
     assert not_before_antom(SUCCEEDED, ledger()) == (SUCCEEDED, 0)

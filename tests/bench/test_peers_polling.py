@@ -8,7 +8,7 @@ from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
-from antom_refunds.domain.refund import Refund, State, Step
+from antom_refunds.domain.refund import Refund, RefundState, Step
 from bench.peers.antom_calls import PollingState
 
 POLICY = Policy.at_pace(1)
@@ -70,7 +70,7 @@ def test_a_change_starts_the_schedule_again() -> None:
 
     accepted = doubted.after(evidence(Word.PROCESSING), waited=timedelta(minutes=10))
 
-    assert accepted.refund.state is State.PROCESSING
+    assert accepted.refund.state is RefundState.PROCESSING
     assert (accepted.step, accepted.wait(POLICY)) == (Step.WATCH, timedelta(seconds=5))
 
 
@@ -95,7 +95,7 @@ def test_an_accepted_refund_that_antom_does_not_know_is_sent_immediately() -> No
 def test_what_was_never_sent_is_sent_soon() -> None:
     unsent = NEW.after(evidence(Word.UNSENT))
 
-    assert unsent.refund.state is State.REQUESTED
+    assert unsent.refund.state is RefundState.REQUESTED
     assert call_times(unsent, evidence(Word.UNSENT), number=3) == [
         timedelta(seconds=each) for each in (1, 3, 7)
     ]

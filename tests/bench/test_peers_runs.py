@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import SettingsError
 from bench.peers import measure, runs
 from bench.peers.engine import End, Engine
@@ -42,7 +42,7 @@ class FakeEngine:
     async def ends(self) -> Mapping[str, End]:
         if self.unavailable_for:
             raise ConnectionError
-        return {each: End(State.SUCCEEDED, datetime.now(UTC)) for each in self.taken}
+        return {each: End(RefundState.SUCCEEDED, datetime.now(UTC)) for each in self.taken}
 
     def pids(self) -> Mapping[str, int]:
         return {"app": 1, "webhook": 2}

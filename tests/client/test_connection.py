@@ -17,9 +17,9 @@ from antom_refunds.connection import (
 )
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
+from antom_refunds.listing import query_for
 from antom_refunds.namespace import register_attributes, require_attributes
 from antom_refunds.settings import SettingsError
-from antom_refunds.views import query_for
 
 
 @pytest.mark.parametrize(

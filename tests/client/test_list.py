@@ -10,7 +10,7 @@ from temporalio.client import WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from antom_refunds import attributes
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.views import RefundView, _amount, _state, _text, _time
 from tests.engine import PATIENCE, Stage
 
@@ -68,7 +68,7 @@ async def test_odd_records_are_listed_with_what_is_known(foreign: Foreign) -> No
 
     bare = views[f"refund/{own}"]
     assert (bare.refund_request_id, bare.merchant) == (f"refund/{own}", None)
-    assert (bare.amount, bare.state, bare.result_code) == (None, State.REQUESTED, "none")
+    assert (bare.amount, bare.state, bare.result_code) == (None, RefundState.REQUESTED, "none")
     assert views[f"refund//{own}"].merchant is None
     odd = views[f"refund/{own}/b/c"]
     assert (odd.state, odd.result_code, odd.merchant) == (None, "X", None)
@@ -114,9 +114,9 @@ async def test_a_stopped_refund_needs_a_person(foreign: Foreign) -> None:
     assert view.refund_request_id == f"{own}-stopped"
     assert (view.stopped_as, view.is_stopped, view.needs_human) == ("terminated", True, True)
     assert {each.is_stopped for each in others} == {False}
-    assert len(await foreign.listed(2, state=State.PROCESSING)) == 2
-    assert len(await foreign.listed(1, state=State.PROCESSING, is_stopped=True)) == 1
-    assert len(await foreign.listed(1, state=State.PROCESSING, is_stopped=False)) == 1
+    assert len(await foreign.listed(2, state=RefundState.PROCESSING)) == 2
+    assert len(await foreign.listed(1, state=RefundState.PROCESSING, is_stopped=True)) == 1
+    assert len(await foreign.listed(1, state=RefundState.PROCESSING, is_stopped=False)) == 1
 
 
 async def test_a_stopped_run_with_a_later_run_needs_nobody(foreign: Foreign) -> None:

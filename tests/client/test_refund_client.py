@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from antom_refunds import contract
-from antom_refunds.client import (
-    Delivery,
-    InstructionRefusedError,
-    RefundAbandonedError,
-    RefundClient,
-    RefundConflictError,
-    RefundNotFoundError,
-)
+from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.contract import Instruction, Resolution
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State, Step
+from antom_refunds.domain.refund import RefundState, Step
+from antom_refunds.errors import (
+    InstructionRefusedError,
+    RefundAbandonedError,
+    RefundConflictError,
+    RefundNotFoundError,
+)
 from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
 
@@ -48,7 +48,7 @@ async def test_asking_twice_with_the_same_fields_is_one_refund(stage: Stage) -> 
     assert not again.is_new
     assert not after_the_end.is_new
     assert again == after_the_end
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert stage.asked(order, CallKind.REFUND) == 1
 
 
@@ -140,7 +140,11 @@ async def test_a_refund_is_described_while_no_worker_runs(idle_stage: Stage) -> 
     assert view.refund_request_id == order.refund_request_id
     assert view.payment_id == order.payment_id
     assert view.amount == order.amount
-    assert (view.state, view.result_code, view.needs_human) == (State.REQUESTED, "none", False)
+    assert (view.state, view.result_code, view.needs_human) == (
+        RefundState.REQUESTED,
+        "none",
+        False,
+    )
     assert view.is_running
     assert view.ended_at is None
     assert view.due_at
@@ -161,10 +165,10 @@ async def test_refunds_are_listed_by_what_operators_ask_for(stage: Stage) -> Non
         return {view.refund_request_id async for view in found}
 
     async with asyncio.timeout(30):
-        while await listed(state=State.PROCESSING) != {waiting.refund_request_id}:  # noqa: ASYNC110
+        while await listed(state=RefundState.PROCESSING) != {waiting.refund_request_id}:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert await listed() == {ended.refund_request_id, waiting.refund_request_id}
-    assert await listed(state=State.SUCCEEDED) == {ended.refund_request_id}
+    assert await listed(state=RefundState.SUCCEEDED) == {ended.refund_request_id}
     assert await listed(needs_human=True) == set()
     assert await listed(merchant="default", needs_human=False) == await listed()
     assert await listed(merchant="somebody's") == set()
@@ -173,7 +177,7 @@ async def test_refunds_are_listed_by_what_operators_ask_for(stage: Stage) -> Non
 
 async def test_the_dossier_tells_the_whole_story(stage: Stage) -> None:
     order = await stage.start(stage.paid(is_async=True))
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     dossier = await stage.refunds.dossier(order.refund_request_id)
 
@@ -192,7 +196,7 @@ async def test_a_terminated_refund_is_abandoned_and_not_failed(idle_stage: Stage
 
     view = await idle_stage.view(order)
     assert not view.is_running
-    assert view.state is State.REQUESTED
+    assert view.state is RefundState.REQUESTED
 
 
 async def test_a_terminated_refund_takes_no_instructions_and_says_that_it_was_stopped(
@@ -250,7 +254,7 @@ async def test_what_was_never_started_is_not_found(idle_stage: Stage) -> None:
 
 async def test_an_instruction_that_comes_too_late_says_so(stage: Stage) -> None:
     order = await stage.start(stage.paid(is_async=True))
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     with pytest.raises(InstructionRefusedError, match=f"{order.refund_request_id}: too late"):
         await stage.refunds.call_off(order.refund_request_id, OPS)
@@ -268,13 +272,15 @@ async def test_a_notification_is_durable_once_it_is_delivered(idle_stage: Stage)
     order = await idle_stage.start(idle_stage.order())
 
     for _ in range(3):
-        delivery = await idle_stage.refunds.notify(
+        delivery = await idle_stage.notifications.deliver(
             order.refund_request_id, notice(order), delivery_id="one"
         )
         assert delivery is Delivery.DELIVERED
     assert await idle_stage.signals(order) == 1
 
-    await idle_stage.refunds.notify(order.refund_request_id, notice(order), delivery_id="two")
+    await idle_stage.notifications.deliver(
+        order.refund_request_id, notice(order), delivery_id="two"
+    )
     assert await idle_stage.signals(order) == 2
 
 
@@ -283,7 +289,7 @@ async def test_a_notification_after_the_end_agrees_or_contradicts(stage: Stage) 
     await stage.end(order)
 
     async def told(word: Word) -> Delivery:
-        return await stage.refunds.notify(
+        return await stage.notifications.deliver(
             order.refund_request_id, notice(order, word), delivery_id=word.value
         )
 
@@ -294,7 +300,7 @@ async def test_a_notification_after_the_end_agrees_or_contradicts(stage: Stage) 
 async def test_a_notification_of_an_unknown_refund_says_so(idle_stage: Stage) -> None:
     order = idle_stage.order()
 
-    delivery = await idle_stage.refunds.notify(
+    delivery = await idle_stage.notifications.deliver(
         order.refund_request_id, notice(order), delivery_id="one"
     )
 
@@ -305,7 +311,7 @@ async def test_a_notification_of_an_abandoned_refund_says_so(idle_stage: Stage) 
     order = await idle_stage.start(idle_stage.order())
     await idle_stage.handle(order).terminate("by mistake")
 
-    delivery = await idle_stage.refunds.notify(
+    delivery = await idle_stage.notifications.deliver(
         order.refund_request_id, notice(order), delivery_id="one"
     )
 
@@ -327,7 +333,7 @@ async def test_a_client_connects_where_the_environment_says(
 
     refunds = await RefundClient.connect()
 
-    assert (await refunds.describe(order.refund_request_id)).state is State.REQUESTED
+    assert (await refunds.describe(order.refund_request_id)).state is RefundState.REQUESTED
 
 
 async def test_names_that_others_rely_on_stay_as_they_are() -> None:

@@ -18,7 +18,7 @@ from temporalio.api.enums.v1 import EventType
 from antom_refunds import contract
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
 from tests.crash.conftest import MortalWorker, Nursery, Step
@@ -43,7 +43,7 @@ async def _notified(stage: Stage, order: RefundOrder) -> None:
 class Way:
     """One way to an end, the same whoever gets lost on it."""
 
-    ends: State = State.SUCCEEDED
+    ends: RefundState = RefundState.SUCCEEDED
     is_patient: bool = False
     payment: Mapping[str, Any] = field(default_factory=dict)
     order: Mapping[str, Any] = field(default_factory=dict)
@@ -67,7 +67,7 @@ WAYS: Final = {
     "doubt": Way(faults={Operation.REFUND: (FaultKind.CUT_AFTER,)}),
     "blocked": Way(faults={Operation.REFUND: ("ACCESS_DENIED",)}),
     "closed": Way(
-        ends=State.CLOSED,
+        ends=RefundState.CLOSED,
         faults={
             Operation.REFUND: ("ORDER_IS_CLOSED",) * _ALWAYS,
             Operation.INQUIRY: ("ORDER_IS_CLOSED",) * _ALWAYS,
@@ -139,9 +139,9 @@ async def _lost(theatre: Theatre, way: Way, step: Step) -> int:
 def _judge(stage: Stage, way: Way, order: RefundOrder, outcome: RefundOutcome) -> None:
     assert outcome.state is way.ends
     assert not outcome.is_contradicted
-    assert stage.moved(order) == (1 if way.ends is State.SUCCEEDED else 0)
+    assert stage.moved(order) == (1 if way.ends is RefundState.SUCCEEDED else 0)
     # A worker that is lost before it sent anything may find the id closed already.
-    is_unsent = way.ends is State.CLOSED and not stage.asked(order, CallKind.REFUND)
+    is_unsent = way.ends is RefundState.CLOSED and not stage.asked(order, CallKind.REFUND)
     assert stage.payloads(order) == (0 if is_unsent else 1)
 
 

@@ -9,7 +9,7 @@ from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import Refund, State
+from antom_refunds.domain.refund import Refund, RefundState
 
 ORDER: Final = RefundOrder(
     refund_request_id="rf-1", payment_id="pay-1", amount=Money(currency="EUR", minor=1250)
@@ -96,10 +96,10 @@ def test_no_such_refund_confirms_nothing_while_a_call_may_be_in_flight(announced
 
 
 @pytest.mark.parametrize(
-    ("announced", "state"), [("closing", State.CLOSED), ("failure", State.FAILED)]
+    ("announced", "state"), [("closing", RefundState.CLOSED), ("failure", RefundState.FAILED)]
 )
 def test_a_named_failure_confirms_even_while_a_call_may_be_in_flight(
-    announced: str, state: State
+    announced: str, state: RefundState
 ) -> None:
     refund = ANNOUNCED[announced]
 
@@ -110,10 +110,14 @@ def test_a_named_failure_confirms_even_while_a_call_may_be_in_flight(
 
 @pytest.mark.parametrize(
     ("announced", "state"),
-    [("closing", State.CLOSED), ("failure", State.FAILED), ("call_off", State.CLOSED)],
+    [
+        ("closing", RefundState.CLOSED),
+        ("failure", RefundState.FAILED),
+        ("call_off", RefundState.CLOSED),
+    ],
 )
 def test_no_such_refund_names_none_and_still_ends_the_refund_it_was_asked_about(
-    announced: str, state: State
+    announced: str, state: RefundState
 ) -> None:
     refund = ANNOUNCED[announced]
 

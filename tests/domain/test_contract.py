@@ -29,7 +29,7 @@ from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.fold import contradicts, take
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import Refund, State, Step
+from antom_refunds.domain.refund import Refund, RefundState, Step
 
 EUR: Final = Money(currency="EUR", minor=1250)
 FULL: Final = RefundOrder(
@@ -103,7 +103,7 @@ def test_no_name_that_a_running_refund_relies_on_has_changed() -> None:
                 "RefundResultCode RefundAmountMinor RefundNeedsHuman RefundDueAt"
             ),
         ),
-        (State, "requested blocked in_doubt processing succeeded failed closed"),
+        (RefundState, "requested blocked in_doubt processing succeeded failed closed"),
         (Step, "ask watch inquire"),
         (Source, "answer inquiry notice clock operator"),
         (
@@ -121,7 +121,7 @@ def test_no_stored_value_has_changed(names: Iterable[str], values: str) -> None:
 
 REFUND: Final = Refund(
     order=FULL,
-    state=State.SUCCEEDED,
+    state=RefundState.SUCCEEDED,
     basis=SUCCESS,
     doubt=SUCCESS,
     alarm=SUCCESS,
@@ -243,7 +243,7 @@ GOLDEN: Final[tuple[tuple[BaseModel, dict[str, Any]], ...]] = (
             payment_id="pay-1",
             merchant="shop",
             amount=EUR,
-            state=State.SUCCEEDED,
+            state=RefundState.SUCCEEDED,
             result_code="SUCCESS",
             message="notified",
             advice="none",
@@ -371,7 +371,7 @@ def test_an_outcome_tells_the_end_and_what_it_rests_on() -> None:
         payment_id="pay-1",
         merchant="shop",
         amount=EUR,
-        state=State.SUCCEEDED,
+        state=RefundState.SUCCEEDED,
         result_code="SUCCESS",
         message="notified",
         advice="none",
@@ -386,7 +386,7 @@ def test_an_outcome_tells_that_antom_said_two_last_words() -> None:
     outcome = outcome_of(take(take(ACCEPTED, SUCCESS), failed))
 
     assert outcome.is_contradicted
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert outcome.needs_human is not None
 
 
@@ -394,8 +394,8 @@ def test_an_outcome_tells_that_antom_said_two_last_words() -> None:
     "refund",
     [
         Refund(order=BARE),
-        Refund(order=BARE, state=State.PROCESSING, basis=SUCCESS),
-        Refund(order=BARE, state=State.SUCCEEDED),
+        Refund(order=BARE, state=RefundState.PROCESSING, basis=SUCCESS),
+        Refund(order=BARE, state=RefundState.SUCCEEDED),
     ],
 )
 def test_there_is_no_outcome_before_the_end(refund: Refund) -> None:
@@ -432,8 +432,8 @@ def test_a_stored_outcome_is_contradicted_by_what_contradicts_its_refund(
 # --- what people say
 
 
-@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.CLOSED])
-def test_a_resolution_ends_the_refund_and_names_person_reason_and_proof(state: State) -> None:
+@pytest.mark.parametrize("state", [RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CLOSED])
+def test_a_resolution_ends_the_refund_and_names_person_reason_and_proof(state: RefundState) -> None:
     resolution = Resolution.model_validate({**RESOLUTION.model_dump(), "state": state.value})
 
     refund = take(Refund(order=BARE), resolved(resolution))

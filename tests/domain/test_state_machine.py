@@ -17,7 +17,7 @@ from antom_refunds.domain.refund import (
     NOT_SERVED,
     WORKER_LOST,
     Refund,
-    State,
+    RefundState,
     Step,
 )
 
@@ -55,11 +55,16 @@ SAYS: Final[dict[Source, tuple[Word, ...]]] = {
 }
 SAYINGS: Final = tuple((source, word) for source, words in SAYS.items() for word in words)
 FINAL_STATE: Final = {
-    Word.SUCCEEDED: State.SUCCEEDED,
-    Word.FAILED: State.FAILED,
-    Word.CLOSED: State.CLOSED,
+    Word.SUCCEEDED: RefundState.SUCCEEDED,
+    Word.FAILED: RefundState.FAILED,
+    Word.CLOSED: RefundState.CLOSED,
 }
-GROWTH: Final = (State.REQUESTED, State.BLOCKED, State.IN_DOUBT, State.PROCESSING)
+GROWTH: Final = (
+    RefundState.REQUESTED,
+    RefundState.BLOCKED,
+    RefundState.IN_DOUBT,
+    RefundState.PROCESSING,
+)
 
 
 def said(source: Source, word: Word, **changes: Any) -> Evidence:
@@ -96,20 +101,20 @@ def after(*evidence: Evidence) -> Refund:
 
 
 STATES: Final = {
-    State.REQUESTED: after(),
-    State.BLOCKED: after(said(Source.ANSWER, Word.BLOCKED)),
-    State.IN_DOUBT: after(said(Source.ANSWER, Word.DOUBT)),
-    State.PROCESSING: after(said(Source.ANSWER, Word.PROCESSING)),
-    State.SUCCEEDED: after(said(Source.ANSWER, Word.SUCCEEDED)),
-    State.FAILED: after(said(Source.INQUIRY, Word.FAILED)),
-    State.CLOSED: after(said(Source.INQUIRY, Word.CLOSED)),
+    RefundState.REQUESTED: after(),
+    RefundState.BLOCKED: after(said(Source.ANSWER, Word.BLOCKED)),
+    RefundState.IN_DOUBT: after(said(Source.ANSWER, Word.DOUBT)),
+    RefundState.PROCESSING: after(said(Source.ANSWER, Word.PROCESSING)),
+    RefundState.SUCCEEDED: after(said(Source.ANSWER, Word.SUCCEEDED)),
+    RefundState.FAILED: after(said(Source.INQUIRY, Word.FAILED)),
+    RefundState.CLOSED: after(said(Source.INQUIRY, Word.CLOSED)),
 }
-OPEN: Final = tuple(state for state in State if state not in END_STATES)
+OPEN: Final = tuple(state for state in RefundState if state not in END_STATES)
 
 # To which state each word leads from each state that is no end, in the order of GROWTH.
 R, B, D, P = GROWTH
-S, F, C = State.SUCCEEDED, State.FAILED, State.CLOSED
-TABLE: Final[dict[Word, tuple[State, State, State, State]]] = {
+S, F, C = RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CLOSED
+TABLE: Final[dict[Word, tuple[RefundState, RefundState, RefundState, RefundState]]] = {
     Word.SUCCEEDED: (S, S, S, S),
     Word.FAILED: (F, F, F, F),
     Word.CLOSED: (C, C, C, C),
@@ -135,14 +140,16 @@ BY_SOURCE: Final = {
 
 
 def test_the_table_names_every_state_and_every_word() -> None:
-    assert set(STATES) == set(State)
+    assert set(STATES) == set(RefundState)
     assert all(refund.state is state for state, refund in STATES.items())
     assert set(TABLE) == set(Word) == {word for _, word in SAYINGS}
 
 
 @pytest.mark.parametrize(("source", "word"), SAYINGS)
 @pytest.mark.parametrize("state", OPEN)
-def test_each_word_leads_where_the_table_says(state: State, source: Source, word: Word) -> None:
+def test_each_word_leads_where_the_table_says(
+    state: RefundState, source: Source, word: Word
+) -> None:
     refund = take(STATES[state], said(source, word))
 
     leads = BY_SOURCE.get((source, word), TABLE[word])
@@ -152,13 +159,13 @@ def test_each_word_leads_where_the_table_says(state: State, source: Source, word
 @pytest.mark.parametrize(("source", "word"), SAYINGS)
 @pytest.mark.parametrize("state", sorted(END_STATES))
 def test_an_end_stays_and_only_another_end_contradicts_it(
-    state: State, source: Source, word: Word
+    state: RefundState, source: Source, word: Word
 ) -> None:
     evidence = said(source, word)
     is_against = (
         word in {Word.SUSPECT, Word.ID_CONFLICT} or FINAL_STATE.get(word, state) is not state
     )
-    is_against |= state is State.SUCCEEDED and evidence == NOTIFIED_CLOSURE
+    is_against |= state is RefundState.SUCCEEDED and evidence == NOTIFIED_CLOSURE
 
     refund = take(STATES[state], evidence)
 
@@ -171,13 +178,13 @@ def test_an_end_stays_and_only_another_end_contradicts_it(
 
 @pytest.mark.parametrize("source", Source)
 @pytest.mark.parametrize("word", Word)
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", RefundState)
 def test_there_is_an_answer_to_everything_anybody_could_say(
-    state: State, word: Word, source: Source
+    state: RefundState, word: Word, source: Source
 ) -> None:
     refund = take(STATES[state], Evidence(source=source, word=word, code="X"))
 
-    assert refund.state in State
+    assert refund.state in RefundState
     assert (refund.next_step is None) is refund.is_final
 
 
@@ -259,7 +266,7 @@ def test_knowledge_only_grows(pieces: list[Evidence]) -> None:
 def test_failed_needs_antoms_word_or_an_operators_resolution(pieces: list[Evidence]) -> None:
     refund = after(*pieces)
 
-    if refund.state is State.FAILED:
+    if refund.state is RefundState.FAILED:
         assert refund.basis is not None
         assert refund.basis.word is Word.FAILED
         assert refund.basis.source is not Source.CLOCK
@@ -272,14 +279,14 @@ def test_failed_needs_antoms_word_or_an_operators_resolution(pieces: list[Eviden
 def test_a_refusal_at_the_gate_never_lowers_doubt() -> None:
     refund = after(said(Source.ANSWER, Word.DOUBT), said(Source.ANSWER, Word.BLOCKED))
 
-    assert refund.state is State.IN_DOUBT
+    assert refund.state is RefundState.IN_DOUBT
     assert refund.human_reason is not None
 
 
 def test_a_lost_answer_after_a_refusal_is_doubt_and_still_wants_a_person() -> None:
     refund = after(said(Source.ANSWER, Word.BLOCKED), said(Source.ANSWER, Word.DOUBT))
 
-    assert refund.state is State.IN_DOUBT
+    assert refund.state is RefundState.IN_DOUBT
     assert refund.human_reason is not None
 
 
@@ -323,7 +330,7 @@ def test_an_alarm_goes_with_its_cause_in_whatever_order(pieces: tuple[Evidence, 
 )
 @pytest.mark.parametrize("state", OPEN)
 def test_an_unusable_response_that_repeats_itself_calls_an_operator(
-    state: State, source: Source, word: Word
+    state: RefundState, source: Source, word: Word
 ) -> None:
     evidence = said(source, word, is_repeated=True, advice="check the key")
 
@@ -375,7 +382,7 @@ DOUBTED: Final = said(Source.ANSWER, Word.DOUBT)
     ],
 )
 def test_a_refusal_ends_a_refund_only_if_it_is_confirmed(
-    pieces: tuple[Evidence, ...], state: State, step: Step | None
+    pieces: tuple[Evidence, ...], state: RefundState, step: Step | None
 ) -> None:
     refund = after(*pieces)
 
@@ -497,7 +504,7 @@ MISSING: Final = (
 @pytest.mark.parametrize(("source", "word"), [pair for pair in SAYINGS if pair[1] in FINAL_STATE])
 @pytest.mark.parametrize("state", OPEN)
 def test_evidence_about_another_refund_never_ends_this_one(
-    state: State, source: Source, word: Word, wrong: dict[str, Any]
+    state: RefundState, source: Source, word: Word, wrong: dict[str, Any]
 ) -> None:
     refund = take(STATES[state], said(source, word, **wrong))
 
@@ -518,7 +525,7 @@ def test_an_end_that_leaves_out_what_antom_promises_ends_nothing(
 ) -> None:
     refund = after(said(source, word, **{name: None}))
 
-    assert refund.state is State.IN_DOUBT
+    assert refund.state is RefundState.IN_DOUBT
     assert refund.human_reason == (
         f"{source} says {word}, but {name} differ from the order or are missing"
     )
@@ -526,9 +533,9 @@ def test_an_end_that_leaves_out_what_antom_promises_ends_nothing(
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_second_end_about_another_refund_is_a_contradiction(wrong: dict[str, Any]) -> None:
-    refund = take(STATES[State.SUCCEEDED], said(Source.NOTICE, Word.SUCCEEDED, **wrong))
+    refund = take(STATES[RefundState.SUCCEEDED], said(Source.NOTICE, Word.SUCCEEDED, **wrong))
 
-    assert refund.state is State.SUCCEEDED
+    assert refund.state is RefundState.SUCCEEDED
     assert len(refund.contradictions) == 1
 
 
@@ -558,17 +565,20 @@ def test_evidence_that_fits_the_order_is_believed_as_it_stands() -> None:
 
 
 NO_NEWS: Final = (
-    (State.BLOCKED, Source.ANSWER, Word.BLOCKED),
-    (State.IN_DOUBT, Source.ANSWER, Word.DOUBT),
-    (State.PROCESSING, Source.ANSWER, Word.PROCESSING),
+    (RefundState.BLOCKED, Source.ANSWER, Word.BLOCKED),
+    (RefundState.IN_DOUBT, Source.ANSWER, Word.DOUBT),
+    (RefundState.PROCESSING, Source.ANSWER, Word.PROCESSING),
     *((state, Source.INQUIRY, Word.SILENT) for state in OPEN),
     *((state, Source.ANSWER, Word.UNSENT) for state in OPEN),
-    *((state, Source.OPERATOR, Word.CALL_OFF) for state in (State.IN_DOUBT, State.PROCESSING)),
+    *(
+        (state, Source.OPERATOR, Word.CALL_OFF)
+        for state in (RefundState.IN_DOUBT, RefundState.PROCESSING)
+    ),
 )
 
 
 @pytest.mark.parametrize(("state", "source", "word"), NO_NEWS)
-def test_no_news_leaves_an_equal_refund(state: State, source: Source, word: Word) -> None:
+def test_no_news_leaves_an_equal_refund(state: RefundState, source: Source, word: Word) -> None:
     evidence = said(source, word, message="told once more", code="ANOTHER")
 
     assert take(STATES[state], evidence) == STATES[state]
@@ -576,21 +586,21 @@ def test_no_news_leaves_an_equal_refund(state: State, source: Source, word: Word
 
 @pytest.mark.parametrize("word", [Word.PROCESSING, Word.DOUBT, Word.UNSENT])
 def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_again_once(word: Word) -> None:
-    unknown = take(STATES[State.PROCESSING], said(Source.INQUIRY, Word.ABSENT))
+    unknown = take(STATES[RefundState.PROCESSING], said(Source.INQUIRY, Word.ABSENT))
     answered = take(unknown, said(Source.ANSWER, word))
 
-    assert (unknown.state, unknown.next_step) == (State.PROCESSING, Step.ASK)
-    assert (answered.state, answered.next_step) == (State.PROCESSING, Step.WATCH)
+    assert (unknown.state, unknown.next_step) == (RefundState.PROCESSING, Step.ASK)
+    assert (answered.state, answered.next_step) == (RefundState.PROCESSING, Step.WATCH)
 
 
 def test_an_inquiry_that_says_processing_again_is_no_news() -> None:
     again = said(Source.INQUIRY, Word.PROCESSING, payment_id=None)
 
-    assert take(STATES[State.PROCESSING], again) == STATES[State.PROCESSING]
+    assert take(STATES[RefundState.PROCESSING], again) == STATES[RefundState.PROCESSING]
 
 
 def test_the_first_doubt_is_kept_and_the_second_is_no_news() -> None:
-    once = take(STATES[State.PROCESSING], DOUBTED)
+    once = take(STATES[RefundState.PROCESSING], DOUBTED)
 
     assert once.doubt == DOUBTED
     assert take(once, said(Source.ANSWER, Word.DOUBT, code="ANOTHER")) == once
@@ -653,7 +663,7 @@ def test_an_id_that_antom_called_closed_is_watched_and_not_asked_for_again() -> 
 
     refund = after(said(Source.ANSWER, Word.DOUBT), closing, suspect)
 
-    assert refund.state is State.IN_DOUBT
+    assert refund.state is RefundState.IN_DOUBT
     assert refund.next_step is Step.WATCH
 
 
@@ -666,10 +676,10 @@ def test_nothing_is_due_after_an_end_even_if_an_inquiry_was() -> None:
 # --- announced ends
 
 
-@pytest.mark.parametrize("state", [State.REQUESTED, State.BLOCKED])
+@pytest.mark.parametrize("state", [RefundState.REQUESTED, RefundState.BLOCKED])
 @pytest.mark.parametrize("later", EVERYTHING)
 def test_after_a_call_off_the_refund_call_is_never_sent_again(
-    state: State, later: Evidence
+    state: RefundState, later: Evidence
 ) -> None:
     called_off = take(STATES[state], said(Source.OPERATOR, Word.CALL_OFF))
 
@@ -756,7 +766,7 @@ def test_why_a_person_must_look(pieces: list[Evidence], reason: str | None) -> N
 
 
 def test_an_end_without_evidence_gives_no_reason() -> None:
-    assert Refund(order=ORDER, state=State.CLOSED).human_reason is None
+    assert Refund(order=ORDER, state=RefundState.CLOSED).human_reason is None
 
 
 def test_an_alarm_that_was_cleared_often_stays_until_the_end() -> None:

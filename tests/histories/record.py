@@ -23,7 +23,7 @@ from antom_refunds.domain import policy as limits
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import CALL_TIMEOUT, Policy
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.process import OK, leave
 from antom_refunds.simulator.faults import FaultKind, Operation
 from starter.keys import write_pair
@@ -42,7 +42,7 @@ async def _nothing(stage: Stage, order: RefundOrder) -> None:
 
 
 async def _notified(stage: Stage, order: RefundOrder) -> None:
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     stage.settle(order)
 
 
@@ -52,13 +52,13 @@ async def _polled(stage: Stage, order: RefundOrder) -> None:
 
 
 async def _checked(stage: Stage, order: RefundOrder) -> None:
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     stage.settle(order)
     await stage.refunds.check_now(order.refund_request_id, _OPS)
 
 
 async def _resolved(stage: Stage, order: RefundOrder) -> None:
-    await stage.until(order, lambda view: view.state is State.IN_DOUBT)
+    await stage.until(order, lambda view: view.state is RefundState.IN_DOUBT)
     await stage.refunds.resolve(order.refund_request_id, _PROOF)
 
 
@@ -68,7 +68,7 @@ async def _called_off(stage: Stage, order: RefundOrder) -> None:
 
 
 async def _cancelled(stage: Stage, order: RefundOrder) -> None:
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     await stage.handle(order).cancel()
     stage.settle(order)
 
@@ -88,7 +88,7 @@ async def _contradicted(stage: Stage, order: RefundOrder) -> None:
             refund_request_id=order.refund_request_id,
             amount=order.amount,
         )
-        await stage.refunds.notify(order.refund_request_id, notice, delivery_id=word)
+        await stage.notifications.deliver(order.refund_request_id, notice, delivery_id=word)
 
 
 async def _held(stage: Stage, _order: RefundOrder) -> None:
@@ -108,16 +108,16 @@ async def _cancelled_requested(stage: Stage, order: RefundOrder) -> None:
 
 async def _lost(stage: Stage, order: RefundOrder) -> None:
     """The first attempt outlasts the time that Temporal grants it."""
-    await stage.until(order, lambda view: view.state is State.IN_DOUBT)
+    await stage.until(order, lambda view: view.state is RefundState.IN_DOUBT)
     stage.wire.let_go()
 
 
 async def _accepted_meanwhile(stage: Stage, order: RefundOrder) -> None:
     """An inquiry brings PROCESSING while the refund call waits for its next time."""
-    await stage.until(order, lambda view: view.state is State.IN_DOUBT)
+    await stage.until(order, lambda view: view.state is RefundState.IN_DOUBT)
     await stage.antom.refund(order)
     await stage.refunds.check_now(order.refund_request_id, _OPS)
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     stage.settle(order)
     await stage.refunds.check_now(order.refund_request_id, _OPS)
 

@@ -12,7 +12,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from antom_refunds import attributes, contract
 from antom_refunds.contract import RefundOutcome
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from tests.histories.record import HOME, IDENTITY, WAYS
 from workflows import WORKFLOWS
 from workflows.refund import RefundWorkflow
@@ -30,7 +30,7 @@ class HastyWorkflow(RefundWorkflow):
 
     @workflow.run
     async def run(self, *given: Any) -> RefundOutcome:
-        workflow.upsert_search_attributes([attributes.STATE.value_set(State.IN_DOUBT)])
+        workflow.upsert_search_attributes([attributes.STATE.value_set(RefundState.IN_DOUBT)])
         return await super().run(*given)
 
 

@@ -10,11 +10,10 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 
-from antom_refunds import contract
-from antom_refunds.client import RefundConflictError, RefundView
+from antom_refunds import RefundConflictError, RefundView, contract
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.requests import CallKind
 from tests.engine import PATIENCE, Stage
 from tests.interop.callers import Caller, CallFailedError
@@ -33,7 +32,7 @@ async def started(stage: Stage, caller: Caller, order: RefundOrder) -> RefundOrd
     return order
 
 
-async def listed(stage: Stage, order: RefundOrder, state: State) -> RefundView:
+async def listed(stage: Stage, order: RefundOrder, state: RefundState) -> RefundView:
     """The refund as the list shows it; the list lags, and has no event for that."""
     async with asyncio.timeout(PATIENCE.total_seconds()):
         while True:
@@ -50,7 +49,7 @@ async def test_a_refund_that_another_caller_started_succeeds_and_moves_money_onc
 
     outcome = await stage.end(order)
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert stage.moved(order) == 1
 
 
@@ -73,7 +72,7 @@ async def test_operators_see_all_of_a_refund_that_another_caller_started(
     assert view.payment_id == order.payment_id
     assert view.merchant == order.merchant
     assert view.amount == order.amount
-    assert view.state is State.SUCCEEDED
+    assert view.state is RefundState.SUCCEEDED
     assert view.due_at is not None
     assert view.due_at > view.started_at
 
@@ -83,7 +82,7 @@ async def test_the_list_shows_all_of_a_refund_that_another_caller_started(
 ) -> None:
     order = await started(stage, caller, stage.paid(is_async=True))
 
-    view = await listed(stage, order, State.PROCESSING)
+    view = await listed(stage, order, RefundState.PROCESSING)
 
     assert view.refund_request_id == order.refund_request_id
     assert view.merchant == order.merchant
@@ -100,7 +99,7 @@ async def test_our_client_joins_a_refund_that_another_caller_started(
 
     assert not again.is_new
     assert again.workflow_id == workflow_id_of(order)
-    assert (await stage.end(order)).state is State.SUCCEEDED
+    assert (await stage.end(order)).state is RefundState.SUCCEEDED
     assert stage.moved(order) == 1
 
 
@@ -148,7 +147,7 @@ async def test_a_caller_that_allows_duplicates_still_moves_money_once(stage: Sta
         result_type=contract.RefundOutcome,
     )
 
-    assert (await again.result()).state is State.SUCCEEDED
+    assert (await again.result()).state is RefundState.SUCCEEDED
     assert stage.moved(order) == 1
 
 
@@ -156,7 +155,7 @@ async def test_another_caller_has_antom_asked_and_reads_the_dossier(
     stage: Stage, caller: Caller
 ) -> None:
     order = await started(stage, caller, stage.paid(is_async=True))
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     reply = await caller.update(workflow_id_of(order), contract.UPDATE_CHECK_NOW, BY_OPS)
     dossier = await caller.query(workflow_id_of(order), contract.QUERY_DOSSIER)

@@ -14,7 +14,7 @@ from antom_refunds.attributes import KEYS
 from antom_refunds.contract import Dossier, Instruction, RefundOutcome, Resolution
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import END_STATES, State
+from antom_refunds.domain.refund import END_STATES, RefundState
 from tests.engine import AMOUNT, Stage
 from tests.interop.callers import CLI, address, run
 
@@ -120,7 +120,7 @@ def test_the_table_of_search_attributes_is_what_is_registered() -> None:
 
 
 def test_every_state_is_named() -> None:
-    assert all(f"`{state}`" in section("Search attributes") for state in State)
+    assert all(f"`{state}`" in section("Search attributes") for state in RefundState)
     assert all(f"`{state}`" in section("Result: RefundOutcome") for state in END_STATES)
 
 
@@ -145,7 +145,7 @@ async def test_the_examples_of_the_command_line_work(stage: Stage) -> None:
     await run("sh", "-c", here(start), env=env)
     ended = json.loads(await run("sh", "-c", result, env=env))
 
-    assert ended["result"]["state"] == State.SUCCEEDED
+    assert ended["result"]["state"] == RefundState.SUCCEEDED
 
 
 async def test_the_example_in_typescript_works(stage: Stage, javascript_home: Path) -> None:

@@ -2,7 +2,7 @@
 
 from antom_refunds import contract
 from antom_refunds.contract import Instruction
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
 
@@ -23,6 +23,6 @@ async def test_an_inquiry_from_before_the_call_off_does_not_bring_the_refund_bac
     stage.wire.is_down = False
     outcome = await stage.end(order)
 
-    assert outcome.state is State.CLOSED
+    assert outcome.state is RefundState.CLOSED
     assert stage.asked(order, CallKind.REFUND) == 0
     assert stage.moved(order) == 0

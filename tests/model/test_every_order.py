@@ -17,7 +17,7 @@ from antom_refunds.domain.evidence import Evidence, Source, Word, weigh
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import Refund, State
+from antom_refunds.domain.refund import Refund, RefundState
 
 AMOUNT: Final = Money(currency="EUR", minor=1250)
 ORDER: Final = RefundOrder(refund_request_id="rf-1", payment_id="pay-1", amount=AMOUNT)
@@ -49,10 +49,15 @@ EVERYTHING: Final = (
     said(Source.NOTICE, Word.SUCCEEDED, amount=Money(currency="EUR", minor=1)),
     said(Source.ANSWER, Word.SUCCEEDED, payment_id=None),
 )
-OPEN: Final = (State.REQUESTED, State.BLOCKED, State.IN_DOUBT, State.PROCESSING)
+OPEN: Final = (
+    RefundState.REQUESTED,
+    RefundState.BLOCKED,
+    RefundState.IN_DOUBT,
+    RefundState.PROCESSING,
+)
 
 
-Kind = tuple[State, bool, bool]
+Kind = tuple[RefundState, bool, bool]
 
 
 def kind(refund: Refund) -> Kind:
@@ -94,7 +99,7 @@ def _after_each(refund: Refund) -> Iterator[Refund]:
 
 
 def test_where_evidence_leads_depends_on_the_kind_alone(reachable: list[Refund]) -> None:
-    table: dict[tuple[Kind, Evidence], State] = {}
+    table: dict[tuple[Kind, Evidence], RefundState] = {}
 
     for refund, evidence in product(reachable, EVERYTHING):
         state = take(refund, evidence).state
@@ -113,7 +118,9 @@ def test_two_pieces_lead_to_the_same_state_in_either_order(reachable: list[Refun
 
 
 @pytest.mark.parametrize("state", OPEN)
-def test_the_same_piece_twice_leads_nowhere_else(reachable: list[Refund], state: State) -> None:
+def test_the_same_piece_twice_leads_nowhere_else(
+    reachable: list[Refund], state: RefundState
+) -> None:
     refund = next(each for each in reachable if each.state is state)
 
     for evidence in EVERYTHING:

@@ -39,7 +39,7 @@ from antom_refunds.domain.confirmation import confirmed
 from antom_refunds.domain.evidence import Evidence, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import Refund, State, Step
+from antom_refunds.domain.refund import Refund, RefundState, Step
 from antom_refunds.simulator.accounts import AntomMerchant, Payment, SettlementOutcome
 from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
@@ -93,24 +93,29 @@ class Said(StrEnum):
 
 
 ENDS: Final = {
-    Said.SUCCESS: State.SUCCEEDED,
-    Said.FAIL: State.FAILED,
-    Said.CLOSED: State.CLOSED,
+    Said.SUCCESS: RefundState.SUCCEEDED,
+    Said.FAIL: RefundState.FAILED,
+    Said.CLOSED: RefundState.CLOSED,
 }
-CLAIMS: Final = {**ENDS, Said.CLAIM: State.SUCCEEDED}
-LADDER: Final = (State.REQUESTED, State.BLOCKED, State.IN_DOUBT, State.PROCESSING)
+CLAIMS: Final = {**ENDS, Said.CLAIM: RefundState.SUCCEEDED}
+LADDER: Final = (
+    RefundState.REQUESTED,
+    RefundState.BLOCKED,
+    RefundState.IN_DOUBT,
+    RefundState.PROCESSING,
+)
 RUNGS: Final = {
-    Said.NOTHING: State.REQUESTED,
-    Said.REFUSED: State.BLOCKED,
-    Said.DOUBT: State.IN_DOUBT,
-    Said.CLOSING: State.IN_DOUBT,
-    Said.CLOSURE: State.IN_DOUBT,
-    Said.ODD: State.IN_DOUBT,
-    Said.REFUSAL: State.IN_DOUBT,
-    Said.CONFLICT: State.IN_DOUBT,
-    Said.CLAIM: State.IN_DOUBT,
-    Said.PROCESSING: State.PROCESSING,
-    Said.UNNAMED: State.PROCESSING,
+    Said.NOTHING: RefundState.REQUESTED,
+    Said.REFUSED: RefundState.BLOCKED,
+    Said.DOUBT: RefundState.IN_DOUBT,
+    Said.CLOSING: RefundState.IN_DOUBT,
+    Said.CLOSURE: RefundState.IN_DOUBT,
+    Said.ODD: RefundState.IN_DOUBT,
+    Said.REFUSAL: RefundState.IN_DOUBT,
+    Said.CONFLICT: RefundState.IN_DOUBT,
+    Said.CLAIM: RefundState.IN_DOUBT,
+    Said.PROCESSING: RefundState.PROCESSING,
+    Said.UNNAMED: RefundState.PROCESSING,
 }
 BEGINNINGS: Final = {
     Kind.AT_ONCE: Books.SUCCESS,
@@ -123,10 +128,10 @@ SETTLED: Final = {
     SettlementOutcome.CLOSED: Books.CLOSED,
 }
 TRUTHS: Final = {
-    Books.ABSENT: State.CLOSED,  # called off
-    Books.SUCCESS: State.SUCCEEDED,
-    Books.FAIL: State.FAILED,
-    Books.CLOSED: State.CLOSED,
+    Books.ABSENT: RefundState.CLOSED,  # called off
+    Books.SUCCESS: RefundState.SUCCEEDED,
+    Books.FAIL: RefundState.FAILED,
+    Books.CLOSED: RefundState.CLOSED,
 }
 UNUSABLE: Final = frozenset(
     {
@@ -223,7 +228,7 @@ class Case:
         return said if said in ENDS else Said.SUCCESS
 
     @property
-    def state(self) -> State:
+    def state(self) -> RefundState:
         """What the refund must be, for all that was heard."""
         if self.end is not None:
             return ENDS[self.end]
@@ -374,7 +379,7 @@ class RefundMachine(RuleBasedStateMachine):
     @rule(which=WHICH)
     def call_off(self, which: int) -> None:
         case = self._case(which)
-        if case.is_asked or case.refund.state is not State.REQUESTED:
+        if case.is_asked or case.refund.state is not RefundState.REQUESTED:
             return
         person = Instruction(by="ops", reason="the buyer changed her mind")
         case.refund = take(case.refund, contract.instructed(Word.CALL_OFF, person))
@@ -414,7 +419,7 @@ class RefundMachine(RuleBasedStateMachine):
     @invariant()
     def failed_needs_antoms_last_word(self) -> None:
         for case in self._known:
-            assert case.refund.state is not State.FAILED or Said.FAIL in case.heard
+            assert case.refund.state is not RefundState.FAILED or Said.FAIL in case.heard
 
     @invariant()
     def a_contradiction_is_flagged_if_and_only_if_there_was_one(self) -> None:
@@ -512,8 +517,8 @@ class RefundMachine(RuleBasedStateMachine):
         self._mail.clear()
 
     def _say(self, case: Case, evidence: Evidence, said: Said) -> None:
-        truth = TRUTHS.get(case.books) if case.is_asked else State.CLOSED
-        claim = State.CLOSED if said in {Said.CLOSING, Said.CLOSURE} else CLAIMS.get(said)
+        truth = TRUTHS.get(case.books) if case.is_asked else RefundState.CLOSED
+        claim = RefundState.CLOSED if said in {Said.CLOSING, Said.CLOSURE} else CLAIMS.get(said)
         if claim is not None and (claim is not truth or case.books is Books.ABSENT):
             is_called_off = case.is_called_off and case.books is Books.ABSENT
             case.was_lied_to = case.was_lied_to or not is_called_off

@@ -198,7 +198,10 @@ async def test_a_body_that_does_not_come_in_time_is_refused_and_the_connection_c
 ) -> None:
     tally, body = Tally(), told(order)
     handler = Handler(
-        refunds=idle_stage.refunds, senders=senders(antom_keys), count=tally, body_limit=SOON
+        notifications=idle_stage.notifications,
+        senders=senders(antom_keys),
+        count=tally,
+        body_limit=SOON,
     )
 
     app = create_app(handler, path=WEBHOOK_PATH)
@@ -244,7 +247,10 @@ async def test_the_time_for_a_head_does_not_end_a_request_that_is_being_handled(
 ) -> None:
     tally, body = Tally(), told(order)
     handler = Handler(
-        refunds=idle_stage.refunds, senders=senders(antom_keys), count=tally, body_limit=3 * SOON
+        notifications=idle_stage.notifications,
+        senders=senders(antom_keys),
+        count=tally,
+        body_limit=3 * SOON,
     )
 
     app = create_app(handler, path=WEBHOOK_PATH)

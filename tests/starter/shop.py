@@ -17,7 +17,7 @@ import pytest
 from antom_refunds.client import RefundClient
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.views import RefundView
@@ -167,14 +167,14 @@ class Shop:
         """A refund that a slow bank works on."""
         order = await self.order(is_async=True, settle_after=NEVER)
         await self.refunds.start(order)
-        await self.until(order, lambda view: view.state is State.PROCESSING)
+        await self.until(order, lambda view: view.state is RefundState.PROCESSING)
         return order
 
     async def blocked(self) -> RefundOrder:
         """A refund of the merchant that signs with a wrong key."""
         order = await self.order(merchant="kiosk")
         await self.refunds.start(order)
-        await self.until(order, lambda view: view.state is State.BLOCKED)
+        await self.until(order, lambda view: view.state is RefundState.BLOCKED)
         return order
 
     async def view(self, order: RefundOrder) -> RefundView:
@@ -186,12 +186,12 @@ class Shop:
             while not seen(await self.view(order)):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(_GLANCE_SECONDS)
 
-    async def until_listed(self, order: RefundOrder, state: State) -> None:
+    async def until_listed(self, order: RefundOrder, state: RefundState) -> None:
         """Until the list, which is behind the present, shows the refund in this state."""
         async with asyncio.timeout(PATIENCE.total_seconds()):
             while not await self._is_listed(order, state):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(_GLANCE_SECONDS)
 
-    async def _is_listed(self, order: RefundOrder, state: State) -> bool:
+    async def _is_listed(self, order: RefundOrder, state: RefundState) -> bool:
         found = self.refunds.list(payment_id=order.payment_id, state=state)
         return bool([view async for view in found])

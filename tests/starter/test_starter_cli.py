@@ -11,7 +11,7 @@ import pytest
 
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.accounts import SettlementOutcome
 from antom_refunds.views import RefundView
 from starter import refunds
@@ -35,7 +35,7 @@ async def test_a_refund_is_started_and_runs_to_its_end(cli: Cli, shop: Shop) -> 
     said = await cli(*start(order))
 
     assert said == Said(0, f"refund {order.refund_request_id} started\n", "")
-    await shop.until(order, lambda view: view.state is State.SUCCEEDED)
+    await shop.until(order, lambda view: view.state is RefundState.SUCCEEDED)
 
 
 async def test_the_same_again_is_the_same_refund(cli: Cli, shop: Shop) -> None:
@@ -283,7 +283,7 @@ async def test_json_of_a_wait_is_the_refund_with_antoms_last_word(
     [refund] = said.refunds
     assert outcome is not None
     assert said.command == command[0]
-    assert (refund.state, refund.refund_id) == (State.SUCCEEDED, outcome.refund_id)
+    assert (refund.state, refund.refund_id) == (RefundState.SUCCEEDED, outcome.refund_id)
     assert (refund.message, refund.is_contradicted) == (outcome.message, False)
     assert (refund.needs_human, refund.human_reason) == (False, None)
 
@@ -294,7 +294,7 @@ async def test_json_of_a_wait_without_an_end_is_the_refund_as_it_is(cli: Cli, sh
     said = report(await cli("show", order.refund_request_id, "--json", "--wait", "0.2"))
 
     assert said.exit_code == 7
-    assert said.refunds[0].state is State.PROCESSING
+    assert said.refunds[0].state is RefundState.PROCESSING
     assert said.refunds[0].is_contradicted is None
 
 
@@ -349,7 +349,7 @@ async def test_json_of_the_other_commands_has_the_same_form(cli: Cli, tmp_path: 
 
 async def test_a_stopped_refund_is_listed_as_what_needs_a_person(cli: Cli, shop: Shop) -> None:
     order = await shop.pending()
-    await shop.until_listed(order, State.PROCESSING)
+    await shop.until_listed(order, RefundState.PROCESSING)
     temporal = await shop.stack.temporal()
     await temporal.get_workflow_handle(f"refund/default/{order.refund_request_id}").terminate()
     payment = ("--payment-id", order.payment_id)
@@ -371,7 +371,7 @@ async def test_a_stopped_refund_is_listed_as_what_needs_a_person(cli: Cli, shop:
 
 async def test_the_list_is_filtered_by_state_and_payment(cli: Cli, shop: Shop) -> None:
     order = await shop.pending()
-    await shop.until_listed(order, State.PROCESSING)
+    await shop.until_listed(order, RefundState.PROCESSING)
     payment = ("--payment-id", order.payment_id)
 
     found = await cli("list", "--state", "processing", *payment)
@@ -391,7 +391,7 @@ async def test_the_list_is_filtered_by_state_and_payment(cli: Cli, shop: Shop) -
 
 async def test_the_list_is_filtered_by_merchant_and_need(cli: Cli, shop: Shop) -> None:
     order = await shop.blocked()
-    await shop.until_listed(order, State.BLOCKED)
+    await shop.until_listed(order, RefundState.BLOCKED)
     payment = ("--payment-id", order.payment_id, "--json")
 
     assert report(await cli("list", "--merchant", "kiosk", *payment)).refunds
@@ -406,13 +406,13 @@ async def test_the_list_is_limited_and_its_json_has_all_that_was_found(
 ) -> None:
     orders = [await shop.ended() for _ in range(2)]
     for order in orders:
-        await shop.until_listed(order, State.SUCCEEDED)
+        await shop.until_listed(order, RefundState.SUCCEEDED)
 
     several = report(await cli("list", "--json", "--state", "succeeded")).refunds
     one = report(await cli("list", "--json", "--state", "succeeded", "--limit", "1")).refunds
 
     assert {order.refund_request_id for order in orders} <= {v.refund_request_id for v in several}
-    assert {view.state for view in several} == {State.SUCCEEDED}
+    assert {view.state for view in several} == {RefundState.SUCCEEDED}
     assert len(one) == 1
 
 
@@ -420,7 +420,7 @@ async def test_what_a_caller_wrote_is_shown_as_it_was_written(cli: Cli, shop: Sh
     order = (await shop.order()).model_copy(update={"payment_id": "pay[/red][bold]"})
 
     shown = await cli(*start(order, "--wait", "60"))
-    await shop.until_listed(order, State.FAILED)
+    await shop.until_listed(order, RefundState.FAILED)
     listed = await cli("list", "--payment-id", order.payment_id)
 
     assert (shown.code, listed.code) == (6, 0)

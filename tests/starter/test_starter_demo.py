@@ -11,7 +11,7 @@ from rich.console import Console
 
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.money import Money
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.records import (
     LedgerSnapshot,
@@ -44,7 +44,7 @@ PAID = (SCENE.amount,)
 class Case:
     """One refund as we say that it ended, and as Antom's ledger shows it."""
 
-    says: State | None = State.SUCCEEDED
+    says: RefundState | None = RefundState.SUCCEEDED
     status: RefundStatus | None = RefundStatus.SUCCESS
     moved: tuple[Money, ...] = PAID
     digests: tuple[str, ...] = ("a",)
@@ -103,8 +103,8 @@ class Case:
         return {each.text for each in self.audited().findings if each.refunds}
 
 
-FAILS = replace(SCENE, ends=State.FAILED)
-CLOSES = replace(SCENE, ends=State.CLOSED)
+FAILS = replace(SCENE, ends=RefundState.FAILED)
+CLOSES = replace(SCENE, ends=RefundState.CLOSED)
 CENT_MORE = Money(currency="EUR", minor=SCENE.amount.minor + 1)
 
 
@@ -112,9 +112,9 @@ CENT_MORE = Money(currency="EUR", minor=SCENE.amount.minor + 1)
     "case",
     [
         Case(),
-        Case(says=State.FAILED, status=RefundStatus.FAIL, moved=(), scene=FAILS),
-        Case(says=State.CLOSED, status=RefundStatus.CLOSED, moved=(), scene=CLOSES),
-        Case(says=State.FAILED, status=None, moved=(), digests=(), scene=FAILS),
+        Case(says=RefundState.FAILED, status=RefundStatus.FAIL, moved=(), scene=FAILS),
+        Case(says=RefundState.CLOSED, status=RefundStatus.CLOSED, moved=(), scene=CLOSES),
+        Case(says=RefundState.FAILED, status=None, moved=(), digests=(), scene=FAILS),
     ],
 )
 def test_a_clean_audit_holds(case: Case) -> None:
@@ -129,7 +129,7 @@ def test_a_clean_audit_holds(case: Case) -> None:
         pytest.param(Case(says=None), {LOST}, id="no end"),
         pytest.param(Case(digests=("a", "b")), {BYTES}, id="different bytes"),
         pytest.param(
-            Case(says=State.FAILED, status=RefundStatus.FAIL, moved=()),
+            Case(says=RefundState.FAILED, status=RefundStatus.FAIL, moved=()),
             {OTHERWISE},
             id="another end than the scene's",
         ),
@@ -147,25 +147,27 @@ def test_a_clean_audit_holds(case: Case) -> None:
         ),
         pytest.param(Case(moved=(CENT_MORE,)), {DISAGREES}, id="another amount moved"),
         pytest.param(
-            Case(says=State.FAILED, scene=FAILS), {DISAGREES}, id="we say failed, Antom is done"
+            Case(says=RefundState.FAILED, scene=FAILS),
+            {DISAGREES},
+            id="we say failed, Antom is done",
         ),
         pytest.param(
-            Case(says=State.FAILED, status=RefundStatus.FAIL, scene=FAILS),
+            Case(says=RefundState.FAILED, status=RefundStatus.FAIL, scene=FAILS),
             {DISAGREES},
             id="we say failed, money moved",
         ),
         pytest.param(
-            Case(says=State.FAILED, status=None, scene=FAILS),
+            Case(says=RefundState.FAILED, status=None, scene=FAILS),
             {DISAGREES},
             id="we say failed, money moved without a record",
         ),
         pytest.param(
-            Case(says=State.FAILED, status=RefundStatus.CLOSED, moved=(), scene=FAILS),
+            Case(says=RefundState.FAILED, status=RefundStatus.CLOSED, moved=(), scene=FAILS),
             {DISAGREES},
             id="we say failed, Antom closed",
         ),
         pytest.param(
-            Case(says=State.CLOSED, status=RefundStatus.FAIL, moved=(), scene=CLOSES),
+            Case(says=RefundState.CLOSED, status=RefundStatus.FAIL, moved=(), scene=CLOSES),
             {DISAGREES},
             id="we say closed, Antom failed",
         ),
@@ -199,25 +201,25 @@ def test_no_two_scenes_share_a_key() -> None:
 @pytest.mark.parametrize(
     ("title", "ends"),
     [
-        ("succeeded at once", State.SUCCEEDED),
-        ("succeeded by notification", State.SUCCEEDED),
-        ("notification lost, found by inquiry", State.SUCCEEDED),
-        ("answer lost after the money moved", State.SUCCEEDED),
-        ("UNKNOWN_EXCEPTION", State.SUCCEEDED),
-        ("REQUEST_TRAFFIC_EXCEED_LIMIT", State.SUCCEEDED),
-        ("MERCHANT_BALANCE_NOT_ENOUGH", State.FAILED),
-        ("REFUND_WINDOW_EXCEED", State.FAILED),
-        ("ORDER_IS_CLOSED", State.CLOSED),
-        ("no such refund", State.SUCCEEDED),
-        ("notified three times, and a stale one after", State.SUCCEEDED),
-        ("notification before the answer", State.SUCCEEDED),
-        ("a forged notification is refused", State.SUCCEEDED),
-        ("wrong key: blocked, mended, goes on", State.SUCCEEDED),
-        ("asked for twice", State.SUCCEEDED),
-        ("worker killed while Antom answers", State.SUCCEEDED),
+        ("succeeded at once", RefundState.SUCCEEDED),
+        ("succeeded by notification", RefundState.SUCCEEDED),
+        ("notification lost, found by inquiry", RefundState.SUCCEEDED),
+        ("answer lost after the money moved", RefundState.SUCCEEDED),
+        ("UNKNOWN_EXCEPTION", RefundState.SUCCEEDED),
+        ("REQUEST_TRAFFIC_EXCEED_LIMIT", RefundState.SUCCEEDED),
+        ("MERCHANT_BALANCE_NOT_ENOUGH", RefundState.FAILED),
+        ("REFUND_WINDOW_EXCEED", RefundState.FAILED),
+        ("ORDER_IS_CLOSED", RefundState.CLOSED),
+        ("no such refund", RefundState.SUCCEEDED),
+        ("notified three times, and a stale one after", RefundState.SUCCEEDED),
+        ("notification before the answer", RefundState.SUCCEEDED),
+        ("a forged notification is refused", RefundState.SUCCEEDED),
+        ("wrong key: blocked, mended, goes on", RefundState.SUCCEEDED),
+        ("asked for twice", RefundState.SUCCEEDED),
+        ("worker killed while Antom answers", RefundState.SUCCEEDED),
     ],
 )
-def test_the_demo_shows(title: str, ends: State) -> None:
+def test_the_demo_shows(title: str, ends: RefundState) -> None:
     found = [scene for scene in ALL if title in scene.title]
 
     assert found
@@ -234,7 +236,7 @@ def test_a_scene_gives_back_a_part_of_its_payment(scene: Scene) -> None:
     assert scene.merchant in {"default", KIOSK}
 
 
-def view_of(scene: Scene, state: State, *, is_running: bool = True) -> RefundView:
+def view_of(scene: Scene, state: RefundState, *, is_running: bool = True) -> RefundView:
     order = scene.order
     return RefundView(
         refund_request_id=order.refund_request_id,
@@ -256,9 +258,9 @@ def view_of(scene: Scene, state: State, *, is_running: bool = True) -> RefundVie
 
 def show_two(console: Console) -> None:
     with Board([SCENE, Scene(key="two", title="another")], console) as board:
-        board.show(view_of(SCENE, State.REQUESTED))
-        board.show(view_of(SCENE, State.REQUESTED))
-        board.show(view_of(SCENE, State.SUCCEEDED, is_running=False))
+        board.show(view_of(SCENE, RefundState.REQUESTED))
+        board.show(view_of(SCENE, RefundState.REQUESTED))
+        board.show(view_of(SCENE, RefundState.SUCCEEDED, is_running=False))
         board.remark(SCENE.order.refund_request_id, "well done")
 
 

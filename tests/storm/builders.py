@@ -9,7 +9,7 @@ from antom_refunds.antom.wire import Result
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.records import (
     CallCount,
     LedgerSnapshot,
@@ -33,7 +33,7 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def outcome(state: State = State.SUCCEEDED, **changes: Any) -> RefundOutcome:
+def outcome(state: RefundState = RefundState.SUCCEEDED, **changes: Any) -> RefundOutcome:
     said = {**ORDER.model_dump(), "state": state, "result_code": "SUCCESS", **changes}
     return RefundOutcome.model_validate(said)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from antom_refunds.domain.money import Money
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.records import RefundRecord, RefundStatus
 from antom_refunds.simulator.requests import CallKind, KeyFields
 from proofs.storm.invariants import FINDERS, Invariant, history_bound, violations
@@ -33,7 +33,7 @@ LIE = sending(succeeded=False, fault="contradicting", at=at(9.5))
 TRUTH = sending(fault="contradicting")
 AGAIN = sending(number=2, at=at(9.8))
 BOTH = (TRUTH.digest, LIE.digest)
-FAILED = history(outcome=outcome(State.FAILED))
+FAILED = history(outcome=outcome(RefundState.FAILED))
 
 
 def sent(*sendings: object) -> Observations:
@@ -53,7 +53,7 @@ THEIRS = movement(payment_id="other")
 
 def taken(**changes: Any) -> Observations:
     """Another system used the id; an operator was notified, and ended ours by hand."""
-    by_hand = outcome(State.FAILED, result_code="resolved_by_operator")
+    by_hand = outcome(RefundState.FAILED, result_code="resolved_by_operator")
     its = replace(history(outcome=by_hand, flagged_at=at(5)), **changes)
     theirs = ledger(refunds=(ELSEWHERE,), movements=(THEIRS,))
     return observations(its=its, reported=(("r-1", "failed"),), ledger=theirs)
@@ -61,7 +61,7 @@ def taken(**changes: Any) -> Observations:
 
 def stopped(*refunds: RefundRecord, **changes: Any) -> Observations:
     """Called off three seconds after noon, and closed; nothing moved."""
-    its = history(outcome=outcome(State.CLOSED), called_off_at=at(3))
+    its = history(outcome=outcome(RefundState.CLOSED), called_off_at=at(3))
     nothing = ledger(refunds=refunds, movements=(), **changes)
     return observations(its=its, reported=(("r-1", "closed"),), ledger=nothing)
 
@@ -127,7 +127,7 @@ VIOLATIONS: Final[list[tuple[str, Invariant, Observations]]] = [
     (
         "closed, but Antom refunded",
         Invariant.LEDGER_DISAGREES,
-        observations(its=history(outcome=outcome(State.CLOSED))),
+        observations(its=history(outcome=outcome(RefundState.CLOSED))),
     ),
     (
         "failed, but money moved",
@@ -197,7 +197,7 @@ VIOLATIONS: Final[list[tuple[str, Invariant, Observations]]] = [
     (
         "called off and closed, but Antom refunded",
         Invariant.LEDGER_DISAGREES,
-        observations(its=history(outcome=outcome(State.CLOSED), called_off_at=at(3))),
+        observations(its=history(outcome=outcome(RefundState.CLOSED), called_off_at=at(3))),
     ),
 ]
 

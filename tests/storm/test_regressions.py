@@ -12,7 +12,7 @@ from antom_refunds.connection import TemporalUnavailableError, reaching_temporal
 from antom_refunds.contract import contradicts_outcome, outcome_of
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.fold import take
-from antom_refunds.domain.refund import Refund, State, Step
+from antom_refunds.domain.refund import Refund, RefundState, Step
 from tests.storm.builders import ORDER
 
 
@@ -78,5 +78,5 @@ def test_a_notified_success_within_a_closure_contradicts_a_closed_refund() -> No
 def test_a_notified_success_within_a_closure_flags_a_refund_before_its_end() -> None:
     refund = take(Refund(order=ORDER), notified("ORDER_IS_CLOSED", "F", "SUCCESS"))
 
-    assert (refund.state, refund.next_step) == (State.IN_DOUBT, Step.INQUIRE)
+    assert (refund.state, refund.next_step) == (RefundState.IN_DOUBT, Step.INQUIRE)
     assert refund.human_reason is not None

@@ -12,13 +12,13 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
-from antom_refunds import client, contract, delivery, webhook
-from antom_refunds.client import RefundClient
+from antom_refunds import contract, delivery, notifications, webhook
 from antom_refunds.connection import TemporalUnavailableError, client_of
 from antom_refunds.delivery import SignalLimitError, store
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.merchants import Sender
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.webhook import Handler, create_app
 from tests.conftest import BIN
 from tests.engine import CLIENT_ID, WEBHOOK_PATH, KeyFiles, Stage, Tally, senders
@@ -71,7 +71,7 @@ async def test_antom_is_told_to_come_again_when_temporal_does_not_answer_in_time
     way.is_swallowing = True
     tally, body = Tally(), told(waiting)
     handler = Handler(
-        refunds=RefundClient(temporal),
+        notifications=NotificationDelivery(temporal),
         senders=senders(antom_keys),
         count=tally,
         temporal_limit=SOON,
@@ -85,7 +85,7 @@ async def test_antom_is_told_to_come_again_when_temporal_does_not_answer_in_time
 
 
 def test_temporal_has_less_time_than_antom_gives_us(idle_stage: Stage) -> None:
-    handler = Handler(refunds=idle_stage.refunds, senders={}, count=Tally())
+    handler = Handler(notifications=idle_stage.notifications, senders={}, count=Tally())
 
     assert delivery._RPC_TIMEOUT < handler.temporal_limit <= timedelta(seconds=5)
 
@@ -96,12 +96,14 @@ async def test_a_refund_that_runs_again_after_it_took_no_signal_is_to_be_notifie
     async def too_early(*_: object, **__: object) -> None:
         raise RPCError("workflow not found", RPCStatusCode.NOT_FOUND, b"")
 
-    monkeypatch.setattr(client, "store", too_early)
-    monkeypatch.setattr(client, "RPC_TIMEOUT", SOON)
+    monkeypatch.setattr(notifications, "store", too_early)
+    monkeypatch.setattr(notifications, "RPC_TIMEOUT", SOON)
 
     async with asyncio.timeout(FAR_BELOW):
         with pytest.raises(TemporalUnavailableError, match="notify it once more"):
-            await idle_stage.refunds.notify(waiting.refund_request_id, EVIDENCE, delivery_id="1")
+            await idle_stage.notifications.deliver(
+                waiting.refund_request_id, EVIDENCE, delivery_id="1"
+            )
 
 
 PASSING = (
@@ -189,7 +191,9 @@ async def test_a_refund_that_takes_no_more_signals_is_an_error_and_not_acknowled
         workflow_id = contract.workflow_id(order.refund_request_id, merchant="default")
         await environment.client.start_workflow("Refund", id=workflow_id, task_queue="nobody")
         handler = Handler(
-            refunds=RefundClient(environment.client), senders=senders(antom_keys), count=tally
+            notifications=NotificationDelivery(environment.client),
+            senders=senders(antom_keys),
+            count=tally,
         )
         app = create_app(handler, path=WEBHOOK_PATH)
         answers = []
@@ -217,7 +221,8 @@ async def test_a_notification_goes_to_the_refund_of_the_merchant_that_it_was_sen
     both = {CLIENT_ID: Sender("default", keys), "5X1": Sender("other", keys)}
     tally, body = Tally(), told(order)
     app = create_app(
-        Handler(refunds=idle_stage.refunds, senders=both, count=tally), path=WEBHOOK_PATH
+        Handler(notifications=idle_stage.notifications, senders=both, count=tally),
+        path=WEBHOOK_PATH,
     )
 
     for client_id in (CLIENT_ID, "5X1"):

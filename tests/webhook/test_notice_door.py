@@ -22,10 +22,10 @@ from temporalio.runtime import (
 from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import webhook
-from antom_refunds.client import RefundClient
 from antom_refunds.connection import connect
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
+from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.webhook import BODY_BYTES_MAX, Handler, counting, create_app
 from tests.engine import CLIENT_ID, WEBHOOK_PATH, KeyFiles, Stage, Tally, senders
 from tests.webhook.signed import ACKNOWLEDGED, headers, posted, told
@@ -157,8 +157,8 @@ async def test_antom_is_told_to_come_again_while_temporal_is_away(
 ) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
     tally = Tally()
-    away = RefundClient(await connect(is_lazy=True))
-    handler = Handler(refunds=away, senders=senders(antom_keys), count=tally)
+    away = NotificationDelivery(await connect(is_lazy=True))
+    handler = Handler(notifications=away, senders=senders(antom_keys), count=tally)
     body = told(idle_stage.order())
 
     app = create_app(handler, path=WEBHOOK_PATH)
@@ -183,7 +183,7 @@ async def test_behind_a_proxy_the_public_path_is_what_is_signed(
     idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     handler = Handler(
-        refunds=idle_stage.refunds,
+        notifications=idle_stage.notifications,
         senders=senders(antom_keys),
         count=Tally(),
         public_path="/shop/antom?v=1",
@@ -215,7 +215,7 @@ async def test_several_keys_of_antom_are_valid_at_once(
         )
     )
     both = senders(antom_keys, public)
-    handler = Handler(refunds=idle_stage.refunds, senders=both, count=Tally())
+    handler = Handler(notifications=idle_stage.notifications, senders=both, count=Tally())
     app, body = create_app(handler, path=WEBHOOK_PATH), told(waiting)
 
     for key in (antom_keys[0], private):
@@ -242,7 +242,7 @@ async def test_a_contradiction_is_acknowledged_counted_and_logged_as_an_error(
     stage: Stage, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     order = await stage.start(stage.paid())
-    assert (await stage.end(order)).state is State.SUCCEEDED
+    assert (await stage.end(order)).state is RefundState.SUCCEEDED
     failure = {"resultCode": "PROCESS_FAIL", "resultStatus": "F"}
     body = told(order, result=failure, refundStatus="FAIL")
 
@@ -372,8 +372,8 @@ async def test_antom_is_told_to_come_again_while_our_settings_lead_nowhere(
     lost = await Client.connect(
         address, namespace="nowhere", data_converter=pydantic_data_converter
     )
-    nowhere = RefundClient(lost)
-    handler = Handler(refunds=nowhere, senders=senders(antom_keys), count=tally)
+    nowhere = NotificationDelivery(lost)
+    handler = Handler(notifications=nowhere, senders=senders(antom_keys), count=tally)
     body = told(idle_stage.order())
 
     app = create_app(handler, path=WEBHOOK_PATH)

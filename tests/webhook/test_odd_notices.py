@@ -9,7 +9,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.accounts import SettlementOutcome
 from antom_refunds.webhook import notice
 from antom_refunds.webhook.notice import ForRefund, OtherEvent, UnusableNotice
@@ -71,14 +71,14 @@ async def test_an_odd_notification_makes_an_inquiry_and_the_inquiry_ends_the_ref
     calm_stage: Stage, antom_keys: KeyFiles
 ) -> None:
     order = await calm_stage.start(calm_stage.paid(is_async=True))
-    await calm_stage.until(order, lambda view: view.state is State.PROCESSING)
+    await calm_stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     calm_stage.settle(order, SettlementOutcome.SUCCESS)
     body = told(order, refundAmount=None)
 
     answer = await calm_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
     assert answer.content == ACKNOWLEDGED
-    assert (await calm_stage.end(order)).state is State.SUCCEEDED
+    assert (await calm_stage.end(order)).state is RefundState.SUCCEEDED
 
 
 def test_an_odd_notification_of_any_length_makes_a_short_message() -> None:

@@ -80,7 +80,7 @@ async def test_a_defect_of_ours_is_counted_and_never_acknowledged(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delattr("antom_refunds.client.store")
+    monkeypatch.delattr("antom_refunds.notifications.store")
     body = told(waiting)
 
     answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
@@ -97,7 +97,8 @@ async def test_a_signature_counts_only_under_the_client_id_it_was_made_for(
     both = {CLIENT_ID: Sender("default", keys), "5X1": Sender("other", keys)}
     tally = Tally()
     app = create_app(
-        Handler(refunds=idle_stage.refunds, senders=both, count=tally), path=WEBHOOK_PATH
+        Handler(notifications=idle_stage.notifications, senders=both, count=tally),
+        path=WEBHOOK_PATH,
     )
     body = told(waiting)
     borrowed = {**headers(body, antom_keys[0], client_id="5X1"), "client-id": CLIENT_ID}
@@ -115,7 +116,8 @@ async def test_one_merchants_key_of_antom_signs_nothing_for_another_merchant(
     both = {CLIENT_ID: Sender("default", keys), "5X1": Sender("other", others)}
     tally = Tally()
     app = create_app(
-        Handler(refunds=idle_stage.refunds, senders=both, count=tally), path=WEBHOOK_PATH
+        Handler(notifications=idle_stage.notifications, senders=both, count=tally),
+        path=WEBHOOK_PATH,
     )
     body = told(waiting)
 

@@ -13,8 +13,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from antom_refunds import contract, late_evidence, webhook
-from antom_refunds.client import RefundAbandonedError
 from antom_refunds.domain.order import RefundOrder
+from antom_refunds.errors import RefundAbandonedError
 from tests.engine import PATIENCE, WEBHOOK_PATH, KeyFiles, Stage
 from tests.webhook.signed import ACKNOWLEDGED, headers, told
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from antom_refunds import client, late_evidence, webhook
+from antom_refunds import late_evidence, notifications, webhook
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from tests.engine import WEBHOOK_PATH, KeyFiles, Stage
 from tests.webhook.signed import ACKNOWLEDGED, headers, told
 
@@ -59,7 +59,7 @@ async def test_an_id_that_none_of_our_refunds_can_have_is_unknown_without_asking
     monkeypatch: pytest.MonkeyPatch,
     strange_id: str,
 ) -> None:
-    monkeypatch.delattr(client, "store")
+    monkeypatch.delattr(notifications, "store")
     body = told(idle_stage.order(), refundRequestId=strange_id)
 
     answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
@@ -91,7 +91,7 @@ async def test_a_contradiction_after_the_end_is_late_evidence_with_the_outcome_i
     stage: Stage, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     order = await stage.start(stage.paid())
-    assert (await stage.end(order)).state is State.SUCCEEDED
+    assert (await stage.end(order)).state is RefundState.SUCCEEDED
     failure = {"resultCode": "PROCESS_FAIL", "resultStatus": "F"}
     body = told(order, result=failure, refundStatus="FAIL")
 

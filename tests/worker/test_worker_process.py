@@ -17,7 +17,7 @@ from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 from antom_refunds import attributes
 from antom_refunds.connection import client_of
 from antom_refunds.contract import Question
-from antom_refunds.domain.refund import Refund, State
+from antom_refunds.domain.refund import Refund, RefundState
 from antom_refunds.settings import Settings
 from antom_refunds.simulator.faults import Fault, Operation
 from antom_refunds.simulator.requests import CallKind
@@ -54,7 +54,7 @@ async def test_a_worker_serves_refunds_tells_how_it_is_and_stops_when_told(
         code = await worker.stop()
 
     assert running["queues"] == ["refunds", "antom-calls"]
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert stage.moved(order) == 1
     assert (live.status_code, ready.status_code) == (200, 200)
     assert 'call="request_refund"' in page.text
@@ -104,7 +104,7 @@ async def test_a_call_in_the_air_is_kept_when_the_worker_is_told_to_stop(
         await second.stop()
 
     assert code == 0
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert stage.asked(order, CallKind.REFUND) == 1
     assert stage.moved(order) == 1
 
@@ -126,7 +126,7 @@ async def test_a_worker_that_was_killed_loses_nothing(
         outcome = await stage.end(order)
         assert await second.stop(signal.SIGINT) == 0
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert stage.asked(order, CallKind.REFUND) == 1
     assert stage.moved(order) == 1
 

@@ -10,7 +10,7 @@ from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.fold import take
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import Refund, State, Step
+from antom_refunds.domain.refund import Refund, RefundState, Step
 from workflows import console
 
 ORDER = RefundOrder(
@@ -35,8 +35,8 @@ def learnt(*words: Word, source: Source = Source.ANSWER, message: str = "said") 
     return refund
 
 
-@pytest.mark.parametrize("state", State)
-def test_every_state_is_explained(state: State) -> None:
+@pytest.mark.parametrize("state", RefundState)
+def test_every_state_is_explained(state: RefundState) -> None:
     text = console.details(Refund(order=ORDER, state=state), due_at=DUE_AT)
 
     assert text.startswith(f"### {state}: ")

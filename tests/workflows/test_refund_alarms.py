@@ -7,7 +7,7 @@ import pytest
 
 from antom_refunds.contract import Instruction
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
@@ -32,10 +32,10 @@ async def test_the_second_identical_unusable_response_calls_an_operator(
 
     view = await stage.until(order, lambda view: view.needs_human)
 
-    assert view.state is State.IN_DOUBT
+    assert view.state is RefundState.IN_DOUBT
     assert stage.asked(order, CallKind.REFUND) <= 3
     outcome = await stage.end(order)
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert outcome.needs_human is None
     assert stage.moved(order) == 1
 
@@ -49,7 +49,7 @@ async def test_different_unusable_responses_call_an_operator_at_the_third(stage:
     await stage.start(order)
     await stage.until(order, lambda view: view.needs_human)
 
-    assert (await stage.end(order)).state is State.SUCCEEDED
+    assert (await stage.end(order)).state is RefundState.SUCCEEDED
 
 
 async def test_inquiries_that_keep_failing_while_processing_call_an_operator(
@@ -60,7 +60,7 @@ async def test_inquiries_that_keep_failing_while_processing_call_an_operator(
     await stage.start(order)
 
     view = await stage.until(order, lambda view: view.needs_human)
-    assert view.state is State.PROCESSING
+    assert view.state is RefundState.PROCESSING
     await stage.until(order, lambda view: not view.needs_human)
 
     stage.settle(order)
@@ -88,7 +88,7 @@ async def test_a_gateway_that_cannot_be_reached_calls_an_operator(stage: Stage) 
 
     view = await stage.until(order, lambda view: view.needs_human)
 
-    assert view.state is State.REQUESTED
+    assert view.state is RefundState.REQUESTED
     assert "network" in await reason(stage, order)
     stage.wire.is_down = False
     outcome = await stage.end(order)
@@ -143,4 +143,4 @@ async def test_a_broken_certificate_is_not_taken_for_a_failure(stage: Stage) -> 
 
     stage.wire.error = None
 
-    assert (await stage.end(order)).state is State.SUCCEEDED
+    assert (await stage.end(order)).state is RefundState.SUCCEEDED

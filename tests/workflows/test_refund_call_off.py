@@ -8,9 +8,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
 from antom_refunds import contract
-from antom_refunds.client import InstructionRefusedError
 from antom_refunds.contract import Instruction
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
+from antom_refunds.errors import InstructionRefusedError
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
@@ -44,7 +44,7 @@ async def test_a_call_off_with_a_call_in_flight_moves_no_money_after_it(
     stage.wire.let_go()
     outcome = await stage.end(order)
 
-    assert outcome.state in {State.CLOSED, State.FAILED}
+    assert outcome.state in {RefundState.CLOSED, RefundState.FAILED}
     assert stage.asked(order, CallKind.REFUND) == 1
     assert stage.moved(order) == 0
 
@@ -53,13 +53,13 @@ async def test_a_call_off_while_blocked_is_taken(stage: Stage) -> None:
     order = stage.paid()
     stage.script(order, Operation.REFUND, *["ACCESS_DENIED"] * 100)
     await stage.start(order)
-    await stage.until(order, lambda view: view.state is State.BLOCKED)
+    await stage.until(order, lambda view: view.state is RefundState.BLOCKED)
 
     await stage.refunds.call_off(order.refund_request_id, OPS)
     asked = stage.asked(order, CallKind.REFUND)
     outcome = await stage.end(order)
 
-    assert (outcome.state, outcome.result_code) == (State.CLOSED, "call_off_by_operator")
+    assert (outcome.state, outcome.result_code) == (RefundState.CLOSED, "call_off_by_operator")
     assert outcome.needs_human is None
     assert stage.asked(order, CallKind.REFUND) <= asked + 1
     assert stage.moved(order) == 0
@@ -71,11 +71,11 @@ async def test_a_refund_of_an_unknown_merchant_is_called_off_without_an_inquiry(
     order = await idle_stage.start(idle_stage.paid())
 
     async with idle_stage.deciding(), idle_stage.calling({}):
-        await idle_stage.until(order, lambda view: view.state is State.BLOCKED)
+        await idle_stage.until(order, lambda view: view.state is RefundState.BLOCKED)
         await idle_stage.refunds.call_off(order.refund_request_id, OPS)
         outcome = await idle_stage.end(order)
 
-    assert outcome.state is State.CLOSED
+    assert outcome.state is RefundState.CLOSED
     assert outcome.needs_human is None
 
 
@@ -95,7 +95,7 @@ async def test_a_call_off_keeps_what_the_call_in_flight_was_answered(stage: Stag
     outcome = await stage.end(order)
 
     dossier = await stage.refunds.dossier(order.refund_request_id)
-    assert (outcome.state, outcome.result_code) == (State.CLOSED, "call_off_by_operator")
+    assert (outcome.state, outcome.result_code) == (RefundState.CLOSED, "call_off_by_operator")
     assert dossier.refund.doubt is None
     assert stage.asked(order, CallKind.REFUND) == 2
 
@@ -111,7 +111,7 @@ async def test_a_call_off_that_comes_too_late_is_shown(stage: Stage) -> None:
     stage.wire.let_go()
     outcome = await stage.end(order)
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert outcome.needs_human
     assert "called off" in outcome.needs_human
     assert stage.asked(order, CallKind.REFUND) == 1
@@ -147,7 +147,7 @@ async def test_after_a_reset_an_old_runs_call_is_waited_out_before_it_closes(
     stage.wire.let_go()
     outcome = await stage.end(order)
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert stage.moved(order) == 1
 
 

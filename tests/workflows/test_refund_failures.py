@@ -4,7 +4,7 @@ import pytest
 
 from antom_refunds.antom.client import AntomClient
 from antom_refunds.antom.errors import RefusedError
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
@@ -23,7 +23,7 @@ async def test_a_refused_repetition_after_a_lost_response_is_no_failure(
 
     outcome = await stage.end(await stage.start(order))
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert stage.moved(order) == 1
 
 
@@ -34,7 +34,7 @@ async def test_a_refusal_of_a_call_that_moved_the_money_is_no_failure(stage: Sta
 
     outcome = await stage.end(await stage.start(order))
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert stage.asked(order, CallKind.INQUIRY) == 1
     assert stage.moved(order) == 1
 
@@ -45,10 +45,10 @@ async def test_a_refusal_of_a_refund_that_antom_processes_goes_on(stage: Stage) 
     stage.script(order, Operation.REFUND, refused)
     await stage.start(order)
 
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     stage.settle(order)
 
-    assert (await stage.end(order)).state is State.SUCCEEDED
+    assert (await stage.end(order)).state is RefundState.SUCCEEDED
 
 
 async def test_a_refusal_by_rule_costs_one_inquiry_and_keeps_its_code(stage: Stage) -> None:
@@ -57,7 +57,7 @@ async def test_a_refusal_by_rule_costs_one_inquiry_and_keeps_its_code(stage: Sta
 
     outcome = await stage.end(await stage.start(order))
 
-    assert outcome.state is State.FAILED
+    assert outcome.state is RefundState.FAILED
     assert outcome.result_code == "PAYMENT_METHOD_NOT_SUPPORTED"
     assert stage.asked(order, CallKind.INQUIRY) == 1
     assert await stage.events(order) <= 20
@@ -71,7 +71,7 @@ async def test_a_refused_refund_that_no_inquiry_knows_fails_after_a_quiet_period
 
     outcome = await long_stage.end(await long_stage.start(order))
 
-    assert (outcome.state, outcome.result_code) == (State.FAILED, "RISK_REJECT")
+    assert (outcome.state, outcome.result_code) == (RefundState.FAILED, "RISK_REJECT")
     assert long_stage.asked(order, CallKind.INQUIRY) == 2
     assert long_stage.moved(order) == 0
 
@@ -85,7 +85,7 @@ async def test_where_inquiries_cannot_decide_a_second_identical_refusal_does(
 
     outcome = await stage.end(await stage.start(order))
 
-    assert (outcome.state, outcome.result_code) == (State.FAILED, "RISK_REJECT")
+    assert (outcome.state, outcome.result_code) == (RefundState.FAILED, "RISK_REJECT")
     assert stage.asked(order, CallKind.REFUND) == 2
 
 
@@ -103,10 +103,10 @@ async def test_where_nothing_decides_an_operator_is_called_and_it_stays_open(
     await stage.until_asked(order, CallKind.INQUIRY, times=6)
 
     assert view.is_running
-    assert (await stage.view(order)).state is State.IN_DOUBT
+    assert (await stage.view(order)).state is RefundState.IN_DOUBT
     assert stage.asked(order, CallKind.REFUND) <= 2
     outcome = await stage.end(order)
-    assert outcome.state is State.FAILED
+    assert outcome.state is RefundState.FAILED
 
 
 async def test_a_refused_inquiry_at_the_gate_calls_an_operator_while_processing(
@@ -121,7 +121,7 @@ async def test_a_refused_inquiry_at_the_gate_calls_an_operator_while_processing(
     monkeypatch.setattr(AntomClient, "inquire_refund", refused)
     await stage.start(order)
     view = await stage.until(order, lambda view: view.needs_human)
-    assert view.state is State.PROCESSING
+    assert view.state is RefundState.PROCESSING
 
     monkeypatch.setattr(AntomClient, "inquire_refund", honest)
     await stage.until(order, lambda view: not view.needs_human)

@@ -15,7 +15,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from antom_refunds import attributes, contract
 from antom_refunds.contract import Resolution
 from antom_refunds.domain.evidence import Evidence, Source, Word
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from tests.engine import NOTIFY_URL, Stage
 
 GOOD = {"by": "o", "reason": "r", "proof": "p", "state": "failed"}
@@ -61,20 +61,20 @@ async def test_a_signal_that_is_no_evidence_is_dropped_and_the_next_one_is_heard
     stage: Stage, odd: str
 ) -> None:
     order = await stage.start(stage.paid(is_async=True, notify_url=NOTIFY_URL))
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     await signal(stage, stage.handle(order).id, ODD_SIGNALS[odd])
     stage.settle(order)
     outcome = await stage.end(order)
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert await failed_tasks(stage, stage.handle(order).id) == 0
 
 
 @pytest.mark.parametrize("source", [Source.OPERATOR, Source.ANSWER, Source.INQUIRY, Source.CLOCK])
 async def test_only_a_notification_may_come_by_a_signal(stage: Stage, source: Source) -> None:
     order = await stage.start(stage.paid(is_async=True))
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     own = order.refund_request_id
     said = Evidence(
         source=source,
@@ -85,15 +85,15 @@ async def test_only_a_notification_may_come_by_a_signal(stage: Stage, source: So
         amount=order.amount,
     )
 
-    await stage.refunds.notify(own, said, delivery_id="x")
+    await stage.notifications.deliver(own, said, delivery_id="x")
     stage.settle(order)
 
-    assert (await stage.end(order)).state is State.SUCCEEDED
+    assert (await stage.end(order)).state is RefundState.SUCCEEDED
 
 
 async def test_texts_of_a_signal_are_bounded(stage: Stage) -> None:
     order = await stage.start(stage.paid(is_async=True))
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     own = order.refund_request_id
     said = Evidence(
         source=Source.NOTICE,
@@ -104,10 +104,10 @@ async def test_texts_of_a_signal_are_bounded(stage: Stage) -> None:
         amount=order.amount,
     )
 
-    await stage.refunds.notify(own, said, delivery_id="x")
+    await stage.notifications.deliver(own, said, delivery_id="x")
     outcome = await stage.end(order)
 
-    assert outcome.state is State.FAILED
+    assert outcome.state is RefundState.FAILED
     assert len(outcome.message) <= contract.TEXT_MAX
 
 
@@ -117,14 +117,14 @@ async def test_an_update_with_odd_input_is_refused_with_a_sentence(
     stage: Stage, update: str, args: list[Any]
 ) -> None:
     order = await stage.start(stage.paid(is_async=True))
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     with pytest.raises(WorkflowUpdateFailedError) as refused:
         await stage.handle(order).execute_update(update, args=args)
 
     assert "refused: " in str(refused.value.cause)
     stage.settle(order)
-    assert (await stage.end(order)).state is State.SUCCEEDED
+    assert (await stage.end(order)).state is RefundState.SUCCEEDED
     assert await failed_tasks(stage, stage.handle(order).id) == 0
 
 
@@ -199,7 +199,7 @@ async def test_a_refund_started_with_nothing_but_its_order_is_like_any_other(
     )
     stage.started.append(order.refund_request_id)
 
-    view = await stage.until(order, lambda view: view.state is State.PROCESSING)
+    view = await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     again = await stage.refunds.start(order)
 
     assert (view.payment_id, view.amount, view.merchant) == (
@@ -210,7 +210,7 @@ async def test_a_refund_started_with_nothing_but_its_order_is_like_any_other(
     assert view.due_at
     assert not again.is_new
     stage.settle(order)
-    assert (await stage.end(order)).state is State.SUCCEEDED
+    assert (await stage.end(order)).state is RefundState.SUCCEEDED
 
 
 async def test_attributes_that_lie_at_the_start_are_set_right(stage: Stage) -> None:
@@ -231,7 +231,7 @@ async def test_attributes_that_lie_at_the_start_are_set_right(stage: Stage) -> N
     )
     stage.started.append(order.refund_request_id)
 
-    view = await stage.until(order, lambda view: view.state is State.PROCESSING)
+    view = await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     assert view.amount == order.amount
     await stage.refunds.resolve(order.refund_request_id, Resolution.model_validate(GOOD))

@@ -8,10 +8,10 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from antom_refunds import contract
-from antom_refunds.client import InstructionRefusedError
 from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.domain.evidence import Source
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
+from antom_refunds.errors import InstructionRefusedError
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
@@ -22,11 +22,11 @@ PROOF = Resolution(by="ops", reason="ticket", proof="Antom ticket 4711", state="
 
 async def test_check_now_inquires_at_once(long_stage: Stage) -> None:
     order = await long_stage.start(long_stage.paid(is_async=True))
-    await long_stage.until(order, lambda view: view.state is State.PROCESSING)
+    await long_stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     long_stage.settle(order)
 
     said = await long_stage.refunds.check_now(order.refund_request_id, OPS)
-    await long_stage.until(order, lambda view: view.state is State.SUCCEEDED)
+    await long_stage.until(order, lambda view: view.state is RefundState.SUCCEEDED)
 
     assert "asked now" in said
     assert long_stage.asked(order, CallKind.INQUIRY) == 1
@@ -34,14 +34,14 @@ async def test_check_now_inquires_at_once(long_stage: Stage) -> None:
 
 async def test_check_now_that_brings_no_end_leaves_the_refund_waiting(long_stage: Stage) -> None:
     order = await long_stage.start(long_stage.paid(is_async=True))
-    await long_stage.until(order, lambda view: view.state is State.PROCESSING)
+    await long_stage.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     for times in (1, 2):
         await long_stage.refunds.check_now(order.refund_request_id, OPS)
         await long_stage.until_asked(order, CallKind.INQUIRY, times=times)
 
     long_stage.settle(order)
-    assert (await long_stage.end(order)).state is State.SUCCEEDED
+    assert (await long_stage.end(order)).state is RefundState.SUCCEEDED
     assert long_stage.asked(order, CallKind.REFUND) == 1
 
 
@@ -49,13 +49,13 @@ async def test_resolve_ends_a_refund_by_hand_with_proof(stage: Stage) -> None:
     order = stage.paid()
     stage.script(order, Operation.REFUND, *[FaultKind.CUT_BEFORE] * 100)
     await stage.start(order)
-    await stage.until(order, lambda view: view.state is State.IN_DOUBT)
+    await stage.until(order, lambda view: view.state is RefundState.IN_DOUBT)
 
     said = await stage.refunds.resolve(order.refund_request_id, PROOF)
     outcome = await stage.end(order)
 
     assert said == "the refund is succeeded"
-    assert (outcome.state, outcome.result_code) == (State.SUCCEEDED, "resolved_by_operator")
+    assert (outcome.state, outcome.result_code) == (RefundState.SUCCEEDED, "resolved_by_operator")
     for part in (PROOF.by, PROOF.reason, PROOF.proof):
         assert part in outcome.message
     assert (await stage.view(order)).result_code == "resolved_by_operator"
@@ -122,7 +122,7 @@ async def test_call_off_before_antom_could_be_reached_ends_as_closed(stage: Stag
     outcome = await stage.end(order)
 
     assert "called off" in said
-    assert (outcome.state, outcome.result_code) == (State.CLOSED, "call_off_by_operator")
+    assert (outcome.state, outcome.result_code) == (RefundState.CLOSED, "call_off_by_operator")
     assert "ops" in outcome.message
     assert stage.asked(order, CallKind.REFUND) == 0
     assert stage.moved(order) == 0
@@ -138,7 +138,7 @@ async def test_call_off_with_the_call_in_the_air_gives_way_to_antoms_word(stage:
     stage.wire.let_go()
     outcome = await stage.end(order)
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert stage.moved(order) == 1
 
 
@@ -151,7 +151,7 @@ async def test_cancellation_before_anything_was_sent_calls_off(stage: Stage) -> 
     await stage.handle(order).cancel()
     outcome = await stage.end(order)
 
-    assert outcome.state is State.CLOSED
+    assert outcome.state is RefundState.CLOSED
     assert "Temporal" in outcome.message
     assert stage.asked(order, CallKind.REFUND) == 0
 
@@ -163,28 +163,28 @@ async def test_cancellation_before_any_worker_calls_off(idle_stage: Stage) -> No
     async with idle_stage.working():
         outcome = await idle_stage.end(order)
 
-    assert outcome.state is State.CLOSED
+    assert outcome.state is RefundState.CLOSED
     assert idle_stage.asked(order, CallKind.REFUND) == 0
     assert idle_stage.moved(order) == 0
 
 
 async def test_cancellation_of_a_refund_that_antom_knows_is_not_obeyed(long_stage: Stage) -> None:
     order = await long_stage.start(long_stage.paid(is_async=True))
-    await long_stage.until(order, lambda view: view.state is State.PROCESSING)
+    await long_stage.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     await long_stage.handle(order).cancel()
     assert (await long_stage.view(order)).is_running
     long_stage.settle(order)
     outcome = await long_stage.end(order)
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert outcome.needs_human is None
     assert long_stage.moved(order) == 1
 
 
 async def test_instructions_are_kept_with_name_and_reason(stage: Stage) -> None:
     order = await stage.start(stage.paid(is_async=True))
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     await stage.refunds.check_now(order.refund_request_id, OPS)
 
     dossier = await stage.refunds.dossier(order.refund_request_id)

@@ -1,9 +1,9 @@
 """Notifications late, twice, contradicting: the first last word stands, and a person is called."""
 
-from antom_refunds.client import Delivery
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.accounts import SettlementOutcome
 from antom_refunds.simulator.faults import FaultKind, Operation
 from tests.engine import NOTIFY_URL, Stage
@@ -25,13 +25,13 @@ async def test_a_repeated_notification_is_stored_once(stage: Stage) -> None:
     stage.script(order, Operation.NOTIFY, FaultKind.REPEATED)
     stage.script(order, Operation.INQUIRY, *[FaultKind.STALE] * 100)
     await stage.start(order)
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     stage.settle(order)
     outcome = await stage.end(order)
     await stage.tally.until(2)
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert not outcome.is_contradicted
     assert await stage.signals(order) == 1
 
@@ -41,7 +41,7 @@ async def test_a_notification_after_the_end_changes_nothing(stage: Stage) -> Non
     before = await stage.end(order)
     events = await stage.events(order)
 
-    delivery = await stage.refunds.notify(
+    delivery = await stage.notifications.deliver(
         order.refund_request_id, notice(order, Word.SUCCEEDED), delivery_id="late"
     )
 
@@ -55,9 +55,9 @@ async def test_of_two_last_words_the_first_stands_and_a_person_is_called(
 ) -> None:
     order = await idle_stage.start(idle_stage.paid(is_async=True))
     async with idle_stage.working(cached_workflows_max=0):
-        await idle_stage.until(order, lambda view: view.state is State.PROCESSING)
+        await idle_stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     for word in (Word.SUCCEEDED, Word.FAILED):
-        delivery = await idle_stage.refunds.notify(
+        delivery = await idle_stage.notifications.deliver(
             order.refund_request_id, notice(order, word), delivery_id=word.value
         )
         assert delivery is Delivery.DELIVERED
@@ -65,19 +65,19 @@ async def test_of_two_last_words_the_first_stands_and_a_person_is_called(
     async with idle_stage.working():
         outcome = await idle_stage.end(order)
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert outcome.is_contradicted
     assert outcome.needs_human
     view = await idle_stage.view(order)
-    assert (view.state, view.needs_human) == (State.SUCCEEDED, True)
+    assert (view.state, view.needs_human) == (RefundState.SUCCEEDED, True)
 
 
 async def test_a_second_refund_id_is_a_contradiction(idle_stage: Stage) -> None:
     order = await idle_stage.start(idle_stage.paid(is_async=True))
     async with idle_stage.working(cached_workflows_max=0):
-        await idle_stage.until(order, lambda view: view.state is State.PROCESSING)
+        await idle_stage.until(order, lambda view: view.state is RefundState.PROCESSING)
     for refund_id in ("2026_1", "2026_2"):
-        await idle_stage.refunds.notify(
+        await idle_stage.notifications.deliver(
             order.refund_request_id,
             notice(order, Word.SUCCEEDED, refund_id=refund_id),
             delivery_id=refund_id,
@@ -93,12 +93,12 @@ async def test_a_second_refund_id_is_a_contradiction(idle_stage: Stage) -> None:
 async def test_a_notification_of_closure_is_confirmed_by_inquiry(stage: Stage) -> None:
     order = stage.paid(is_async=True, notify_url=NOTIFY_URL)
     await stage.start(order)
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     stage.settle(order, SettlementOutcome.CLOSED)
     outcome = await stage.end(order)
 
-    assert outcome.state is State.CLOSED
+    assert outcome.state is RefundState.CLOSED
     assert outcome.needs_human
     assert stage.moved(order) == 0
 
@@ -107,11 +107,11 @@ async def test_a_forged_notification_is_never_heard(stage: Stage) -> None:
     order = stage.paid(is_async=True, notify_url=NOTIFY_URL)
     stage.script(order, Operation.NOTIFY, FaultKind.FORGED)
     await stage.start(order)
-    await stage.until(order, lambda view: view.state is State.PROCESSING)
+    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     stage.settle(order)
     outcome = await stage.end(order)
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert (await stage.tally.until(1))[0] == "wrong_signature"
     assert not outcome.is_contradicted

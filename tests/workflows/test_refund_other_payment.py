@@ -3,7 +3,7 @@
 import pytest
 
 from antom_refunds.contract import Resolution
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
@@ -27,12 +27,12 @@ async def test_a_success_of_another_payment_ends_nothing_and_calls_an_operator(
     await stage.until_asked(mine, CallKind.REFUND, times=4)
 
     assert view.is_running
-    assert (await stage.view(mine)).state is State.IN_DOUBT
+    assert (await stage.view(mine)).state is RefundState.IN_DOUBT
     dossier = await stage.refunds.dossier(mine.refund_request_id)
     assert dossier.human_reason
     assert "REPEAT_REQ_INCONSISTENT" in dossier.human_reason
     await stage.refunds.resolve(mine.refund_request_id, PROOF)
-    assert (await stage.end(mine)).state is State.CLOSED
+    assert (await stage.end(mine)).state is RefundState.CLOSED
 
 
 @pytest.mark.parametrize("lost", [FaultKind.CUT_AFTER, FaultKind.CUT_BEFORE])
@@ -48,7 +48,7 @@ async def test_a_lost_response_does_not_make_another_payments_success_ours(
     view = await stage.until(mine, lambda view: view.needs_human)
 
     assert view.is_running
-    assert view.state is State.IN_DOUBT
+    assert view.state is RefundState.IN_DOUBT
     await stage.refunds.resolve(mine.refund_request_id, PROOF)
 
 
@@ -59,7 +59,7 @@ async def test_a_conflict_that_was_a_mix_up_is_settled_by_the_payment(stage: Sta
 
     outcome = await stage.end(await stage.start(order))
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert outcome.needs_human is None
     assert stage.asked(order, CallKind.REFUND) == 2
     assert stage.moved(order) == 1
@@ -78,7 +78,7 @@ async def test_a_success_that_no_payment_lists_is_tied_by_the_repeated_call(
 
     outcome = await stage.end(await stage.start(order))
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert stage.asked(order, CallKind.REFUND) == 2
     assert stage.moved(order) == 1
 
@@ -91,6 +91,6 @@ async def test_a_notified_success_before_any_response_is_tied_to_the_payment_fir
 
     outcome = await stage.end(await stage.start(order))
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert outcome.needs_human is None
     assert not outcome.is_contradicted

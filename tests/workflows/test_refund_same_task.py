@@ -11,11 +11,11 @@ import temporalio.worker._workflow as sdk
 from temporalio.api.enums.v1 import EventType
 from temporalio.worker._workflow_instance import _WorkflowLogicFlag as Flag
 
-from antom_refunds.client import Delivery
 from antom_refunds.contract import Instruction, Resolution
+from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence, Source, Word
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
@@ -92,7 +92,7 @@ async def test_what_stops_a_refund_meets_antoms_answer(
         if said is not None:
             await asyncio.gather(said, return_exceptions=True)
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert stage.moved(order) == 1
     assert EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED not in await kinds(stage, order)
 
@@ -108,7 +108,7 @@ async def test_cancellations_with_live_workers_always_end_in_an_outcome(stage: S
         await asyncio.sleep(turn % 6 * 0.003)
         await stage.handle(order).cancel()
 
-        assert (await stage.end(order)).state is State.SUCCEEDED
+        assert (await stage.end(order)).state is RefundState.SUCCEEDED
 
 
 async def test_two_opposite_final_results_in_one_task_are_both_kept(idle_stage: Stage) -> None:
@@ -122,7 +122,7 @@ async def test_two_opposite_final_results_in_one_task_are_both_kept(idle_stage: 
         stage.wire.let_go()
         await until_event(stage, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
     own = order.refund_request_id
-    await stage.refunds.notify(own, notice(order, Word.FAILED), delivery_id="x")
+    await stage.notifications.deliver(own, notice(order, Word.FAILED), delivery_id="x")
 
     async with stage.working():
         outcome = await stage.end(order)
@@ -150,7 +150,7 @@ async def test_an_operators_end_and_antoms_answer_in_one_task_are_both_kept(
         assert said is not None
         await asyncio.gather(said, return_exceptions=True)
 
-    assert outcome.state is State.SUCCEEDED or outcome.is_contradicted
+    assert outcome.state is RefundState.SUCCEEDED or outcome.is_contradicted
 
 
 async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(stage: Stage) -> None:
@@ -165,7 +165,7 @@ async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(stage
         stage.wire.hold()
     await stage.wire.arrived.wait()
 
-    delivery = await stage.refunds.notify(
+    delivery = await stage.notifications.deliver(
         order.refund_request_id, notice(order, Word.SUCCEEDED), delivery_id="x"
     )
     await until_event(stage, order, EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED)
@@ -173,7 +173,7 @@ async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(stage
     outcome = await stage.end(order)
 
     assert delivery is Delivery.DELIVERED
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert stage.asked(order, CallKind.REFUND) == 2
     assert (await kinds(stage, order)).count(EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED) == 3
 
@@ -188,7 +188,7 @@ async def test_a_call_in_flight_at_the_end_is_waited_for_and_taken(stage: Stage)
     stage.wire.let_go()
     outcome = await stage.end(order)
 
-    assert outcome.state is State.FAILED
+    assert outcome.state is RefundState.FAILED
     assert outcome.is_contradicted
     assert (await stage.view(order)).needs_human
     assert stage.moved(order) == 1
@@ -202,7 +202,7 @@ async def test_a_notified_success_that_the_answer_denies_is_shown(stage: Stage) 
     await stage.wire.arrived.wait()
 
     own = order.refund_request_id
-    await stage.refunds.notify(own, notice(order, Word.SUCCEEDED), delivery_id="x")
+    await stage.notifications.deliver(own, notice(order, Word.SUCCEEDED), delivery_id="x")
     stage.wire.let_go()
     outcome = await stage.end(order)
 

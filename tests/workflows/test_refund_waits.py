@@ -11,7 +11,7 @@ from antom_refunds import contract
 from antom_refunds.client import RefundClient
 from antom_refunds.contract import Instruction
 from antom_refunds.domain.policy import Policy
-from antom_refunds.domain.refund import State
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
 from tests.engine import Stage
@@ -33,7 +33,7 @@ async def test_doubt_asks_again_after_2_and_10_and_10_minutes_and_then_hourly(
 
     outcome = await long_stage.end(await long_stage.start(order))
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     # Before each call but the first an inquiry asks whether it is needed.
     assert _minutes_between_calls(long_stage) == [2, 0, 10, 0, 10, 0, 60, 0, 60, 0, 60, 0]
     assert long_stage.asked(order, CallKind.REFUND) == 7
@@ -49,7 +49,7 @@ async def test_a_blocked_refund_is_tried_every_quarter_of_an_hour(long_stage: St
 
     outcome = await long_stage.end(await long_stage.start(order))
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert _minutes_between_calls(long_stage) == [1, 4, 10, 15, 15]
 
 
@@ -63,7 +63,7 @@ async def test_two_hundred_inquiries_cost_no_more_history_than_one(long_stage: S
     long_stage.settle(order)
     outcome = await long_stage.end(order)
 
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert outcome.needs_human is None
     assert long_stage.asked(order, CallKind.REFUND) == 1
     assert await long_stage.events(order) <= 20
@@ -74,7 +74,7 @@ async def test_an_overdue_refund_calls_a_person_once_and_is_watched_on(long_stag
     await long_stage.start(order)
     async with long_stage.flowing():
         view = await long_stage.until(order, lambda view: view.needs_human)
-    assert view.state is State.PROCESSING
+    assert view.state is RefundState.PROCESSING
     assert view.due_at
     assert view.due_at <= await long_stage.env.get_current_time()
     before = await long_stage.events(order)
@@ -86,7 +86,7 @@ async def test_an_overdue_refund_calls_a_person_once_and_is_watched_on(long_stag
     assert await long_stage.events(order) == before
     long_stage.settle(order)
     outcome = await long_stage.end(order)
-    assert outcome.state is State.SUCCEEDED
+    assert outcome.state is RefundState.SUCCEEDED
     assert outcome.needs_human is None
     assert not (await long_stage.view(order)).needs_human
 
@@ -101,7 +101,7 @@ async def test_a_refund_that_was_never_answered_becomes_overdue_too(long_stage: 
         await long_stage.until_overdue(order)
 
     view = await long_stage.view(order)
-    assert view.state is State.IN_DOUBT
+    assert view.state is RefundState.IN_DOUBT
     assert view.is_running
     assert view.needs_human
 
@@ -147,7 +147,7 @@ async def test_a_refund_that_no_worker_calls_for_becomes_overdue(
         order = await stage.start(stage.paid())
         view = await stage.until(order, lambda view: view.needs_human)
 
-    assert view.state is State.REQUESTED
+    assert view.state is RefundState.REQUESTED
 
 
 async def test_a_refund_whose_call_an_operator_paused_becomes_overdue(calm_stage: Stage) -> None:
@@ -165,7 +165,7 @@ async def test_a_refund_whose_call_an_operator_paused_becomes_overdue(calm_stage
 
     view = await stage.until(order, lambda view: view.needs_human)
 
-    assert view.state is State.PROCESSING
+    assert view.state is RefundState.PROCESSING
 
 
 async def test_overdue_is_counted_by_the_servers_clock(
@@ -179,7 +179,7 @@ async def test_overdue_is_counted_by_the_servers_clock(
     monkeypatch.setattr("antom_refunds.client.datetime", Ahead)
     order = await stage.start(stage.paid(is_async=True))
 
-    view = await stage.until(order, lambda view: view.state is State.PROCESSING)
+    view = await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     assert view.due_at
     assert view.due_at - view.started_at < timedelta(days=1)

@@ -1,0 +1,67 @@
+"""Which refunds a list asks Temporal for, and in what order they come."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from antom_refunds.connection import is_no_such_workflow
+from antom_refunds.contract import RPC_TIMEOUT, WORKFLOW, Attribute
+from antom_refunds.domain.refund import RefundState
+from antom_refunds.views import RefundView, view_of
+
+_QUOTES: Final = str.maketrans({"\\": "\\\\", "'": "\\'"})
+_IS_STOPPED: Final = "ExecutionStatus IN ('Failed', 'Canceled', 'Terminated', 'TimedOut')"
+_IS_NOT_STOPPED: Final = "ExecutionStatus IN ('Running', 'Completed', 'ContinuedAsNew')"
+
+
+def query_for(
+    *,
+    state: RefundState | None = None,
+    merchant: str | None = None,
+    payment_id: str | None = None,
+    needs_human: bool | None = None,
+    is_stopped: bool | None = None,
+) -> str:
+    """The engine's list filter for refunds of this kind; a stopped one needs a person."""
+    wanted = {
+        Attribute.STATE: state,
+        Attribute.MERCHANT: merchant,
+        Attribute.PAYMENT_ID: payment_id,
+    }
+    terms = [f"WorkflowType = '{WORKFLOW}' AND WorkflowId STARTS_WITH 'refund/'"]
+    terms += [f"{name} = '{value.translate(_QUOTES)}'" for name, value in wanted.items() if value]
+    if needs_human is True:
+        terms.append(f"({Attribute.NEEDS_HUMAN} = true OR {_IS_STOPPED})")
+    if needs_human is False:
+        is_unset = f"{Attribute.NEEDS_HUMAN} IS NULL"
+        terms.append(f"({Attribute.NEEDS_HUMAN} = false OR {is_unset}) AND {_IS_NOT_STOPPED}")
+    if is_stopped is not None:
+        terms.append(_IS_STOPPED if is_stopped else _IS_NOT_STOPPED)
+    return " AND ".join(terms)
+
+
+async def listed(temporal: Client, query: str, *, limit: int) -> AsyncIterator[RefundView]:
+    """The `limit` executions that Temporal gives first, newest first.
+
+    A stopped run is left out once a later run of the same refund has taken its place.
+    """
+    found = [
+        view_of(execution)
+        async for execution in temporal.list_workflows(query, limit=limit, rpc_timeout=RPC_TIMEOUT)
+    ]
+    for view in sorted(found, key=lambda each: each.started_at, reverse=True):
+        if not (view.is_stopped and await _has_later_run(temporal, view)):
+            yield view
+
+
+async def _has_later_run(temporal: Client, view: RefundView) -> bool:
+    handle = temporal.get_workflow_handle(view.workflow_id)
+    try:
+        latest = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if not is_no_such_workflow(error):
+            raise
+        return False
+    return latest.run_id != view.run_id
