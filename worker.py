@@ -18,17 +18,17 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
-from activities.antom import AntomActivities
-from activities.calls import Calls
+from activities.antom_activities import AntomActivities
+from activities.antom_calls import EvidenceCalls
 from antom_refunds import contract
-from antom_refunds.antom.client import AntomClient
+from antom_refunds.antom.antom_client import AntomClient
+from antom_refunds.asgi_server import serve_in_background
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError, connect
-from antom_refunds.merchants import clients_of
+from antom_refunds.merchants import build_clients
 from antom_refunds.namespace import require_attributes
-from antom_refunds.process import FAILED, OK, USAGE, complain, leave
-from antom_refunds.serving import serving
+from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error
 from antom_refunds.settings import Settings, SettingsError
-from antom_refunds.telemetry import clock_skew, runtime_of, set_up_logging
+from antom_refunds.telemetry import clock_skew_observer, make_runtime, set_up_logging
 from workflows import WORKFLOWS
 
 log = logging.getLogger("worker")
@@ -47,32 +47,34 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     Raises SettingsError for what a person must mend; a Temporal that is away is waited for.
     """
     async with AsyncExitStack() as stack:
-        runtime = runtime_of(settings)
-        clients = clients_of(settings, observe_skew=clock_skew(runtime.metric_meter))
+        runtime = make_runtime(settings)
+        clients = build_clients(settings, observe_skew=clock_skew_observer(runtime.metric_meter))
         for client in clients.values():
             stack.push_async_callback(client.aclose)
         _require_merchants(clients)
         health = Health(clients)
         if settings.health_listen is not None:
-            await stack.enter_async_context(serving(health.app(), settings.health_listen))
-        temporal = await _connected(runtime, stop)
+            await stack.enter_async_context(
+                serve_in_background(health.app(), settings.health_listen)
+            )
+        temporal = await _connect_with_retry(runtime, stop)
         if temporal is None:
             return
         health.temporal = temporal
-        await _serve(workers_of(temporal, clients, settings), stop)
+        await _serve(build_workers(temporal, clients, settings), stop)
 
 
-def workers_of(
+def build_workers(
     temporal: Client, clients: Mapping[str, AntomClient], settings: Settings
 ) -> tuple[Worker, Worker]:
     """One worker for refunds, one for the calls at Antom with their common rate limit."""
     # One turn at a time, and the next when its share of a second is over: no call catches up.
-    turns = AsyncLimiter(1, 1 / settings.antom_calls_per_second)
-    calls = AntomActivities(Calls(clients, turns=turns), settings.policy)
-    asking = [calls.request_refund, calls.await_result, calls.inquire]
+    rate_limiter = AsyncLimiter(1, 1 / settings.antom_calls_per_second)
+    calls = AntomActivities(EvidenceCalls(clients, rate_limiter=rate_limiter), settings.policy)
+    methods = [calls.request_refund, calls.await_result, calls.inquire]
     return (
         workflow_worker(temporal, settings, contract.REFUNDS_QUEUE, WORKFLOWS),
-        call_worker(temporal, settings, contract.ANTOM_QUEUE, asking),
+        activity_worker(temporal, settings, contract.ANTOM_QUEUE, methods),
     )
 
 
@@ -96,7 +98,7 @@ def workflow_worker(
     )
 
 
-def call_worker(
+def activity_worker(
     temporal: Client,
     settings: Settings,
     queue: str,
@@ -133,7 +135,7 @@ async def _serve(workers: tuple[Worker, Worker], stop: asyncio.Event) -> None:
     log.info("worker.stopped")
 
 
-async def _connected(runtime: Runtime, stop: asyncio.Event) -> Client | None:
+async def _connect_with_retry(runtime: Runtime, stop: asyncio.Event) -> Client | None:
     """A client of a Temporal that is ready for refunds; None if told to stop before."""
     wait = _RETRY_FIRST
     while not stop.is_set():
@@ -141,7 +143,7 @@ async def _connected(runtime: Runtime, stop: asyncio.Event) -> Client | None:
             temporal = await connect(runtime=runtime)
             await require_attributes(temporal)
         except TemporalUnavailableError as error:
-            log.warning("temporal.away", extra={"reason": str(error), "retry_in": str(wait)})
+            log.warning("temporal.unavailable", extra={"reason": str(error), "retry_in": str(wait)})
             await _sleep(wait, stop)
             wait = min(wait * 2, _RETRY_MAX)
         else:
@@ -185,7 +187,7 @@ class Health:
     async def ready(self, _request: Request) -> Response:
         """503 with the cause: Temporal does not answer, or these merchants' calls are stuck."""
         if not await self._reaches_temporal():
-            return JSONResponse({"status": "Temporal is away"}, status_code=503)
+            return JSONResponse({"status": "Temporal is unavailable"}, status_code=503)
         if stalled := self._stalled_merchants():
             status = "calls at Antom are stuck: no connection of the pool comes free"
             return JSONResponse({"status": status, "merchants": stalled}, status_code=503)
@@ -209,7 +211,7 @@ async def _is_healthy(temporal: Client) -> bool:
     return await temporal.service_client.check_health(timeout=timedelta(seconds=3))
 
 
-async def _until_told(settings: Settings) -> int:
+async def _run_until_signal(settings: Settings) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -230,16 +232,16 @@ async def _until_told(settings: Settings) -> int:
 def main() -> NoReturn:
     """The process: exits 0 after a stop it was told, 2 for a setting to be mended."""
     try:
-        settings = Settings.read()
+        settings = Settings.from_env()
         set_up_logging(settings)
-        code = asyncio.run(_until_told(settings))
+        code = asyncio.run(_run_until_signal(settings))
     except (SettingsError, TemporalSettingsError) as error:
-        complain(error)
+        print_error(error)
         code = USAGE
     except Exception:
         log.exception("worker.broken")
         code = FAILED
-    leave(code)
+    exit_process(code)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from antom_refunds.domain.evidence import Evidence
-from antom_refunds.domain.policy import CALL_TIMEOUT, HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT
-from antom_refunds.domain.streak import Streak
+from antom_refunds.domain.failure_streak import FailureStreak
+from antom_refunds.domain.policy import CALL_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT
 
 Result = TypeVar("Result")
 
@@ -32,84 +32,86 @@ def elapsed(since: datetime | None) -> timedelta:
     return max(info.started_time - (since or info.scheduled_time), timedelta())
 
 
-def later(why: str, wait: timedelta, kind: str, told: Evidence | None = None) -> ApplicationError:
+def retry_later(
+    reason: str, wait: timedelta, error_type: str, marked: Evidence | None = None
+) -> ApplicationError:
     """What ends this attempt; the engine begins the next one after `wait`.
 
     `told` is what the attempt brought. The workflow gets it if no other attempt follows, because
     the activity was cancelled meanwhile.
     """
     return ApplicationError(
-        f"{why}; next in {format_wait(wait)}",
-        *([] if told is None else [told]),
-        type=kind,
+        f"{reason}; next in {format_wait(wait)}",
+        *([] if marked is None else [marked]),
+        type=error_type,
         next_retry_delay=wait,
         category=ApplicationErrorCategory.BENIGN,
     )
 
 
-def remembered() -> Streak | None:
+def previous_streak() -> FailureStreak | None:
     """The streak of unusable responses that an earlier attempt of this activity left."""
     details = activity.info().heartbeat_details
-    return Streak.model_validate(details[0]) if details else None
+    return FailureStreak.model_validate(details[0]) if details else None
 
 
-def remember(streak: Streak) -> None:
+def save_streak(streak: FailureStreak) -> None:
     """Leave it to the next attempt; the server keeps it with the activity, not in the history."""
     activity.heartbeat(streak)
 
 
-class Pulse:
+class SendGuard:
     """Whether this attempt may still send: Temporal gives up one that it does not hear of."""
 
     def __init__(self) -> None:
         self._now = asyncio.get_running_loop().time
-        self._waiting_since = self._beaten_at = self._now()
-        self._stood_still = False
+        self._waiting_since = self._last_heartbeat_at = self._now()
+        self._was_stalled = False
 
-    def beat(self) -> None:
-        """To be called every HEARTBEAT_EVERY; a process that stood still calls it late."""
-        self._stood_still = self._stood_still or self._is_late()
-        self._beaten_at = self._now()
+    def record_heartbeat(self) -> None:
+        """To be called every HEARTBEAT_INTERVAL; a process that stood still calls it late."""
+        self._was_stalled = self._was_stalled or self._is_late()
+        self._last_heartbeat_at = self._now()
 
-    def wait_from_now(self) -> None:
+    def start_waiting(self) -> None:
         """The refund call begins to wait for its turn."""
         self._waiting_since = self._now()
 
     def reason_not_to_send(self) -> str | None:
         """Why the refund call must not be sent any more, in one sentence; None if it may."""
-        if self._stood_still or self._is_late():
+        if self._was_stalled or self._is_late():
             return "this worker stood still, and another one may have taken over"
         if self._now() - self._waiting_since > CALL_TIMEOUT.total_seconds():
             return "the call waited for its turn for too long: lower the load or add workers"
         return None
 
     def _is_late(self) -> bool:
-        return self._now() - self._beaten_at > HEARTBEAT_TIMEOUT.total_seconds()
+        return self._now() - self._last_heartbeat_at > HEARTBEAT_TIMEOUT.total_seconds()
 
 
 @asynccontextmanager
-async def alive() -> AsyncIterator[Pulse]:
+async def heartbeating() -> AsyncIterator[SendGuard]:
     """Heartbeats while inside, so that a lost worker is noticed within seconds."""
-    pulse = Pulse()
-    beating = asyncio.create_task(_beat(pulse))
+    guard = SendGuard()
+    heartbeats = asyncio.create_task(_send_heartbeats(guard))
     try:
-        yield pulse
+        yield guard
     finally:
-        beating.cancel()
+        heartbeats.cancel()
         with suppress(asyncio.CancelledError):
-            await beating
+            await heartbeats
 
 
-async def _beat(pulse: Pulse) -> None:
+async def _send_heartbeats(guard: SendGuard) -> None:
     """The first one comes after a while: most calls are over before."""
     details = activity.info().heartbeat_details
     while True:
-        await asyncio.sleep(HEARTBEAT_EVERY.total_seconds())
-        pulse.beat()
+        await asyncio.sleep(HEARTBEAT_INTERVAL.total_seconds())
+        guard.record_heartbeat()
         activity.heartbeat(*details)
 
 
-async def uncancelled(call: Coroutine[Any, Any, Result]) -> Result:
+async def finish_despite_cancellation(call: Coroutine[Any, Any, Result]) -> Result:
     """The call's result, even if the attempt is cancelled meanwhile: what was sent, was sent.
 
     Raises asyncio.CancelledError only if the worker stops.

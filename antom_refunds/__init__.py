@@ -4,7 +4,7 @@ What business services and operators' scripts import (docs/python.md). It needs 
 pydantic alone; the rest of this package belongs to the application.
 """
 
-from antom_refunds.client import RefundClient, Started
+from antom_refunds.client import RefundClient, StartedRefund
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError
 from antom_refunds.contract import Dossier, Instruction, RefundOutcome, Resolution
 from antom_refunds.domain.money import Money
@@ -12,22 +12,21 @@ from antom_refunds.domain.order import InvalidOrderError, RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.errors import (
-    InstructionRefusedError,
-    RefundAbandonedError,
+    InstructionRejectedError,
     RefundClientError,
     RefundConflictError,
     RefundNotFoundError,
+    RefundTerminatedError,
 )
 from antom_refunds.views import RefundView
 
 __all__ = [
     "Dossier",
     "Instruction",
-    "InstructionRefusedError",
+    "InstructionRejectedError",
     "InvalidOrderError",
     "Money",
     "Policy",
-    "RefundAbandonedError",
     "RefundClient",
     "RefundClientError",
     "RefundConflictError",
@@ -35,9 +34,10 @@ __all__ = [
     "RefundOrder",
     "RefundOutcome",
     "RefundState",
+    "RefundTerminatedError",
     "RefundView",
     "Resolution",
-    "Started",
+    "StartedRefund",
     "TemporalSettingsError",
     "TemporalUnavailableError",
 ]

@@ -15,8 +15,8 @@ MERCHANT: Final = SearchAttributeKey.for_keyword(Attribute.MERCHANT)
 CURRENCY: Final = SearchAttributeKey.for_keyword(Attribute.CURRENCY)
 RESULT_CODE: Final = SearchAttributeKey.for_keyword(Attribute.RESULT_CODE)
 AMOUNT_MINOR: Final = SearchAttributeKey.for_int(Attribute.AMOUNT_MINOR)
-NEEDS_HUMAN: Final = SearchAttributeKey.for_bool(Attribute.NEEDS_HUMAN)
-DUE_AT: Final = SearchAttributeKey.for_datetime(Attribute.DUE_AT)
+NEEDS_ATTENTION: Final = SearchAttributeKey.for_bool(Attribute.NEEDS_ATTENTION)
+OVERDUE_AT: Final = SearchAttributeKey.for_datetime(Attribute.OVERDUE_AT)
 
 KEYS: Final[tuple[SearchAttributeKey[Any], ...]] = (
     STATE,
@@ -26,12 +26,12 @@ KEYS: Final[tuple[SearchAttributeKey[Any], ...]] = (
     CURRENCY,
     RESULT_CODE,
     AMOUNT_MINOR,
-    NEEDS_HUMAN,
-    DUE_AT,
+    NEEDS_ATTENTION,
+    OVERDUE_AT,
 )
 
 
-def at_start(refund: Refund, *, due_at: datetime) -> TypedSearchAttributes:
+def initial(refund: Refund, *, overdue_at: datetime) -> TypedSearchAttributes:
     """All attributes of a refund that is being started; those given at start cost nothing."""
     order = refund.order
     fixed = (
@@ -40,15 +40,17 @@ def at_start(refund: Refund, *, due_at: datetime) -> TypedSearchAttributes:
         SearchAttributePair(MERCHANT, order.merchant),
         SearchAttributePair(CURRENCY, order.amount.currency),
         SearchAttributePair(AMOUNT_MINOR, order.amount.minor),
-        SearchAttributePair(DUE_AT, due_at),
+        SearchAttributePair(OVERDUE_AT, overdue_at),
     )
-    return TypedSearchAttributes([*fixed, *moving(refund)])
+    return TypedSearchAttributes([*fixed, *mutable(refund)])
 
 
-def moving(refund: Refund) -> tuple[SearchAttributePair[Any], ...]:
+def mutable(refund: Refund) -> tuple[SearchAttributePair[Any], ...]:
     """The attributes that change as a refund goes on."""
     return (
         SearchAttributePair(STATE, refund.state.value),
-        SearchAttributePair(NEEDS_HUMAN, refund.human_reason is not None),
-        SearchAttributePair(RESULT_CODE, refund.basis.code if refund.basis else "none"),
+        SearchAttributePair(NEEDS_ATTENTION, refund.attention_reason is not None),
+        SearchAttributePair(
+            RESULT_CODE, refund.deciding_evidence.code if refund.deciding_evidence else "none"
+        ),
     )

@@ -23,26 +23,26 @@ from antom_refunds import contract
 from antom_refunds.connection import (
     connect,
     is_no_such_workflow,
-    reaching_temporal,
+    temporal_errors,
 )
 from antom_refunds.contract import RPC_TIMEOUT, Dossier, Instruction, RefundOutcome, Resolution
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.errors import (
-    InstructionRefusedError,
-    RefundAbandonedError,
+    InstructionRejectedError,
     RefundConflictError,
     RefundNotFoundError,
+    RefundTerminatedError,
 )
 from antom_refunds.listing import listed, query_for
 from antom_refunds.starting import start_workflow
-from antom_refunds.stored import stored_order
-from antom_refunds.updates import instruct
-from antom_refunds.views import RefundView, view_of
+from antom_refunds.stored_order import read_stored_order
+from antom_refunds.updates import send_instruction
+from antom_refunds.views import RefundView, to_view
 
 
-class Started(BaseModel):
+class StartedRefund(BaseModel):
     """A refund that runs now. `is_new` is False if it had been asked for before."""
 
     model_config = ConfigDict(frozen=True)
@@ -69,27 +69,27 @@ class RefundClient:
         """The Temporal namespace in which these refunds live."""
         return self._temporal.namespace
 
-    async def start(self, order: RefundOrder) -> Started:
+    async def start(self, order: RefundOrder) -> StartedRefund:
         """Have this refund driven to its end; durable when this returns.
 
         Asking again with the same fields is the same refund. Raises RefundConflictError if the
-        id stands for a refund with other fields, RefundAbandonedError if that was stopped.
+        id stands for a refund with other fields, RefundTerminatedError if that was stopped.
         """
-        with reaching_temporal():
+        with temporal_errors():
             try:
                 handle = await start_workflow(self._temporal, order, self._policy)
             except WorkflowAlreadyStartedError:
                 return await self._already_started(order)
-        return Started(
+        return StartedRefund(
             workflow_id=handle.id, run_id=str(handle.first_execution_run_id), is_new=True
         )
 
-    async def _already_started(self, order: RefundOrder) -> Started:
+    async def _already_started(self, order: RefundOrder) -> StartedRefund:
         handle = self._handle(order.refund_request_id, order.merchant)
-        view = view_of(await handle.describe(rpc_timeout=RPC_TIMEOUT))
-        known = await stored_order(self._temporal, handle.id)
+        view = to_view(await handle.describe(rpc_timeout=RPC_TIMEOUT))
+        known = await read_stored_order(self._temporal, handle.id)
         if known is None:
-            raise RefundAbandonedError(_no_order(order.refund_request_id))
+            raise RefundTerminatedError(_no_order_message(order.refund_request_id))
         if differing := tuple(
             name
             for name in RefundOrder.model_fields
@@ -97,8 +97,10 @@ class RefundClient:
         ):
             raise RefundConflictError(order.refund_request_id, differing)
         if view.is_stopped:
-            raise RefundAbandonedError(_abandoned(order.refund_request_id, view.stopped_as))
-        return Started(workflow_id=view.workflow_id, run_id=view.run_id, is_new=False)
+            raise RefundTerminatedError(
+                _terminated_message(order.refund_request_id, view.stopped_as)
+            )
+        return StartedRefund(workflow_id=view.workflow_id, run_id=view.run_id, is_new=False)
 
     @overload
     async def outcome(
@@ -121,9 +123,9 @@ class RefundClient:
     ) -> RefundOutcome | None:
         """How the refund ended; None if it has no end within `wait` (None: wait for ever).
 
-        Raises RefundNotFoundError or RefundAbandonedError.
+        Raises RefundNotFoundError or RefundTerminatedError.
         """
-        with reaching_temporal(), _finding(refund_request_id):
+        with temporal_errors(), _not_found_errors(refund_request_id):
             try:
                 async with asyncio.timeout(None if wait is None else wait.total_seconds()):
                     return await self._result(refund_request_id, merchant)
@@ -135,22 +137,24 @@ class RefundClient:
         try:
             return await handle.result()
         except WorkflowFailureError as error:
-            raise RefundAbandonedError(_abandoned(refund_request_id, error.cause)) from error
+            raise RefundTerminatedError(
+                _terminated_message(refund_request_id, error.cause)
+            ) from error
 
     async def describe(
         self, refund_request_id: str, *, merchant: str = DEFAULT_MERCHANT
     ) -> RefundView:
         """The refund at a glance; needs no worker. Raises RefundNotFoundError."""
-        with reaching_temporal(), _finding(refund_request_id):
+        with temporal_errors(), _not_found_errors(refund_request_id):
             handle = self._handle(refund_request_id, merchant)
-            return view_of(await handle.describe(rpc_timeout=RPC_TIMEOUT))
+            return to_view(await handle.describe(rpc_timeout=RPC_TIMEOUT))
 
     async def dossier(self, refund_request_id: str, *, merchant: str = DEFAULT_MERCHANT) -> Dossier:
         """Everything known about the refund; needs a running worker.
 
         Raises RefundNotFoundError, or TemporalUnavailableError if no worker answers in time.
         """
-        with reaching_temporal(), _finding(refund_request_id):
+        with temporal_errors(), _not_found_errors(refund_request_id):
             dossier: Dossier = await self._handle(refund_request_id, merchant).query(
                 contract.QUERY_DOSSIER, result_type=Dossier, rpc_timeout=RPC_TIMEOUT
             )
@@ -162,7 +166,7 @@ class RefundClient:
         state: RefundState | None = None,
         merchant: str | None = None,
         payment_id: str | None = None,
-        needs_human: bool | None = None,
+        needs_attention: bool | None = None,
         is_stopped: bool | None = None,
         limit: int = 100,
     ) -> AsyncIterator[RefundView]:
@@ -176,10 +180,10 @@ class RefundClient:
             state=state,
             merchant=merchant,
             payment_id=payment_id,
-            needs_human=needs_human,
+            needs_attention=needs_attention,
             is_stopped=is_stopped,
         )
-        with reaching_temporal():
+        with temporal_errors():
             async for view in listed(self._temporal, wanted, limit=limit):
                 yield view
 
@@ -192,7 +196,7 @@ class RefundClient:
     ) -> str:
         """Have Antom asked now.
 
-        Raises InstructionRefusedError, RefundNotFoundError or RefundAbandonedError.
+        Raises InstructionRejectedError, RefundNotFoundError or RefundTerminatedError.
         """
         return await self._instruct(
             contract.UPDATE_CHECK_NOW, refund_request_id, instruction, merchant
@@ -227,19 +231,21 @@ class RefundClient:
     ) -> str:
         view = await self.describe(refund_request_id, merchant=merchant)
         if view.is_stopped:
-            raise RefundAbandonedError(_abandoned(refund_request_id, "it takes no instructions"))
+            raise RefundTerminatedError(
+                _terminated_message(refund_request_id, "it takes no instructions")
+            )
         if not view.is_running:
-            raise InstructionRefusedError(f"{refund_request_id} has ended: it is {view.state}")
-        with reaching_temporal():
+            raise InstructionRejectedError(f"{refund_request_id} has ended: it is {view.state}")
+        with temporal_errors():
             try:
                 handle = self._handle(refund_request_id, merchant)
-                return await instruct(handle, update, instruction, who=refund_request_id)
+                return await send_instruction(handle, update, instruction, who=refund_request_id)
             except RPCError as error:
                 if not is_no_such_workflow(error):
                     raise
         # It ended in between.
         view = await self.describe(refund_request_id, merchant=merchant)
-        raise InstructionRefusedError(f"{refund_request_id} has ended: it is {view.state}")
+        raise InstructionRejectedError(f"{refund_request_id} has ended: it is {view.state}")
 
     def _handle(self, refund_request_id: str, merchant: str) -> WorkflowHandle[Any, RefundOutcome]:
         return self._temporal.get_workflow_handle(
@@ -248,14 +254,14 @@ class RefundClient:
         )
 
 
-def _abandoned(refund_request_id: str, reason: object) -> str:
+def _terminated_message(refund_request_id: str, reason: object) -> str:
     return (
         f"{refund_request_id} was stopped in Temporal before Antom's last word ({reason}): "
         "ask Antom what became of it"
     )
 
 
-def _no_order(refund_request_id: str) -> str:
+def _no_order_message(refund_request_id: str) -> str:
     return (
         f"{refund_request_id} was started by somebody with an input that is no refund order: "
         "nothing was sent; choose a new id"
@@ -263,7 +269,7 @@ def _no_order(refund_request_id: str) -> str:
 
 
 @contextmanager
-def _finding(refund_request_id: str) -> Iterator[None]:
+def _not_found_errors(refund_request_id: str) -> Iterator[None]:
     try:
         yield
     except RPCError as error:

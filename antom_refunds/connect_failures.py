@@ -16,7 +16,7 @@ _PROBE_LIMIT: Final = timedelta(seconds=3)
 _CLIENT_FILES: Final = "TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH"
 
 # Causes that stay until somebody changes a setting, by what the SDK's text contains.
-_FOR_GOOD: Final[Mapping[str, str]] = {
+_PERMANENT: Final[Mapping[str, str]] = {
     r"InvalidCertificate\(NotValidFor": "Temporal's certificate at {address} is for another name: "
     "set TEMPORAL_TLS_SERVER_NAME, or TEMPORAL_ADDRESS to the name that it is for",
     r"InvalidCertificate\(Expired": "Temporal's certificate at {address} has expired: "
@@ -36,15 +36,15 @@ _CLOSED: Final = re.compile(r"error after connection|tls handshake eof")
 _OTHER_PROTOCOL: Final = re.compile(r"http2 error|h2 protocol error")
 
 
-def lasting_cause(text: str, address: str) -> str | None:
+def permanent_cause(text: str, address: str) -> str | None:
     """A sentence on what a person must correct; None if the cause may pass by itself."""
-    for pattern, sentence in _FOR_GOOD.items():
+    for pattern, sentence in _PERMANENT.items():
         if re.search(pattern, text):
             return sentence.format(address=address)
     return None
 
 
-def passing_cause(text: str, address: str) -> str:
+def transient_cause(text: str, address: str) -> str:
     """A sentence on a failure that may pass by itself, as when a server is being started."""
     if _OTHER_PROTOCOL.search(text):
         return f"what answers at {address} is not Temporal's gRPC: check TEMPORAL_ADDRESS"

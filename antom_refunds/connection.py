@@ -16,23 +16,23 @@ from temporalio.envconfig import ClientConnectConfig
 from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
-from antom_refunds.connect_failures import lasting_cause, passing_cause, speaks_tls
+from antom_refunds.connect_failures import permanent_cause, speaks_tls, transient_cause
 from antom_refunds.temporal_config import TemporalSettingsError, temporal_config
 
 __all__ = [
     "TemporalSettingsError",
     "TemporalUnavailableError",
-    "client_of",
     "connect",
     "is_no_such_workflow",
-    "reaching_temporal",
+    "open_client",
+    "temporal_errors",
 ]
 
 _CONNECT_LIMIT: Final = timedelta(seconds=15)
 _DEFAULT_ADDRESS: Final = "localhost:7233"
 # UNKNOWN is what a connection that broke under a call comes home as, and with INTERNAL and
 # ABORTED what a server says that is being stopped: the SDK itself repeats them all for a while.
-_AWAY: Final = frozenset(
+_UNAVAILABLE: Final = frozenset(
     {
         RPCStatusCode.UNAVAILABLE,
         RPCStatusCode.DEADLINE_EXCEEDED,
@@ -60,7 +60,7 @@ async def connect(*, is_lazy: bool = False, runtime: Runtime | None = None) -> C
     try:
         # A server that accepts and says nothing would be waited for without end.
         async with asyncio.timeout(_CONNECT_LIMIT.total_seconds()):
-            return await client_of(config, is_lazy=is_lazy, runtime=runtime)
+            return await open_client(config, is_lazy=is_lazy, runtime=runtime)
     except TimeoutError as error:
         raise TemporalUnavailableError(
             f"Temporal at {address} accepts connections and does not answer"
@@ -77,7 +77,7 @@ async def connect(*, is_lazy: bool = False, runtime: Runtime | None = None) -> C
         raise _failed_connection(error, address) from error
 
 
-async def client_of(
+async def open_client(
     config: ClientConnectConfig, *, is_lazy: bool = False, runtime: Runtime | None = None
 ) -> Client:
     """A client that speaks as all of ours do; raises RuntimeError if nobody is ready there."""
@@ -93,7 +93,7 @@ async def client_of(
 
 
 @contextmanager
-def reaching_temporal() -> Iterator[None]:
+def temporal_errors() -> Iterator[None]:
     """Raises TemporalUnavailableError or TemporalSettingsError instead of the transport's."""
     try:
         yield
@@ -106,7 +106,7 @@ def reaching_temporal() -> Iterator[None]:
             raise TemporalSettingsError(
                 f"{error.message}: run 'antom-refunds register-attributes'"
             ) from error
-        if error.status not in _AWAY:
+        if error.status not in _UNAVAILABLE:
             raise
         raise TemporalUnavailableError(f"Temporal does not answer: {error.message}") from error
     except RuntimeError as error:
@@ -121,9 +121,9 @@ def _is_failed_connection(error: RuntimeError) -> bool:
 
 
 def _failed_connection(error: RuntimeError, address: str) -> Exception:
-    if lasting := lasting_cause(str(error), address):
+    if lasting := permanent_cause(str(error), address):
         return TemporalSettingsError(lasting)
-    return TemporalUnavailableError(passing_cause(str(error), address))
+    return TemporalUnavailableError(transient_cause(str(error), address))
 
 
 def is_no_such_workflow(error: RPCError) -> bool:

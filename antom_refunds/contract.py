@@ -10,11 +10,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from antom_refunds.domain.evidence import Evidence, Source, Word
-from antom_refunds.domain.fold import contradicts
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import MerchantKey, RefundOrder, RefundRequestId
 from antom_refunds.domain.refund import Refund, RefundState, Step
+from antom_refunds.domain.state_machine import contradicts
 
 WORKFLOW: Final = "Refund"
 SIGNAL_NOTIFY: Final = "notify"
@@ -29,7 +29,7 @@ ACTIVITY_INQUIRE: Final = "inquire"
 
 # Types of the errors by which an activity asks to be tried again later.
 NOT_SENT: Final = "NotSent"
-NO_NEWS: Final = "NoNews"
+NOTHING_NEW: Final = "NothingNew"
 # The input of a run is no order: the run fails at once.
 INVALID_INPUT: Final = "InvalidInput"
 
@@ -54,60 +54,60 @@ class Attribute(StrEnum):
     CURRENCY = "RefundCurrency"
     RESULT_CODE = "RefundResultCode"
     AMOUNT_MINOR = "RefundAmountMinor"
-    NEEDS_HUMAN = "RefundNeedsHuman"
-    DUE_AT = "RefundDueAt"
+    NEEDS_ATTENTION = "RefundNeedsAttention"
+    OVERDUE_AT = "RefundOverdueAt"
 
 
-class Message(BaseModel):
+class StoredModel(BaseModel):
     """The base of everything that is stored: frozen, and tolerant of newer fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Question(Message):
+class CallInput(StoredModel):
     """What an activity is asked: this refund as far as it is known.
 
-    `since` is when the schedule of this step began, and `quiet_from` when the last refund call was
+    `since` is when the schedule of this step began, and `quiet_since` when the last refund call was
     over, both by the server's clock. `is_first_run` is False after a reset or a continuation: then
     calls were made that this run does not know of.
     """
 
     refund: Refund
     since: datetime | None = None
-    quiet_from: datetime | None = None
+    quiet_since: datetime | None = None
     is_first_run: bool = False
 
 
-class Entry(Message):
+class DossierEntry(StoredModel):
     """One piece of evidence that changed what is known, and when the workflow took it."""
 
     at: datetime
     evidence: Evidence
 
 
-class Dossier(Message):
+class Dossier(StoredModel):
     """Everything known about a refund: the answer to the query of that name."""
 
     refund: Refund
     waits_for: Step | None
-    human_reason: str | None
-    entries: tuple[Entry, ...] = ()
+    attention_reason: str | None
+    entries: tuple[DossierEntry, ...] = ()
 
 
-class Continuation(Message):
+class Continuation(StoredModel):
     """What a run hands on to the next one, before its history gets too long."""
 
     refund: Refund
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[DossierEntry, ...] = ()
     since: dict[str, datetime] = {}
-    quiet_from: datetime | None = None
+    quiet_since: datetime | None = None
 
 
-class RefundOutcome(Message):
+class RefundOutcome(StoredModel):
     """How a refund ended. `state` is succeeded, failed or closed.
 
     `result_code` is Antom's, or ours in small letters where a person decided. `refund_id` and
-    `refund_time` are Antom's, None where it named none. `needs_human` says why a person must
+    `refund_time` are Antom's, None where it named none. `attention_reason` says why a person must
     look, None if nobody must. `is_contradicted` means Antom said two different last words.
     """
 
@@ -121,7 +121,7 @@ class RefundOutcome(Message):
     advice: str = ""
     refund_id: str | None = None
     refund_time: datetime | None = None
-    needs_human: str | None = None
+    attention_reason: str | None = None
     is_contradicted: bool = False
 
 
@@ -148,8 +148,8 @@ def workflow_id(refund_request_id: RefundRequestId, *, merchant: MerchantKey) ->
 
 def outcome_of(refund: Refund) -> RefundOutcome:
     """The outcome of a refund that has ended; raises ValueError for any other."""
-    end = refund.basis
-    if end is None or not refund.is_final:
+    deciding = refund.deciding_evidence
+    if deciding is None or not refund.is_terminal:
         raise ValueError(f"{refund.order.refund_request_id} is {refund.state}: no outcome yet")
     return RefundOutcome(
         refund_request_id=refund.order.refund_request_id,
@@ -157,12 +157,12 @@ def outcome_of(refund: Refund) -> RefundOutcome:
         merchant=refund.order.merchant,
         amount=refund.order.amount,
         state=refund.state,
-        result_code=end.code,
-        message=end.message,
-        advice=end.advice,
-        refund_id=end.refund_id,
-        refund_time=end.refund_time,
-        needs_human=refund.human_reason,
+        result_code=deciding.code,
+        message=deciding.message,
+        advice=deciding.advice,
+        refund_id=deciding.refund_id,
+        refund_time=deciding.refund_time,
+        attention_reason=refund.attention_reason,
         is_contradicted=bool(refund.contradictions),
     )
 
@@ -175,30 +175,32 @@ def contradicts_outcome(outcome: RefundOutcome, evidence: Evidence) -> bool:
         amount=outcome.amount,
         merchant=outcome.merchant,
     )
-    end = Evidence(
-        source=Source.ANSWER,
-        word=Word(outcome.state),
+    deciding = Evidence(
+        source=Source.RESPONSE,
+        kind=EvidenceKind(outcome.state),
         code=outcome.result_code,
         refund_id=outcome.refund_id,
     )
-    return contradicts(Refund(order=order, state=outcome.state, basis=end), evidence)
+    return contradicts(
+        Refund(order=order, state=outcome.state, deciding_evidence=deciding), evidence
+    )
 
 
-def resolved(resolution: Resolution) -> Evidence:
+def evidence_from_resolution(resolution: Resolution) -> Evidence:
     """A resolution as evidence: a person's word, with the proof."""
     return Evidence(
         source=Source.OPERATOR,
-        word=Word(resolution.state),
+        kind=EvidenceKind(resolution.state),
         code="resolved_by_operator",
         message=f"{resolution.by}: {resolution.reason} (proof: {resolution.proof})",
     )
 
 
-def instructed(word: Word, instruction: Instruction) -> Evidence:
+def evidence_from_instruction(kind: EvidenceKind, instruction: Instruction) -> Evidence:
     """An instruction as evidence."""
     return Evidence(
         source=Source.OPERATOR,
-        word=word,
-        code=f"{word}_by_operator",
+        kind=kind,
+        code=f"{kind}_by_operator",
         message=f"{instruction.by}: {instruction.reason}",
     )

@@ -24,13 +24,13 @@ class Delivery(StrEnum):
     """What became of a notification."""
 
     DELIVERED = "delivered"  # it is in the refund's history
-    ENDED = "ended"  # the refund has ended, and agrees
-    CONTRADICTS = "contradicts"  # the refund has ended otherwise
-    ABANDONED = "abandoned"  # its workflow was stopped before an end
+    ALREADY_TERMINAL = "already_terminal"  # the refund has ended, and agrees
+    CONFLICTS = "conflicts"  # the refund has ended otherwise
+    TERMINATED = "terminated"  # its workflow was stopped before an end
     UNKNOWN = "unknown"  # no such refund
 
 
-async def store(
+async def signal_once(
     temporal: Client, workflow_id: str, evidence: Evidence, *, delivery_id: str
 ) -> None:
     """Signal the refund; durable when this returns.

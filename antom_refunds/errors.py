@@ -3,8 +3,8 @@
 RefundClientError
 ├── RefundConflictError        the id is taken by a refund with other fields
 ├── RefundNotFoundError        no such refund here
-├── RefundAbandonedError       its workflow was terminated, or broke, before an end
-└── InstructionRefusedError    the refund does not take this instruction now
+├── RefundTerminatedError      its workflow was terminated, or broke, before an end
+└── InstructionRejectedError   the refund does not take this instruction now
 """
 
 
@@ -28,9 +28,9 @@ class RefundNotFoundError(RefundClientError):
     """There is no such refund in this namespace, or its retention is over."""
 
 
-class RefundAbandonedError(RefundClientError):
+class RefundTerminatedError(RefundClientError):
     """The refund's workflow was stopped before an end: only Antom knows what became of it."""
 
 
-class InstructionRefusedError(RefundClientError):
+class InstructionRejectedError(RefundClientError):
     """The refund does not take this instruction in its state; the text says why."""

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 METRIC: Final = "refund_late_evidence"
 
 
-class Why(StrEnum):
+class LateReason(StrEnum):
     """Why no running refund takes this evidence."""
 
     CONTRADICTS_OUTCOME = "contradicts_outcome"  # the refund ended otherwise
@@ -27,9 +27,9 @@ class Why(StrEnum):
 
 
 _LEVELS: Final = {
-    Why.CONTRADICTS_OUTCOME: logging.ERROR,
-    Why.WORKFLOW_STOPPED: logging.ERROR,
-    Why.UNKNOWN_REFUND: logging.WARNING,
+    LateReason.CONTRADICTS_OUTCOME: logging.ERROR,
+    LateReason.WORKFLOW_STOPPED: logging.ERROR,
+    LateReason.UNKNOWN_REFUND: logging.WARNING,
 }
 
 
@@ -45,17 +45,17 @@ class LateEvidence:
     outcome: RefundOutcome | None
     evidence: Evidence
     digest: str
-    why: Why
+    reason: LateReason
 
 
-async def hand_over(late: LateEvidence, meter: MetricMeter) -> None:
-    """Records late evidence, once per call: a log line for operators, and a count by `why`.
+async def record_late_evidence(late: LateEvidence, meter: MetricMeter) -> None:
+    """Records late evidence, once per call: a log line for operators, and a count by `reason`.
 
     Whoever acknowledges the evidence to Antom does so only after this has returned.
     """
-    log.log(_LEVELS[late.why], f"late_evidence.{late.why}", extra=_fields(late))  # noqa: G004 - a fixed set
+    log.log(_LEVELS[late.reason], f"late_evidence.{late.reason}", extra=_fields(late))  # noqa: G004 - a fixed set
     counter = meter.create_counter(METRIC, "Evidence that arrived after the end, by reason")
-    counter.add(1, {"why": late.why.value})
+    counter.add(1, {"reason": late.reason.value})
 
 
 def _fields(late: LateEvidence) -> dict[str, object]:
@@ -64,7 +64,7 @@ def _fields(late: LateEvidence) -> dict[str, object]:
         "workflow_id": late.workflow_id,
         "refund_request_id": evidence.refund_request_id,
         "source": evidence.source.value,
-        "word": evidence.word.value,
+        "kind": evidence.kind.value,
         "code": evidence.code,
         "evidence_message": evidence.message,
         "amount": None if evidence.amount is None else str(evidence.amount),

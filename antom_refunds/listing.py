@@ -9,7 +9,7 @@ from temporalio.service import RPCError
 from antom_refunds.connection import is_no_such_workflow
 from antom_refunds.contract import RPC_TIMEOUT, WORKFLOW, Attribute
 from antom_refunds.domain.refund import RefundState
-from antom_refunds.views import RefundView, view_of
+from antom_refunds.views import RefundView, to_view
 
 _QUOTES: Final = str.maketrans({"\\": "\\\\", "'": "\\'"})
 _IS_STOPPED: Final = "ExecutionStatus IN ('Failed', 'Canceled', 'Terminated', 'TimedOut')"
@@ -21,7 +21,7 @@ def query_for(
     state: RefundState | None = None,
     merchant: str | None = None,
     payment_id: str | None = None,
-    needs_human: bool | None = None,
+    needs_attention: bool | None = None,
     is_stopped: bool | None = None,
 ) -> str:
     """The engine's list filter for refunds of this kind; a stopped one needs a person."""
@@ -32,11 +32,11 @@ def query_for(
     }
     terms = [f"WorkflowType = '{WORKFLOW}' AND WorkflowId STARTS_WITH 'refund/'"]
     terms += [f"{name} = '{value.translate(_QUOTES)}'" for name, value in wanted.items() if value]
-    if needs_human is True:
-        terms.append(f"({Attribute.NEEDS_HUMAN} = true OR {_IS_STOPPED})")
-    if needs_human is False:
-        is_unset = f"{Attribute.NEEDS_HUMAN} IS NULL"
-        terms.append(f"({Attribute.NEEDS_HUMAN} = false OR {is_unset}) AND {_IS_NOT_STOPPED}")
+    if needs_attention is True:
+        terms.append(f"({Attribute.NEEDS_ATTENTION} = true OR {_IS_STOPPED})")
+    if needs_attention is False:
+        is_unset = f"{Attribute.NEEDS_ATTENTION} IS NULL"
+        terms.append(f"({Attribute.NEEDS_ATTENTION} = false OR {is_unset}) AND {_IS_NOT_STOPPED}")
     if is_stopped is not None:
         terms.append(_IS_STOPPED if is_stopped else _IS_NOT_STOPPED)
     return " AND ".join(terms)
@@ -48,7 +48,7 @@ async def listed(temporal: Client, query: str, *, limit: int) -> AsyncIterator[R
     A stopped run is left out once a later run of the same refund has taken its place.
     """
     found = [
-        view_of(execution)
+        to_view(execution)
         async for execution in temporal.list_workflows(query, limit=limit, rpc_timeout=RPC_TIMEOUT)
     ]
     for view in sorted(found, key=lambda each: each.started_at, reverse=True):

@@ -68,7 +68,7 @@ class LogLimit:
         self._forgotten += self._lines.pop(key).suppressed
 
 
-class RepeatedWarnings(logging.Filter):
+class RepeatedWarningFilter(logging.Filter):
     """A filter for a logger that others write to: equal warnings once a minute."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""From settings to what a process needs of each merchant: accounts, clients, senders."""
+"""From settings to what a process needs of each merchant: accounts, clients, keys."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from antom_refunds.antom.client import Account, AntomClient
-from antom_refunds.antom.environment import HttpEnvironmentError, require_usable_environment
-from antom_refunds.antom.errors import ConnectionSettingsError
+from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
+from antom_refunds.antom.call_errors import ConnectionSettingsError
+from antom_refunds.antom.http_environment import HttpEnvironmentError, require_usable_environment
 from antom_refunds.antom.key_files import KeyFileError, read_private_key, read_public_key
 from antom_refunds.antom.keys import KeyFile, KeyRing
-from antom_refunds.settings import MerchantSettings, Settings, SettingsError, variable
+from antom_refunds.settings import MerchantSettings, Settings, SettingsError, env_name
 
 Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class NotificationKeys:
     """Who may send notifications for a merchant: whoever holds the other half of these keys."""
 
     merchant: str
@@ -31,14 +31,14 @@ def _ignore_skew(_merchant: str, _skew: timedelta) -> None:
     """Nobody watches the clocks."""
 
 
-def clients_of(
+def build_clients(
     settings: Settings, *, observe_skew: Callable[[str, timedelta], None] = _ignore_skew
 ) -> Mapping[str, AntomClient]:
     """A client for each merchant, by its name; raises SettingsError naming file and setting.
 
     `observe_skew` gets the merchant and how far Antom's clock is ahead of ours.
     """
-    _require_no_pairs(settings)
+    _reject_key_pairs(settings)
     try:
         require_usable_environment()
     except HttpEnvironmentError as error:
@@ -50,35 +50,38 @@ def clients_of(
 
 
 def _client(
-    name: str, account: Account, settings: Settings, observe_skew: Callable[[timedelta], None]
+    name: str,
+    account: MerchantAccount,
+    settings: Settings,
+    observe_skew: Callable[[timedelta], None],
 ) -> AntomClient:
     try:
         return AntomClient(
             account, calls_max=settings.concurrent_calls_max, observe_skew=observe_skew
         )
     except ConnectionSettingsError as error:
-        raise SettingsError(f"{variable('merchants', name, 'gateway')}: {error}") from error
+        raise SettingsError(f"{env_name('merchants', name, 'gateway')}: {error}") from error
 
 
-def senders_of(settings: Settings) -> Mapping[str, Sender]:
+def load_notification_keys(settings: Settings) -> Mapping[str, NotificationKeys]:
     """Antom's keys for each client-id; raises SettingsError. Needs no private key."""
-    _require_no_pairs(settings)
+    _reject_key_pairs(settings)
     return {
-        each.client_id: Sender(name, _public_keys(name, each))
+        each.client_id: NotificationKeys(name, _public_keys(name, each))
         for name, each in settings.merchants.items()
     }
 
 
-def _account(name: str, merchant: MerchantSettings) -> Account:
+def _account(name: str, merchant: MerchantSettings) -> MerchantAccount:
     _public_keys(name, merchant)
-    return Account(
+    return MerchantAccount(
         client_id=merchant.client_id,
         keys=KeyRing(_private_key_file(name, merchant), merchant.antom_public_key_files),
         gateway=merchant.gateway,
         key_version=merchant.key_version,
         is_sandbox=merchant.is_sandbox,
         connect_timeout=timedelta(seconds=merchant.connect_timeout),
-        answer_timeout=timedelta(seconds=merchant.answer_timeout),
+        response_timeout=timedelta(seconds=merchant.response_timeout),
         clock_skew_max=timedelta(seconds=merchant.clock_skew_max),
     )
 
@@ -102,7 +105,7 @@ def _public_keys(name: str, merchant: MerchantSettings) -> tuple[KeyFile[RSAPubl
         raise SettingsError(f"{_public_setting(name)}: {error}") from error
 
 
-def _require_no_pairs(settings: Settings) -> None:
+def _reject_key_pairs(settings: Settings) -> None:
     """No key of Antom's may belong to a private key of ours, whichever merchant's it is.
 
     Merchants may share keys. Files that cannot be read are left to whoever needs them.
@@ -132,8 +135,8 @@ def _readable(path: Path | None, read: Callable[[Path], Key]) -> tuple[Key, ...]
 
 
 def _private_setting(name: str) -> str:
-    return variable("merchants", name, "private_key_file")
+    return env_name("merchants", name, "private_key_file")
 
 
 def _public_setting(name: str) -> str:
-    return variable("merchants", name, "antom_public_key_files")
+    return env_name("merchants", name, "antom_public_key_files")

@@ -13,13 +13,13 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds.attributes import KEYS
-from antom_refunds.connection import reaching_temporal
+from antom_refunds.connection import temporal_errors
 from antom_refunds.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
 # Some namespaces forbid or lack the operator's calls.
-_NOT_TO_BE_ASKED: Final = frozenset(
+_NOT_PERMITTED: Final = frozenset(
     {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.UNIMPLEMENTED}
 )
 
@@ -32,7 +32,7 @@ async def _known_attributes(temporal: Client) -> Mapping[str, int] | None:
 
     Raises SettingsError if there is no such namespace.
     """
-    with reaching_temporal():
+    with temporal_errors():
         try:
             known = await temporal.operator_service.list_search_attributes(
                 ListSearchAttributesRequest(namespace=temporal.namespace)
@@ -43,7 +43,7 @@ async def _known_attributes(temporal: Client) -> Mapping[str, int] | None:
                     f"Temporal has no namespace {temporal.namespace!r}: "
                     "create it or set TEMPORAL_NAMESPACE"
                 ) from error
-            if error.status not in _NOT_TO_BE_ASKED:
+            if error.status not in _NOT_PERMITTED:
                 raise
             # A missing attribute then shows when the first refund is started.
             log.info("attributes.unchecked", extra={"reason": error.message})
@@ -99,7 +99,7 @@ async def register_attributes(temporal: Client) -> tuple[str, ...]:
     _require_types(temporal, known)
     missing = {key.name: key.indexed_value_type for key in KEYS if key.name not in known}
     if missing:
-        with reaching_temporal():
+        with temporal_errors():
             await _add(temporal, missing)
     return tuple(missing)
 
@@ -114,7 +114,7 @@ async def _add(temporal: Client, missing: Mapping[str, int]) -> None:
         )
     except RPCError as error:
         names = ", ".join(missing)
-        if error.status in _NOT_TO_BE_ASKED:
+        if error.status in _NOT_PERMITTED:
             raise SettingsError(
                 f"namespace {temporal.namespace!r} lets nobody add search attributes from here; "
                 f"add them where it is managed: {names}"

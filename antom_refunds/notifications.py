@@ -12,20 +12,20 @@ from antom_refunds.client import RefundClient
 from antom_refunds.connection import (
     TemporalUnavailableError,
     is_no_such_workflow,
-    reaching_temporal,
+    temporal_errors,
 )
 from antom_refunds.contract import RPC_TIMEOUT, RefundOutcome
-from antom_refunds.delivery import Delivery, store
+from antom_refunds.delivery import Delivery, signal_once
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import DEFAULT_MERCHANT
-from antom_refunds.errors import RefundAbandonedError, RefundNotFoundError
-from antom_refunds.late_evidence import LateEvidence, Why, hand_over
+from antom_refunds.errors import RefundNotFoundError, RefundTerminatedError
+from antom_refunds.late_evidence import LateEvidence, LateReason, record_late_evidence
 
 _ID_FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LATE: Final = {
-    Delivery.UNKNOWN: Why.UNKNOWN_REFUND,
-    Delivery.ABANDONED: Why.WORKFLOW_STOPPED,
-    Delivery.CONTRADICTS: Why.CONTRADICTS_OUTCOME,
+    Delivery.UNKNOWN: LateReason.UNKNOWN_REFUND,
+    Delivery.TERMINATED: LateReason.WORKFLOW_STOPPED,
+    Delivery.CONFLICTS: LateReason.CONTRADICTS_OUTCOME,
 }
 
 
@@ -53,7 +53,7 @@ class NotificationDelivery:
         TemporalSettingsError, SignalLimitError, or RPCError where Temporal refuses the signal for
         another reason.
         """
-        with reaching_temporal():
+        with temporal_errors():
             delivery, outcome = await self._deliver(
                 refund_request_id, evidence, delivery_id, merchant
             )
@@ -63,10 +63,10 @@ class NotificationDelivery:
                 outcome=outcome,
                 evidence=evidence,
                 digest=delivery_id,
-                why=why,
+                reason=why,
             )
             runtime = self._temporal.service_client.config.runtime or Runtime.default()
-            await hand_over(late, runtime.metric_meter)
+            await record_late_evidence(late, runtime.metric_meter)
         return delivery
 
     async def _deliver(
@@ -77,7 +77,7 @@ class NotificationDelivery:
             return Delivery.UNKNOWN, None
         try:
             workflow_id = contract.workflow_id(refund_request_id, merchant=merchant)
-            await store(self._temporal, workflow_id, evidence, delivery_id=delivery_id)
+            await signal_once(self._temporal, workflow_id, evidence, delivery_id=delivery_id)
         except RPCError as error:
             if not is_no_such_workflow(error):
                 raise
@@ -93,10 +93,10 @@ class NotificationDelivery:
             )
         except RefundNotFoundError:
             return Delivery.UNKNOWN, None
-        except RefundAbandonedError:
-            return Delivery.ABANDONED, None
+        except RefundTerminatedError:
+            return Delivery.TERMINATED, None
         if outcome is None:
             # It was started or reset just after the signal came: the repetition will find it.
             raise TemporalUnavailableError(f"{refund_request_id} runs again: notify it once more")
         is_against = contract.contradicts_outcome(outcome, evidence)
-        return (Delivery.CONTRADICTS if is_against else Delivery.ENDED), outcome
+        return (Delivery.CONFLICTS if is_against else Delivery.ALREADY_TERMINAL), outcome

@@ -47,7 +47,7 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-def _listed(value: object) -> object:
+def _split_paths(value: object) -> object:
     """Paths separated by commas, as an environment variable can hold them."""
     if not isinstance(value, str):
         return value
@@ -95,7 +95,7 @@ def _is_loopback(host: str) -> bool:
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 ListenAddress = Annotated[Address, NoDecode, BeforeValidator(_address)]
-MaybeAddress = Annotated[Address | None, NoDecode, BeforeValidator(_address)]
+OptionalAddress = Annotated[Address | None, NoDecode, BeforeValidator(_address)]
 # Taken literally by the router and by signatures alike.
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]*$")]
 UrlPathAndQuery = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$")]
@@ -114,7 +114,7 @@ class MerchantSettings(BaseModel):
     client_id: Annotated[HeaderValue, Field(max_length=128)]
     private_key_file: Path | None = None
     antom_public_key_files: Annotated[
-        list[Path], NoDecode, BeforeValidator(_listed), Field(min_length=1)
+        list[Path], NoDecode, BeforeValidator(_split_paths), Field(min_length=1)
     ]
     key_version: Annotated[HeaderValue, Field(max_length=32)] = "1"
     gateway: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")] = (
@@ -122,7 +122,7 @@ class MerchantSettings(BaseModel):
     )
     sandbox: bool | None = None
     connect_timeout: Positive = 4
-    answer_timeout: Positive = 15
+    response_timeout: Positive = 15
     clock_skew_max: Annotated[Positive, Field(le=3600)] = 300
 
     @property
@@ -142,9 +142,9 @@ class MerchantSettings(BaseModel):
     @model_validator(mode="after")
     def _timeouts_fit(self) -> Self:
         limit = CALL_TIMEOUT - timedelta(seconds=5)
-        if timedelta(seconds=2 * self.connect_timeout + self.answer_timeout) > limit:
+        if timedelta(seconds=2 * self.connect_timeout + self.response_timeout) > limit:
             raise ValueError(
-                "2 x CONNECT_TIMEOUT + ANSWER_TIMEOUT must not exceed "
+                "2 x CONNECT_TIMEOUT + RESPONSE_TIMEOUT must not exceed "
                 f"{limit.total_seconds():.0f} seconds"
             )
         return self
@@ -166,13 +166,13 @@ class Settings(BaseSettings):
     concurrent_calls_max: Annotated[int, Field(gt=0, le=10_000)] = 100
     cached_workflows_max: Annotated[int, Field(ge=0, le=1_000_000)] = 5000
     shutdown_seconds: Annotated[Positive, Field(le=3600)] = 35
-    pace: Annotated[Positive, Field(le=1_000_000)] = 1
+    speedup: Annotated[Positive, Field(le=1_000_000)] = 1
     overdue_days: Annotated[Positive, Field(le=3650)] = 10
     webhook_listen: ListenAddress = Address(host="127.0.0.1", port=8080)
     webhook_path: UrlPath = "/antom/refund-notify"
     webhook_public_path: UrlPathAndQuery | None = None
-    health_listen: MaybeAddress = None
-    metrics_listen: MaybeAddress = None
+    health_listen: OptionalAddress = None
+    metrics_listen: OptionalAddress = None
     log_format: LogFormat = LogFormat.AUTO
     log_level: Annotated[str, Field(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     ui_url: Annotated[str, Field(pattern=r"^https?://\S+$")] = "http://localhost:8233"
@@ -185,35 +185,35 @@ class Settings(BaseSettings):
         return self
 
     @classmethod
-    def read(cls) -> Self:
+    def from_env(cls) -> Self:
         """The settings from the environment; raises SettingsError, one line for all flaws.
 
         An empty value counts as not set, as a variable cannot be unset in every kind of file.
         """
-        _refuse_unreadable(os.environ)
-        _refuse_unknown(os.environ, cls.model_fields)
+        _reject_unreadable(os.environ)
+        _reject_unknown(os.environ, cls.model_fields)
         try:
             return cls()
         except ValidationError as error:
-            raise SettingsError(_complaint(error)) from error
+            raise SettingsError(_describe_errors(error)) from error
         except UnreadableError as error:
             # Only this one is read as JSON, if it is given as a whole.
-            name = variable("merchants")
+            name = env_name("merchants")
             raise SettingsError(
                 f"{name} is no JSON object: set {name}__<NAME>__<FIELD> instead, see .env.example"
             ) from error
 
     @property
     def policy(self) -> Policy:
-        return Policy.at_pace(self.pace, overdue_after=timedelta(days=self.overdue_days))
+        return Policy.at_speedup(self.speedup, overdue_after=timedelta(days=self.overdue_days))
 
 
-def variable(*names: str) -> str:
-    """The environment variable of a setting: variable("merchants", "default", "client_id")."""
+def env_name(*names: str) -> str:
+    """The environment variable of a setting: env_name("merchants", "default", "client_id")."""
     return PREFIX + _NESTED.join(names).upper()
 
 
-def _refuse_unknown(environment: Mapping[str, str], known: Mapping[str, Any]) -> None:
+def _reject_unknown(environment: Mapping[str, str], known: Mapping[str, Any]) -> None:
     """A misspelt name would otherwise be a setting that silently does nothing."""
     ours = (name for name in environment if name.upper().startswith(PREFIX))
     fields = {name: name.upper().removeprefix(PREFIX).split(_NESTED)[0].lower() for name in ours}
@@ -221,7 +221,7 @@ def _refuse_unknown(environment: Mapping[str, str], known: Mapping[str, Any]) ->
         raise SettingsError(f"{', '.join(unknown)}: no such setting; see .env.example")
 
 
-def _refuse_unreadable(environment: Mapping[str, str]) -> None:
+def _reject_unreadable(environment: Mapping[str, str]) -> None:
     """What an editor or a shell added unseen: in a name it would hide the whole setting."""
     for name, value in environment.items():
         bare = name.removeprefix(_BYTE_ORDER_MARK).upper()
@@ -246,9 +246,9 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _complaint(error: ValidationError) -> str:
+def _describe_errors(error: ValidationError) -> str:
     return "; ".join(
-        f"{variable(*(str(part) for part in flaw['loc'] if isinstance(part, str)))}: "
+        f"{env_name(*(str(part) for part in flaw['loc'] if isinstance(part, str)))}: "
         f"{_rule(flaw['msg'])}"
         if flaw["loc"]
         else _rule(flaw["msg"])

@@ -20,7 +20,7 @@ async def start_workflow(
 
     Raises WorkflowAlreadyStartedError if there is one already, running or ended, or RPCError.
     """
-    due_at = datetime.now(UTC) + policy.patience
+    due_at = datetime.now(UTC) + policy.scaled_overdue_after
     return await temporal.start_workflow(
         contract.WORKFLOW,
         order,
@@ -28,8 +28,8 @@ async def start_workflow(
         task_queue=contract.REFUNDS_QUEUE,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-        memo={contract.MEMO_OVERDUE_AFTER: policy.patience.total_seconds()},
-        search_attributes=attributes.at_start(Refund(order=order), due_at=due_at),
+        memo={contract.MEMO_OVERDUE_AFTER: policy.scaled_overdue_after.total_seconds()},
+        search_attributes=attributes.initial(Refund(order=order), overdue_at=due_at),
         static_summary=f"refund {order.amount} of payment {order.payment_id}"[:200],
         static_details=_details(order),
         rpc_timeout=RPC_TIMEOUT,

@@ -17,10 +17,10 @@ from temporalio.runtime import (
     TelemetryFilter,
 )
 
-from antom_refunds.settings import Address, LogFormat, Settings, SettingsError, variable
+from antom_refunds.settings import Address, LogFormat, Settings, SettingsError, env_name
 
 # These would log a line for each HTTP exchange, with the address of every call.
-_TOO_CHATTY: Final = ("httpx", "httpcore", "uvicorn.access")
+_NOISY_LOGGERS: Final = ("httpx", "httpcore", "uvicorn.access")
 
 
 def set_up_logging(settings: Settings) -> None:
@@ -46,11 +46,11 @@ def set_up_logging(settings: Settings) -> None:
     # The SDK would append a dictionary to the event's name; as fields it stays with the line.
     workflow.logger.workflow_info_on_message = False
     activity.logger.activity_info_on_message = False
-    for name in _TOO_CHATTY:
+    for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def runtime_of(settings: Settings) -> Runtime:
+def make_runtime(settings: Settings) -> Runtime:
     """The process's one Temporal runtime, with its metrics page if one was asked for.
 
     Raises SettingsError if that page's address cannot be had.
@@ -63,7 +63,7 @@ def runtime_of(settings: Settings) -> Runtime:
     except ValueError as error:
         reason = str(error).rpartition(": ")[2]
         raise SettingsError(
-            f"{variable('metrics_listen')}: cannot listen on {listen}: {reason}"
+            f"{env_name('metrics_listen')}: cannot listen on {listen}: {reason}"
         ) from error
 
 
@@ -73,7 +73,7 @@ def _socket_address(listen: Address) -> str:
     return f"[{host}]:{listen.port}" if ":" in host else f"{host}:{listen.port}"
 
 
-def clock_skew(meter: MetricMeter) -> Callable[[str, timedelta], None]:
+def clock_skew_observer(meter: MetricMeter) -> Callable[[str, timedelta], None]:
     """Shows how far Antom's clock and ours are apart, by merchant, on the process's metrics page.
 
     Temporal's gauges take no negative values, so there is one for each direction.

@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.contract import RPC_TIMEOUT, Instruction
-from antom_refunds.errors import InstructionRefusedError
+from antom_refunds.errors import InstructionRejectedError
 
 # An update that meets another event in its workflow task is sent back, and ten may run at once.
 _COLLIDED: Final = frozenset(
@@ -23,12 +23,12 @@ _COLLIDED: Final = frozenset(
 _WAITS: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds
 
 
-async def instruct(
+async def send_instruction(
     handle: WorkflowHandle[Any, Any], update: str, instruction: Instruction, *, who: str
 ) -> str:
     """The refund's reply; under one update id, so that a repetition is the same instruction.
 
-    Raises InstructionRefusedError with the refund's own sentence, TemporalUnavailableError if no
+    Raises InstructionRejectedError with the refund's own sentence, TemporalUnavailableError if no
     worker takes it in time, and RPCError for what Temporal itself refuses.
     """
     update_id = uuid4().hex
@@ -59,7 +59,7 @@ async def _send(
     except WorkflowUpdateFailedError as error:
         cause = error.cause
         said = cause.message if isinstance(cause, ApplicationError) else str(cause)
-        raise InstructionRefusedError(f"{who}: {said}") from error
+        raise InstructionRejectedError(f"{who}: {said}") from error
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
         raise TemporalUnavailableError("no worker took the instruction in time") from error
     return reply

@@ -23,9 +23,10 @@ _EXACT_MAX: Final = 2**53 - 1
 class RefundView(BaseModel):
     """One refund at a glance; None stands for what the record does not say, or says wrongly.
 
-    `due_at` is when it counts as overdue; `ended_at` is None while it runs. `stopped_as` says how
-    its workflow was stopped before its end: failed, canceled, terminated or timed_out; None where
-    it was not. `refund_request_id` is the whole workflow id where that has another form than ours.
+    `overdue_at` is when it counts as overdue; `ended_at` is None while it runs. `stopped_as` says
+    how its workflow was stopped before its end: failed, canceled, terminated or timed_out; None
+    where it was not. `refund_request_id` is the whole workflow id where that has another form than
+    ours.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,10 +37,10 @@ class RefundView(BaseModel):
     amount: Money | None
     state: RefundState | None
     result_code: str
-    needs_human: bool
+    needs_attention: bool
     is_running: bool
     stopped_as: str | None = None
-    due_at: datetime | None
+    overdue_at: datetime | None
     started_at: datetime
     ended_at: datetime | None
     history_length: int
@@ -52,25 +53,25 @@ class RefundView(BaseModel):
         return self.stopped_as is not None
 
 
-def view_of(execution: WorkflowExecution) -> RefundView:
+def to_view(execution: WorkflowExecution) -> RefundView:
     """The view of one execution, from its search attributes; never fails because of them.
 
     Anybody can start workflows in a namespace, with any attributes or none.
     """
-    said = {pair.key.name: pair.value for pair in execution.typed_search_attributes}
+    values = {pair.key.name: pair.value for pair in execution.typed_search_attributes}
     merchant, refund_request_id = _names(execution.id)
     stopped_as = _STOPPED_AS.get(execution.status) if execution.status else None
     return RefundView(
         refund_request_id=refund_request_id,
-        payment_id=_text(said.get(Attribute.PAYMENT_ID)),
+        payment_id=_text(values.get(Attribute.PAYMENT_ID)),
         merchant=merchant,
-        amount=_amount(said.get(Attribute.CURRENCY), said.get(Attribute.AMOUNT_MINOR)),
-        state=_state(said.get(Attribute.STATE)),
-        result_code=_text(said.get(Attribute.RESULT_CODE)) or "none",
-        needs_human=said.get(Attribute.NEEDS_HUMAN) is True or stopped_as is not None,
+        amount=_amount(values.get(Attribute.CURRENCY), values.get(Attribute.AMOUNT_MINOR)),
+        state=_state(values.get(Attribute.STATE)),
+        result_code=_text(values.get(Attribute.RESULT_CODE)) or "none",
+        needs_attention=values.get(Attribute.NEEDS_ATTENTION) is True or stopped_as is not None,
         is_running=execution.close_time is None,
         stopped_as=stopped_as,
-        due_at=_time(said.get(Attribute.DUE_AT)),
+        overdue_at=_time(values.get(Attribute.OVERDUE_AT)),
         started_at=execution.start_time,
         ended_at=execution.close_time,
         history_length=execution.history_length,

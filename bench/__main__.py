@@ -8,7 +8,7 @@ from typing import Any, Final
 from cyclopts import App
 from rich.console import Console
 
-from antom_refunds.process import FAILED, OK, USAGE, complain, leave
+from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error
 from bench.harness import Findings, Measurement
 from bench.registry import MEASUREMENTS
 from bench.report import PAGE, render_page, render_section, save
@@ -32,7 +32,9 @@ def bench(*names: str, quick: bool = False) -> int:
     """
     known = {measurement.name: measurement for measurement in MEASUREMENTS}
     if unknown := set(names) - {*known, "report"}:
-        complain(f"{', '.join(sorted(unknown))}: no such measurement; there are {', '.join(known)}")
+        print_error(
+            f"{', '.join(sorted(unknown))}: no such measurement; there are {', '.join(known)}"
+        )
         return USAGE
     console = Console(width=120)
     folder = _QUICK_FOLDER if quick else _FOLDER
@@ -58,6 +60,6 @@ async def _measure(measurement: Measurement[Any], console: Console, *, quick: bo
 
 if __name__ == "__main__":
     try:
-        leave(app(result_action="return_value") or OK)
+        exit_process(app(result_action="return_value") or OK)
     except asyncio.CancelledError:
-        leave(FAILED)
+        exit_process(FAILED)

@@ -11,10 +11,10 @@ from temporalio import activity, workflow
 
 from antom_refunds import attributes
 from antom_refunds.connection import connect
-from antom_refunds.process import OK, leave
+from antom_refunds.process import OK, exit_process
 from antom_refunds.settings import Settings
-from antom_refunds.telemetry import runtime_of
-from worker import call_worker, workflow_worker
+from antom_refunds.telemetry import make_runtime
+from worker import activity_worker, workflow_worker
 
 CALLING: Final = "BareCalling"
 LISTED: Final = "BareListed"
@@ -77,15 +77,15 @@ async def _call() -> str:
 
 async def _work() -> None:
     """Until the process is killed."""
-    settings = Settings.read()
-    temporal = await connect(runtime=runtime_of(settings))
+    settings = Settings.from_env()
+    temporal = await connect(runtime=make_runtime(settings))
     workflows = [CallingWorkflow, ListedWorkflow, SignalledWorkflow]
     await asyncio.gather(
         workflow_worker(temporal, settings, QUEUE, workflows).run(),
-        call_worker(temporal, settings, _CALLS_QUEUE, [nothing]).run(),
+        activity_worker(temporal, settings, _CALLS_QUEUE, [nothing]).run(),
     )
 
 
 if __name__ == "__main__":
     asyncio.run(_work())
-    leave(OK)
+    exit_process(OK)

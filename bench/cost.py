@@ -24,21 +24,21 @@ from temporalio.worker import (
     Worker,
 )
 
-from activities.antom import AntomActivities
-from activities.calls import Calls
+from activities.antom_activities import AntomActivities
+from activities.antom_calls import EvidenceCalls
 from antom_refunds import contract
-from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
 from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.keys import KeyRing
 from antom_refunds.attributes import KEYS
 from antom_refunds.client import RefundClient
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.namespace import register_attributes
 from antom_refunds.notifications import NotificationDelivery
-from antom_refunds.process import FAILED, OK, leave
+from antom_refunds.process import FAILED, OK, exit_process
 from antom_refunds.simulator import accounts
 from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
@@ -49,8 +49,8 @@ from bench.harness import Findings, Log
 from bench.machine import MachineInfo
 from bench.peers.antom_calls import AntomCalls
 from bench.peers.timer_loop import QUEUE, TimerLoopRefund
-from starter.keys import write_pair
-from starter.server import temporal_cli
+from starter.key_pairs import write_pair
+from starter.temporal_server import temporal_cli
 from workflows import WORKFLOWS
 
 _CLIENT_ID: Final = "SANDBOX_5X00000000000000"
@@ -68,7 +68,7 @@ _BILLED: Final = frozenset(
 )
 
 
-_FAST: Final = Policy(overdue_after=timedelta(days=1000), pace=600)
+_FAST: Final = Policy(overdue_after=timedelta(days=1000), speedup=600)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +227,7 @@ class Ours:
         self._notifications = NotificationDelivery(temporal)
 
     def workers(self, antom: AntomClient, attempts: Attempts) -> tuple[Worker, ...]:
-        calls = AntomActivities(Calls({DEFAULT_MERCHANT: antom}), self._policy)
+        calls = AntomActivities(EvidenceCalls({DEFAULT_MERCHANT: antom}), self._policy)
         return (
             Worker(self._temporal, task_queue=contract.REFUNDS_QUEUE, workflows=WORKFLOWS),
             Worker(
@@ -272,7 +272,7 @@ class TimerLoop:
     async def start(self, order: RefundOrder) -> None:
         await self._temporal.start_workflow(
             TimerLoopRefund.run,
-            args=[order, self._policy.pace, None],
+            args=[order, self._policy.speedup, None],
             id=self.workflow_id(order),
             task_queue=QUEUE,
         )
@@ -321,7 +321,7 @@ async def simulated_antom(home: Path) -> AsyncIterator[tuple[AntomSimulator, Ant
     async with AntomSimulator(read_private_key(home / "antom-private.pem")) as simulator:
         public = (home / "merchant-public.pem").read_text()
         simulator.register(accounts.AntomMerchant(client_id=_CLIENT_ID, public_keys={"1": public}))
-        account = Account(
+        account = MerchantAccount(
             client_id=_CLIENT_ID,
             keys=KeyRing(home / "merchant-private.pem", [home / "antom-public.pem"]),
             gateway="http://antom",
@@ -418,8 +418,8 @@ def _calls(simulator: AntomSimulator) -> int:
 
 def _notification(order: RefundOrder) -> Evidence:
     return Evidence(
-        source=Source.NOTICE,
-        word=Word.SUCCEEDED,
+        source=Source.NOTIFICATION,
+        kind=EvidenceKind.SUCCEEDED,
         code="SUCCESS",
         refund_request_id=order.refund_request_id,
         amount=order.amount,
@@ -435,4 +435,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    leave(main())
+    exit_process(main())

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from antom_refunds.domain.money import Money
-from antom_refunds.settings import variable
+from antom_refunds.settings import env_name
 from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.control_client import SimulatorClient
-from starter.ports import usual_ports
-from starter.stack import Stack, alone, inherited_environment
+from starter.stack import Stack, inherited_environment, startup_lock
+from starter.tcp_ports import default_ports
 
 ROOT: Final = Path(__file__).parents[1]
 CONCURRENCY: Final = 40
@@ -34,7 +34,7 @@ class UnlimitedStack(Stack):
 
     def environment_of(self, name: str) -> dict[str, str]:
         usual = super().environment_of(name)
-        return {**usual, variable("antom_calls_per_second"): _UNLIMITED, **self.settings}
+        return {**usual, env_name("antom_calls_per_second"): _UNLIMITED, **self.settings}
 
     def temporal_command(self) -> list[str]:
         usual = super().temporal_command()
@@ -52,13 +52,13 @@ class UnlimitedStack(Stack):
 
 @asynccontextmanager
 async def running_stack(
-    *names: str, pace: float = 1, settings: dict[str, str] | None = None
+    *names: str, speedup: float = 1, settings: dict[str, str] | None = None
 ) -> AsyncIterator[UnlimitedStack]:
     """These processes of the stack while inside, all of them if none is named."""
     with tempfile.TemporaryDirectory() as folder:
         async with AsyncExitStack() as exit_stack:
-            async with alone():
-                stack = UnlimitedStack.fresh(Path(folder) / "stack", usual_ports(), pace=pace)
+            async with startup_lock():
+                stack = UnlimitedStack.create(Path(folder) / "stack", default_ports(), speedup=speedup)
                 stack.settings = settings or {}
                 exit_stack.push_async_callback(stack.stop_all)
                 for name in names or ("temporal", "simulator", "webhook", "worker"):

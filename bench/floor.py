@@ -111,8 +111,8 @@ def _run_listed(temporal: Client, number: int) -> RunOne:
             LISTED,
             id=order.refund_request_id,
             task_queue=QUEUE,
-            memo={contract.MEMO_OVERDUE_AFTER: Policy().patience.total_seconds()},
-            search_attributes=attributes.at_start(Refund(order=order), due_at=datetime.now(UTC)),
+            memo={contract.MEMO_OVERDUE_AFTER: Policy().scaled_overdue_after.total_seconds()},
+            search_attributes=attributes.initial(Refund(order=order), overdue_at=datetime.now(UTC)),
         )
 
     return run

@@ -12,8 +12,8 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
 from antom_refunds import contract
-from antom_refunds.antom import reading
-from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotice
+from antom_refunds.antom import interpret
+from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotification
 from antom_refunds.delivery import Delivery
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from bench.bare_workflows import QUEUE, SIGNALLED, SignalledWorkflow
@@ -159,7 +159,9 @@ class RefundSender:
         return Delivered(_workflow_id(notification), sent, answered)
 
     async def _direct(self, notification: SignedNotification) -> Delivered:
-        evidence = reading.noticed(RefundNotice.model_validate_json(notification.body))
+        evidence = interpret.from_notification(
+            RefundNotification.model_validate_json(notification.body)
+        )
         refund_id = notification.refund_request_id
         sent = datetime.now(UTC)
         delivery = await self._refunds.notifications.deliver(

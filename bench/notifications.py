@@ -12,7 +12,7 @@ from typing import Final, Self
 import httpx
 
 from antom_refunds.antom.key_files import read_private_key
-from antom_refunds.antom.signing import Signed
+from antom_refunds.antom.signing import SignedMessage
 from antom_refunds.client import RefundClient
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
@@ -56,9 +56,9 @@ class SignedNotification:
         return self.request.headers["signature"]
 
     @property
-    def signed(self) -> Signed:
+    def signed(self) -> SignedMessage:
         """What its signature covers."""
-        return Signed(
+        return SignedMessage(
             path=self.request.url.raw_path.decode(),
             client_id=self.request.headers["client-id"],
             time=self.request.headers["request-time"],

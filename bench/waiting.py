@@ -17,7 +17,7 @@ from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
 from antom_refunds.domain.refund import RefundState
-from antom_refunds.settings import variable
+from antom_refunds.settings import env_name
 from antom_refunds.simulator.control_client import SimulatorClient
 from bench.environment import CONCURRENCY, UnlimitedStack, running_stack, sidecar
 from bench.figures import FrozenModel, Line, bucket_size, busiest, per_second
@@ -46,13 +46,13 @@ _SETTLE_SECONDS: Final = 20.0
 class Plan:
     """How many refunds and how long, in seconds; `limit` is calls to Antom per second.
 
-    No refund is started later than `filling_max` after the first. A `pace` below 1 stretches the
+    No refund is started later than `filling_max` after the first. A `speedup` below 1 stretches the
     waits: refunds that have waited for long poll rarely, and these have only minutes.
     """
 
     levels: tuple[int, ...]
     limit: int
-    pace: float
+    speedup: float
     cached_max: int
     filling_max: float
     window: float
@@ -62,11 +62,11 @@ class Plan:
 
 
 FULL: Final = Plan(
-    levels=(1_000, 5_000, 10_000, 20_000), limit=100, pace=1 / 60, cached_max=5_000,
+    levels=(1_000, 5_000, 10_000, 20_000), limit=100, speedup=1 / 60, cached_max=5_000,
     filling_max=510, window=15, windows=2, outage=60, recovery=45,
 )  # fmt: skip
 QUICK: Final = Plan(
-    levels=(200, 400, 600), limit=50, pace=1, cached_max=400,
+    levels=(200, 400, 600), limit=50, speedup=1, cached_max=400,
     filling_max=30, window=3, windows=1, outage=8, recovery=8,
 )  # fmt: skip
 
@@ -152,7 +152,7 @@ class WaitingFindings(Findings):
     """
 
     limit: float
-    pace: float
+    speedup: float
     cached_max: int
     history_events: int
     history_bytes: int
@@ -351,11 +351,11 @@ class Run:
 async def running(plan: Plan) -> AsyncIterator[Run]:
     """The usual stack with this plan's limits, and a simulator that logs its calls."""
     settings = {
-        variable("antom_calls_per_second"): str(plan.limit),
-        variable("cached_workflows_max"): str(plan.cached_max),
+        env_name("antom_calls_per_second"): str(plan.limit),
+        env_name("cached_workflows_max"): str(plan.cached_max),
     }
     async with AsyncExitStack() as inside:
-        starting = running_stack("temporal", pace=plan.pace, settings=settings)
+        starting = running_stack("temporal", speedup=plan.speedup, settings=settings)
         stack = await inside.enter_async_context(starting)
         config = stack.home / "simulator.json"
         config.write_text(stack.simulator_config().model_dump_json())
@@ -384,7 +384,7 @@ async def measure(quick: bool, log: Log) -> WaitingFindings:  # noqa: FBT001 - a
     return WaitingFindings(
         machine=machine,
         limit=plan.limit,
-        pace=plan.pace,
+        speedup=plan.speedup,
         cached_max=plan.cached_max,
         history_events=events,
         history_bytes=size,

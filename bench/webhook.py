@@ -13,7 +13,7 @@ from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.keys import KeyFile
 from antom_refunds.antom.signing import SignatureError, verify
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
-from antom_refunds.merchants import Sender
+from antom_refunds.merchants import NotificationKeys
 from antom_refunds.simulator.faults import NO_FAULT, Fault
 from antom_refunds.simulator.records import RefundRecord
 from bench.environment import UnlimitedStack, running_stack
@@ -108,7 +108,7 @@ class WebhookLoad:
     stack: UnlimitedStack
     refunds: ProcessingRefunds
     signer: NotificationSigner
-    antom: Sender
+    antom: NotificationKeys
 
     async def sign(
         self, refunds: Sequence[RefundRecord], fault: Fault = NO_FAULT
@@ -148,12 +148,12 @@ class WebhookLoad:
         return cpu_by_process(pids, own=_SENDER)
 
 
-def antom_as_sender(public_key: Path) -> Sender:
+def antom_as_sender(public_key: Path) -> NotificationKeys:
     """Antom as the webhook knows it: by a key that follows its file."""
-    return Sender("default", (KeyFile(public_key, read_public_key),))
+    return NotificationKeys("default", (KeyFile(public_key, read_public_key),))
 
 
-def check_seconds(notifications: Iterable[SignedNotification], antom: Sender) -> float:
+def check_seconds(notifications: Iterable[SignedNotification], antom: NotificationKeys) -> float:
     """CPU time to verify each of them, with the webhook's own call and key lookup."""
     received = [(each.signed, each.signature) for each in notifications]
     started = time.thread_time()

@@ -1,7 +1,7 @@
 """The command line: `antom-refunds`. Human output by default, JSON for programs.
 
 Exit codes: 0 done, 1 broken, 2 wrong usage or setting or order, 3 no such refund, 4 refused,
-5 Temporal is away, 6 the refund ended without success, 7 no end within the time given.
+5 Temporal is unavailable, 6 the refund ended without success, 7 no end within the time given.
 """
 
 import logging
@@ -14,22 +14,30 @@ from cyclopts import App, CycloptsError
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError
 from antom_refunds.domain.order import InvalidOrderError
 from antom_refunds.errors import RefundClientError, RefundNotFoundError
-from antom_refunds.process import FAILED, OK, USAGE, complain, leave
+from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error
 from antom_refunds.settings import SettingsError
-from starter import keys, refunds
-from starter.report import print_report
+from starter import key_pairs
+from starter.commands import refunds
+from starter.json_report import print_report
 
 log = logging.getLogger(__name__)
 
 # By name, since their servers take longer to import than a refund takes to show.
-_LOCAL: Final = ("demo", "up", "worker", "webhook", "simulator", "register_attributes")
+_PROCESSES: Final = {
+    "demo": "local",
+    "up": "local",
+    "worker": "processes",
+    "webhook": "processes",
+    "simulator": "processes",
+    "register_attributes": "processes",
+}
 _INTERRUPTED: Final = 130
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (CycloptsError, USAGE),
     (InvalidOrderError, USAGE),
     (SettingsError, USAGE),
     (TemporalSettingsError, USAGE),
-    (keys.KeysNotWrittenError, USAGE),
+    (key_pairs.KeysNotWrittenError, USAGE),
     (RefundNotFoundError, 3),
     (RefundClientError, 4),
     (TemporalUnavailableError, 5),
@@ -52,10 +60,10 @@ def build() -> App:
         refunds.resolve,
         refunds.call_off,
     ):
-        app.command(command, name=_spoken(command.__name__))
-    for name in _LOCAL:
-        app.command(f"starter.local:{name}", name=_spoken(name))
-    app.command(keys.app)
+        app.command(command, name=_command_name(command.__name__))
+    for name, module in _PROCESSES.items():
+        app.command(f"starter.commands.{module}:{name}", name=_command_name(name))
+    app.command(key_pairs.app)
     return app
 
 
@@ -87,14 +95,14 @@ def _failed(tokens: list[str], error: str, code: int, *, is_json: bool = True) -
         command = next((token for token in tokens if not token.startswith("-")), "")
         print_report(command, exit_code=code, error=sentence)
     else:
-        complain(error)
+        print_error(error)
     return code
 
 
-def _spoken(name: str) -> str:
+def _command_name(name: str) -> str:
     return "list" if name == "list_refunds" else name.replace("_", "-")
 
 
 def main() -> NoReturn:
     """The process behind `antom-refunds`."""
-    leave(run())
+    exit_process(run())

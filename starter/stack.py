@@ -21,13 +21,13 @@ from typing import Final, Self
 from temporalio.client import Client
 from temporalio.envconfig import ClientConnectConfig
 
-from antom_refunds.connection import client_of
-from antom_refunds.settings import SettingsError, variable
+from antom_refunds.connection import open_client
+from antom_refunds.settings import SettingsError, env_name
 from antom_refunds.simulator.config import MerchantConfig, SimulatorConfig
-from starter.keys import write_pair
-from starter.merchants import Merchant, opened
-from starter.ports import HOST, Ports, is_open, usual_ports
-from starter.server import start_command
+from starter.key_pairs import write_pair
+from starter.local_merchants import LocalMerchant, create_merchants
+from starter.tcp_ports import HOST, Ports, default_ports, is_open
+from starter.temporal_server import start_command
 
 _NOTIFY_PATH: Final = "/antom/refund-notify"
 _READY_LIMIT: Final = timedelta(seconds=30)
@@ -38,23 +38,23 @@ class Stack:
     """The running processes; each can be stopped, killed and started again by name."""
 
     def __init__(
-        self, home: Path, ports: Ports, pace: float, merchants: tuple[Merchant, ...]
+        self, home: Path, ports: Ports, speedup: float, merchants: tuple[LocalMerchant, ...]
     ) -> None:
         self.home = home
         self.ports = ports
         self.merchants = {merchant.name: merchant for merchant in merchants}
-        self.pace = pace
+        self.speedup = speedup
         self._antom_private = home / "keys" / "antom-private.pem"
         self._antom_public = home / "keys" / "antom-public.pem"
         self._processes: dict[str, Process] = {}
 
     @classmethod
-    def fresh(cls, home: Path, ports: Ports, *, pace: float) -> Self:
+    def create(cls, home: Path, ports: Ports, *, speedup: float) -> Self:
         """A stack in a folder made anew, with new keys; nothing of it runs yet."""
         shutil.rmtree(home, ignore_errors=True)
         (home / "logs").mkdir(parents=True)
         write_pair(home / "keys", "antom")
-        return cls(home, ports, pace, opened(home / "keys"))
+        return cls(home, ports, speedup, create_merchants(home / "keys"))
 
     @property
     def temporal_address(self) -> str:
@@ -79,14 +79,14 @@ class Stack:
         """
         try:
             async with asyncio.timeout(_READY_LIMIT.total_seconds()):
-                return await self._connected()
+                return await self._connect_when_ready()
         except TimeoutError as error:
             raise SettingsError(f"temporal does not answer at {self.temporal_address}") from error
 
-    async def _connected(self) -> Client:
+    async def _connect_when_ready(self) -> Client:
         while True:
             try:
-                return await client_of(ClientConnectConfig(target_host=self.temporal_address))
+                return await open_client(ClientConnectConfig(target_host=self.temporal_address))
             except RuntimeError:
                 await asyncio.sleep(0.05)
 
@@ -96,43 +96,45 @@ class Stack:
         ours = {
             "TEMPORAL_ADDRESS": self.temporal_address,
             "NO_PROXY": HOST,
-            variable("pace"): str(self.pace),
-            variable("ui_url"): self.ui_url,
-            variable("webhook_listen"): f"{HOST}:{self.ports.webhook}",
-            variable("webhook_path"): _NOTIFY_PATH,
-            variable("health_listen"): f"{HOST}:{self.ports.worker}",
-            variable("log_format"): "json",
+            env_name("speedup"): str(self.speedup),
+            env_name("ui_url"): self.ui_url,
+            env_name("webhook_listen"): f"{HOST}:{self.ports.webhook}",
+            env_name("webhook_path"): _NOTIFY_PATH,
+            env_name("health_listen"): f"{HOST}:{self.ports.worker}",
+            env_name("log_format"): "json",
         }
         for merchant in self.merchants.values():
-            ours |= self._told_of(merchant)
+            ours |= self._merchant_env(merchant)
         return ours
 
-    def _told_of(self, merchant: Merchant) -> dict[str, str]:
-        told = {
+    def _merchant_env(self, merchant: LocalMerchant) -> dict[str, str]:
+        settings = {
             "client_id": merchant.client_id,
             "private_key_file": str(merchant.private_key),
             "antom_public_key_files": str(self._antom_public),
             "gateway": self.simulator_url,
         }
-        return {variable("merchants", merchant.name, name): value for name, value in told.items()}
+        return {
+            env_name("merchants", merchant.name, name): value for name, value in settings.items()
+        }
 
     async def start(self, name: str) -> None:
         """Start one process by its name and wait until it listens.
 
         Raises SettingsError, in one sentence, if it does not.
         """
-        command, port = self.part(name)
+        command, port = self.process_spec(name)
         if is_open(port):
             raise SettingsError(f"{name} cannot start: somebody took port {port}; try again")
         log = self.home / "logs" / f"{name}.log"
-        self._processes[name] = await self._spawned(name, command, log)
+        self._processes[name] = await self._spawn(name, command, log)
         try:
             async with asyncio.timeout(_READY_LIMIT.total_seconds()):
-                await self._listens(name, port, log)
+                await self._wait_until_listening(name, port, log)
         except TimeoutError as error:
             raise SettingsError(f"{name} does not listen on port {port} (see {log})") from error
 
-    def part(self, name: str) -> tuple[list[str], int]:
+    def process_spec(self, name: str) -> tuple[list[str], int]:
         """The command of a process and the port by which it is known to be ready."""
         match name:
             case "temporal":
@@ -140,9 +142,9 @@ class Stack:
             case "simulator":
                 return self._simulator_command(), self.ports.simulator
             case "webhook":
-                return _ours("-m", "starter", "webhook"), self.ports.webhook
+                return _python("-m", "starter", "webhook"), self.ports.webhook
             case "worker":
-                return _ours("-m", "worker"), self.ports.worker
+                return _python("-m", "worker"), self.ports.worker
             case _:
                 raise SettingsError(f"{name}: no such part of the stack")
 
@@ -150,7 +152,7 @@ class Stack:
         """What this one of our processes is told."""
         return self.environment
 
-    async def _spawned(self, name: str, command: list[str], log: Path) -> Process:
+    async def _spawn(self, name: str, command: list[str], log: Path) -> Process:
         try:
             with log.open("ab") as output:
                 return await asyncio.create_subprocess_exec(
@@ -164,7 +166,7 @@ class Stack:
         except OSError as error:
             raise SettingsError(f"{name} cannot start: {error}") from error
 
-    async def _listens(self, name: str, port: int, log: Path) -> None:
+    async def _wait_until_listening(self, name: str, port: int, log: Path) -> None:
         process = self._processes[name]
         while not is_open(port):
             if process.returncode is not None:
@@ -203,7 +205,7 @@ class Stack:
         for name in reversed(list(self._processes)):
             await self.stop(name)
 
-    async def until_one_ends(self) -> str:
+    async def wait_for_exit(self) -> str:
         """The name of the first process that ends by itself."""
         waiting = {
             asyncio.create_task(process.wait(), name=name)
@@ -223,14 +225,14 @@ class Stack:
     def _simulator_command(self) -> list[str]:
         path = self.home / "simulator.json"
         path.write_text(self.simulator_config().model_dump_json(indent=2))
-        return _ours("-m", "starter", "simulator", str(path))
+        return _python("-m", "starter", "simulator", str(path))
 
     def simulator_config(self) -> SimulatorConfig:
         """Antom as it knows our merchants."""
         return SimulatorConfig(
             antom_private_key_file=self._antom_private,
             port=self.ports.simulator,
-            time_scale=self.pace,
+            speedup=self.speedup,
             # The demo shows a refund that is blocked, which an unsigned refusal does not prove.
             signs_gate_refusals=True,
             merchants=tuple(
@@ -246,24 +248,24 @@ class Stack:
 
 
 @asynccontextmanager
-async def local_stack(home: Path, *, pace: float) -> AsyncIterator[Stack]:
+async def local_stack(home: Path, *, speedup: float) -> AsyncIterator[Stack]:
     """The whole stack while inside; raises SettingsError if a part does not start.
 
     Also if another stack runs in this folder: to make the folder anew would take its keys away.
     """
     async with AsyncExitStack() as ending:
-        claim = ending.enter_context(claimed(home))
-        async with alone():
-            stack = Stack.fresh(home, usual_ports(), pace=pace)
+        write_holder = ending.enter_context(folder_lock(home))
+        async with startup_lock():
+            stack = Stack.create(home, default_ports(), speedup=speedup)
             ending.push_async_callback(stack.stop_all)
             for name in ("temporal", "simulator", "webhook", "worker"):
                 await stack.start(name)
-        claim(stack.ui_url)
+        write_holder(stack.ui_url)
         yield stack
 
 
 @contextmanager
-def claimed(home: Path) -> Iterator[Callable[[str], None]]:
+def folder_lock(home: Path) -> Iterator[Callable[[str], None]]:
     """This folder belongs to this process while inside; raises SettingsError if it is taken.
 
     Gives a function that leaves a note for whoever comes later: where this stack is to be seen.
@@ -278,17 +280,17 @@ def claimed(home: Path) -> Iterator[Callable[[str], None]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise SettingsError(
-                f"a local stack runs in {home} already ({_seen(path)}): stop it first"
+                f"a local stack runs in {home} already ({_lock_holder(path)}): stop it first"
             ) from error
-        _note(path, "")
-        yield lambda ui_url: _note(path, f"{os.getpid()} {ui_url}")
+        _write_note(path, "")
+        yield lambda ui_url: _write_note(path, f"{os.getpid()} {ui_url}")
 
 
-def _note(path: Path, text: str) -> None:
+def _write_note(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _seen(path: Path) -> str:
+def _lock_holder(path: Path) -> str:
     match path.read_text(encoding="utf-8", errors="replace").split():
         case [pid, ui_url]:
             return f"process {pid}, {ui_url}"
@@ -297,7 +299,7 @@ def _seen(path: Path) -> str:
 
 
 @asynccontextmanager
-async def alone() -> AsyncIterator[None]:
+async def startup_lock() -> AsyncIterator[None]:
     """While another stack starts, its ports look free; so stacks start one after another."""
     path = Path(tempfile.gettempdir()) / f"antom-refunds-{os.getuid()}.lock"
     with path.open("a") as lock:
@@ -310,7 +312,7 @@ def _last_line(log: Path) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def _ours(*arguments: str) -> list[str]:
+def _python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 

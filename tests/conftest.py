@@ -14,12 +14,12 @@ from temporalio.testing import WorkflowEnvironment
 from antom_refunds import attributes
 from antom_refunds.domain.policy import Policy
 from antom_refunds.namespace import register_attributes
-from antom_refunds.process import leave
+from antom_refunds.process import exit_process
 from antom_refunds.settings import Settings
-from antom_refunds.telemetry import runtime_of
-from starter.keys import write_pair
-from starter.server import QUICK_OPTIONS
-from tests.engine import BRISK, KeyFiles, Stage, own_queues, stage_on
+from antom_refunds.telemetry import make_runtime
+from starter.key_pairs import write_pair
+from starter.temporal_server import FAST_OPTIONS
+from tests.harness import FAST_POLICY, Harness, KeyFiles, harness_on, own_queues
 
 BIN = Path(sys.executable).parent
 
@@ -45,7 +45,7 @@ def antom_keys(tmp_path_factory: pytest.TempPathFactory) -> KeyFiles:
 @pytest.fixture(scope="session")
 def runtime() -> Runtime:
     """The session's one Temporal runtime, as quiet as that of our processes."""
-    return runtime_of(Settings())
+    return make_runtime(Settings())
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ async def dev_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
         data_converter=pydantic_data_converter,
         search_attributes=list(attributes.KEYS),
         runtime=runtime,
-        dev_server_extra_args=QUICK_OPTIONS,
+        dev_server_extra_args=FAST_OPTIONS,
     )
     async with environment:
         yield environment
@@ -88,46 +88,46 @@ async def skipping_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment
 
 
 @pytest.fixture
-async def idle_stage(
+async def idle_harness(
     dev_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Harness]:
     """A stage without a worker."""
     with own_queues():
-        async with stage_on(dev_server, merchant_keys, antom_keys, policy=BRISK) as stage:
-            yield stage
+        async with harness_on(dev_server, merchant_keys, antom_keys, policy=FAST_POLICY) as harness:
+            yield harness
 
 
 @pytest.fixture
-async def stage(idle_stage: Stage) -> AsyncIterator[Stage]:
+async def harness(idle_harness: Harness) -> AsyncIterator[Harness]:
     """A stage on a real server, a thousand times faster than life."""
-    async with idle_stage.working():
-        yield idle_stage
+    async with idle_harness.running_worker():
+        yield idle_harness
 
 
 @pytest.fixture
-async def calm_stage(
+async def unscaled_harness(
     dev_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Harness]:
     """A stage on a real server with the waits of real life: for seconds nothing stirs."""
     with own_queues():
         async with (
-            stage_on(dev_server, merchant_keys, antom_keys, policy=Policy()) as stage,
-            stage.working(),
+            harness_on(dev_server, merchant_keys, antom_keys, policy=Policy()) as harness,
+            harness.running_worker(),
         ):
-            yield stage
+            yield harness
 
 
 @pytest.fixture
-async def long_stage(
+async def time_skipping_harness(
     skipping_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Harness]:
     """A stage with the waits of real life, on a server that skips them."""
     with own_queues():
         async with (
-            stage_on(skipping_server, merchant_keys, antom_keys, policy=Policy()) as stage,
-            stage.working(),
+            harness_on(skipping_server, merchant_keys, antom_keys, policy=Policy()) as harness,
+            harness.running_worker(),
         ):
-            yield stage
+            yield harness
 
 
 # How long an example takes says more about the machine than about the code.
@@ -146,4 +146,4 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """After all is reported: leave as our own processes do, with the session's own code."""
     session = config.stash.get(_SESSION, None)
     if session is not None:
-        leave(int(session.exitstatus))
+        exit_process(int(session.exitstatus))

@@ -6,15 +6,15 @@ import pytest
 from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
 
 from antom_refunds.contract import RefundOutcome
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.refund import RefundState
-from antom_refunds.late_evidence import LateEvidence, Why, hand_over
+from antom_refunds.late_evidence import LateEvidence, LateReason, record_late_evidence
 
 AMOUNT = Money(currency="EUR", minor=1250)
 EVIDENCE = Evidence(
     source=Source.INQUIRY,
-    word=Word.FAILED,
+    kind=EvidenceKind.FAILED,
     code="PROCESS_FAIL",
     message="the inquiry says FAIL",
     refund_request_id="rf-1",
@@ -31,15 +31,15 @@ OUTCOME = RefundOutcome(
 
 
 @pytest.mark.parametrize(
-    ("why", "outcome", "level"),
+    ("reason", "outcome", "level"),
     [
-        (Why.CONTRADICTS_OUTCOME, OUTCOME, logging.ERROR),
-        (Why.WORKFLOW_STOPPED, None, logging.ERROR),
-        (Why.UNKNOWN_REFUND, None, logging.WARNING),
+        (LateReason.CONTRADICTS_OUTCOME, OUTCOME, logging.ERROR),
+        (LateReason.WORKFLOW_STOPPED, None, logging.ERROR),
+        (LateReason.UNKNOWN_REFUND, None, logging.WARNING),
     ],
 )
 async def test_late_evidence_is_one_line_for_operators_and_counted_by_its_reason(
-    why: Why, outcome: RefundOutcome | None, level: int, caplog: pytest.LogCaptureFixture
+    reason: LateReason, outcome: RefundOutcome | None, level: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     buffer = MetricBuffer(10)
     meter = Runtime(telemetry=TelemetryConfig(metrics=buffer)).metric_meter
@@ -48,24 +48,24 @@ async def test_late_evidence_is_one_line_for_operators_and_counted_by_its_reason
         outcome=outcome,
         evidence=EVIDENCE,
         digest="ab12",
-        why=why,
+        reason=reason,
     )
 
-    await hand_over(late, meter)
+    await record_late_evidence(late, meter)
 
     (record,) = caplog.records
-    assert (record.levelno, record.message) == (level, f"late_evidence.{why}")
+    assert (record.levelno, record.message) == (level, f"late_evidence.{reason}")
     fields = record.__dict__
     assert (fields["workflow_id"], fields["digest"]) == ("refund/default/rf-1", "ab12")
-    assert (fields["source"], fields["word"], fields["amount"]) == (
+    assert (fields["source"], fields["kind"], fields["amount"]) == (
         "inquiry",
         "failed",
         "12.50 EUR",
     )
     assert fields["outcome_state"] == (outcome and outcome.state)
     counted = [
-        (update.attributes["why"], update.value)
+        (update.attributes["reason"], update.value)
         for update in buffer.retrieve_updates()
         if update.metric.name == "refund_late_evidence"
     ]
-    assert counted == [(why.value, 1)]
+    assert counted == [(reason.value, 1)]

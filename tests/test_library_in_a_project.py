@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 from rich.console import Console
 
-from starter.rehearsal import open_shop
+from starter.sample_payments import add_sample_payments
 from starter.stack import Stack, local_stack
 from tests.conftest import BIN
 
@@ -90,9 +90,9 @@ async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]
     """The local stack with the payments of `make up`, on ports that nobody prefers."""
     home = tmp_path_factory.mktemp("stack") / "home"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("starter.ports._USUAL", (0, 0, 0, 0, 0))
-        async with local_stack(home, pace=60) as stack:
-            await open_shop(stack, Console(quiet=True))
+        patch.setattr("starter.tcp_ports._DEFAULTS", (0, 0, 0, 0, 0))
+        async with local_stack(home, speedup=60) as stack:
+            await add_sample_payments(stack, Console(quiet=True))
             yield stack
 
 

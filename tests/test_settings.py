@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from antom_refunds.merchants import clients_of, senders_of
+from antom_refunds.merchants import build_clients, load_notification_keys
 from antom_refunds.settings import (
     Address,
     LogFormat,
     MerchantSettings,
     Settings,
     SettingsError,
-    variable,
+    env_name,
 )
-from antom_refunds.telemetry import runtime_of
+from antom_refunds.telemetry import make_runtime
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 MERCHANT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
@@ -39,11 +39,11 @@ def one_merchant(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_an_environment_the_defaults_hold() -> None:
-    settings = Settings.read()
+    settings = Settings.from_env()
 
     assert settings.merchants == {}
     assert settings.health_listen is None
-    assert settings.policy.pace == 1
+    assert settings.policy.speedup == 1
     assert settings.policy.overdue_after == timedelta(days=10)
 
 
@@ -54,7 +54,7 @@ def test_without_an_environment_the_defaults_hold() -> None:
         ("concurrent_calls_max", "3", 3),
         ("cached_workflows_max", "0", 0),
         ("shutdown_seconds", "5", 5.0),
-        ("pace", "1000", 1000.0),
+        ("speedup", "1000", 1000.0),
         ("overdue_days", "2.5", 2.5),
         ("webhook_listen", "0.0.0.0:80", Address(host="0.0.0.0", port=80)),  # noqa: S104
         ("webhook_path", "/antom", "/antom"),
@@ -69,9 +69,9 @@ def test_without_an_environment_the_defaults_hold() -> None:
 def test_each_setting_is_read(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object
 ) -> None:
-    monkeypatch.setenv(variable(name), text)
+    monkeypatch.setenv(env_name(name), text)
 
-    assert getattr(Settings.read(), name) == value
+    assert getattr(Settings.from_env(), name) == value
 
 
 @pytest.mark.parametrize(
@@ -84,23 +84,23 @@ def test_each_setting_is_read(
         ("gateway", "https://open-de-global.alipay.com", "https://open-de-global.alipay.com"),
         ("sandbox", "true", True),
         ("connect_timeout", "2", 2.0),
-        ("answer_timeout", "10", 10.0),
+        ("response_timeout", "10", 10.0),
         ("clock_skew_max", "60", 60.0),
     ],
 )
 def test_each_setting_of_a_merchant_is_read(
     monkeypatch: pytest.MonkeyPatch, one_merchant: None, name: str, text: str, value: object
 ) -> None:
-    monkeypatch.setenv(variable("merchants", "default", name), text)
+    monkeypatch.setenv(env_name("merchants", "default", name), text)
 
-    assert getattr(Settings.read().merchants["default"], name) == value
+    assert getattr(Settings.from_env().merchants["default"], name) == value
 
 
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("PACE", "0", "ANTOM_REFUNDS_PACE"),
-        ("PACE", "fast", "ANTOM_REFUNDS_PACE"),
+        ("SPEEDUP", "0", "ANTOM_REFUNDS_SPEEDUP"),
+        ("SPEEDUP", "fast", "ANTOM_REFUNDS_SPEEDUP"),
         ("ANTOM_CALLS_PER_SECOND", "0.5", "ANTOM_REFUNDS_ANTOM_CALLS_PER_SECOND"),
         ("CONCURRENT_CALLS_MAX", "-1", "ANTOM_REFUNDS_CONCURRENT_CALLS_MAX"),
         ("HEALTH_LISTEN", "8080", "ANTOM_REFUNDS_HEALTH_LISTEN: must be written like"),
@@ -112,7 +112,7 @@ def test_each_setting_of_a_merchant_is_read(
         ("MERCHANTS", "shop", "ANTOM_REFUNDS_MERCHANTS is no JSON object"),
         ("MERCHANTS__DEFAULT__GATEWAY", "antom", f"{MERCHANT}GATEWAY"),
         ("MERCHANTS__DEFAULT__COLOUR", "red", f"{MERCHANT}COLOUR"),
-        ("MERCHANTS__DEFAULT__ANSWER_TIMEOUT", "20", "must not exceed 25 seconds"),
+        ("MERCHANTS__DEFAULT__RESPONSE_TIMEOUT", "20", "must not exceed 25 seconds"),
         ("MERCHANTS__SHOP__CLIENT_ID", "5X03", "ANTOM_REFUNDS_MERCHANTS__SHOP__ANTOM_PUBLIC_KEY"),
         ("MERCHANTS__DEFAULT__CLIENT_ID", " 5X01", f"{MERCHANT}CLIENT_ID: must be ASCII without"),
         ("MERCHANTS__DEFAULT__CLIENT_ID", "5X01 ", f"{MERCHANT}CLIENT_ID: must be ASCII without"),
@@ -132,14 +132,14 @@ def test_each_setting_of_a_merchant_is_read(
         ("MERCHANTS__DEFAULT__GATEWAY", "http://open.example.com", "must begin with https://"),
         ("MERCHANTS__DEFAULT__GATEWAY", "http://192.0.2.1:80", "must begin with https://"),
         ("MERCHANTS__SHOP__PRIVATE_KEY_FILE", "a", "SHOP__CLIENT_ID: is required"),
-        ("PACE", "inf", "ANTOM_REFUNDS_PACE: "),
-        ("PACE", "nan", "ANTOM_REFUNDS_PACE: "),
+        ("SPEEDUP", "inf", "ANTOM_REFUNDS_SPEEDUP: "),
+        ("SPEEDUP", "nan", "ANTOM_REFUNDS_SPEEDUP: "),
         ("OVERDUE_DAYS", "1e300", "ANTOM_REFUNDS_OVERDUE_DAYS: "),
         ("SHUTDOWN_SECONDS", "inf", "ANTOM_REFUNDS_SHUTDOWN_SECONDS: "),
-        ("MERCHANTS__DEFAULT__ANSWER_TIMEOUT", "nan", f"{MERCHANT}ANSWER_TIMEOUT: "),
+        ("MERCHANTS__DEFAULT__RESPONSE_TIMEOUT", "nan", f"{MERCHANT}RESPONSE_TIMEOUT: "),
         ("WEBHOOK_PATH", "/antom/{id}", "ANTOM_REFUNDS_WEBHOOK_PATH: "),
-        ("PACE", "\ufeff1", "ANTOM_REFUNDS_PACE: there is a byte order mark"),
-        ("PACE", "\udcff", "ANTOM_REFUNDS_PACE: the value is not UTF-8"),
+        ("SPEEDUP", "\ufeff1", "ANTOM_REFUNDS_SPEEDUP: there is a byte order mark"),
+        ("SPEEDUP", "\udcff", "ANTOM_REFUNDS_SPEEDUP: the value is not UTF-8"),
     ],
 )
 def test_a_flaw_is_told_in_one_line_that_names_the_variable(
@@ -148,7 +148,7 @@ def test_a_flaw_is_told_in_one_line_that_names_the_variable(
     monkeypatch.setenv(f"ANTOM_REFUNDS_{name}", text)
 
     with pytest.raises(SettingsError) as error:
-        Settings.read()
+        Settings.from_env()
 
     assert said in str(error.value)
     assert "\n" not in str(error.value)
@@ -156,17 +156,17 @@ def test_a_flaw_is_told_in_one_line_that_names_the_variable(
 
 def test_a_byte_order_mark_does_not_hide_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     """An editor puts it before the first name of a file of settings."""
-    monkeypatch.setenv("\ufeffANTOM_REFUNDS_PACE", "7")
+    monkeypatch.setenv("\ufeffANTOM_REFUNDS_SPEEDUP", "7")
 
-    with pytest.raises(SettingsError, match=r"^ANTOM_REFUNDS_PACE: there is a byte order mark"):
-        Settings.read()
+    with pytest.raises(SettingsError, match=r"^ANTOM_REFUNDS_SPEEDUP: there is a byte order mark"):
+        Settings.from_env()
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
 def test_an_empty_value_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(variable(name), "")
+    monkeypatch.setenv(env_name(name), "")
 
-    assert Settings.read() == Settings()
+    assert Settings.from_env() == Settings()
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,10 @@ def test_an_empty_value_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch, name
 def test_an_empty_value_of_a_merchant_is_as_good_as_none(
     monkeypatch: pytest.MonkeyPatch, one_merchant: None, name: str
 ) -> None:
-    expected = Settings.read()
-    monkeypatch.setenv(variable("merchants", "default", name), "")
+    expected = Settings.from_env()
+    monkeypatch.setenv(env_name("merchants", "default", name), "")
 
-    assert Settings.read() == expected
+    assert Settings.from_env() == expected
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_our_own_public_key_is_not_antoms(merchant_keys: KeyFiles) -> None:
         r"ANTOM_REFUNDS_MERCHANTS__SHOP__PRIVATE_KEY_FILE"
     )
 
-    for build in (clients_of, senders_of):
+    for build in (build_clients, load_notification_keys):
         with pytest.raises(SettingsError, match=said):
             build(settings)
 
@@ -219,7 +219,7 @@ async def test_two_merchants_may_share_their_keys(
     one = _merchant(merchant_keys[0], antom_keys[1])
     settings = Settings(merchants={"one": one, "two": one.model_copy(update={"client_id": "5X02"})})
 
-    clients = clients_of(settings)
+    clients = build_clients(settings)
 
     assert set(clients) == {"one", "two"}
     for client in clients.values():
@@ -231,7 +231,7 @@ def test_a_webhook_starts_though_it_may_not_read_the_private_key(
 ) -> None:
     settings = Settings(merchants={"shop": _merchant(tmp_path / "hidden.pem", antom_keys[1])})
 
-    assert set(senders_of(settings)) == {"5X01"}
+    assert set(load_notification_keys(settings)) == {"5X01"}
 
 
 def test_a_proxy_that_cannot_be_used_is_a_wrong_setting(
@@ -241,7 +241,7 @@ def test_a_proxy_that_cannot_be_used_is_a_wrong_setting(
     settings = Settings(merchants={"shop": _merchant(merchant_keys[0], antom_keys[1])})
 
     with pytest.raises(SettingsError, match=r"^ALL_PROXY: SOCKS"):
-        clients_of(settings)
+        build_clients(settings)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
@@ -252,14 +252,14 @@ def test_metrics_at_a_taken_address_are_one_sentence(host: str) -> None:
         settings = Settings(metrics_listen=Address(host=host, port=port))
 
         with pytest.raises(SettingsError, match=r"METRICS_LISTEN: cannot listen on .* in use"):
-            runtime_of(settings)
+            make_runtime(settings)
 
 
 def test_metrics_at_a_name_are_one_sentence() -> None:
     settings = Settings(metrics_listen=Address(host="metrics.invalid", port=9100))
 
     with pytest.raises(SettingsError, match="METRICS_LISTEN: cannot listen on metrics"):
-        runtime_of(settings)
+        make_runtime(settings)
 
 
 def test_two_merchants_cannot_share_a_client_id(
@@ -269,7 +269,7 @@ def test_two_merchants_cannot_share_a_client_id(
     monkeypatch.setenv("ANTOM_REFUNDS_MERCHANTS__SHOP__ANTOM_PUBLIC_KEY_FILES", "/keys/a.pem")
 
     with pytest.raises(SettingsError, match="same CLIENT_ID"):
-        Settings.read()
+        Settings.from_env()
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_the_sandbox_follows_the_client_id_unless_set(
 
 
 def test_overdue_days_are_the_policys() -> None:
-    assert Settings(overdue_days=3, pace=24).policy.patience == timedelta(hours=3)
+    assert Settings(overdue_days=3, speedup=24).policy.scaled_overdue_after == timedelta(hours=3)
 
 
 def test_an_address_is_shown_as_it_is_written() -> None:
@@ -304,7 +304,7 @@ async def test_each_merchant_has_a_client_and_a_sender(
 ) -> None:
     settings = Settings(merchants={"shop": _merchant(merchant_keys[0], antom_keys[1])})
 
-    clients, senders = clients_of(settings), senders_of(settings)
+    clients, senders = build_clients(settings), load_notification_keys(settings)
 
     assert set(clients) == {"shop"}
     assert senders["5X01"].merchant == "shop"
@@ -314,9 +314,9 @@ async def test_each_merchant_has_a_client_and_a_sender(
 def test_a_sender_needs_no_private_key(antom_keys: KeyFiles) -> None:
     settings = Settings(merchants={"default": _merchant(None, antom_keys[1])})
 
-    assert set(senders_of(settings)) == {"5X01"}
+    assert set(load_notification_keys(settings)) == {"5X01"}
     with pytest.raises(SettingsError, match=f"{MERCHANT}PRIVATE_KEY_FILE is required"):
-        clients_of(settings)
+        build_clients(settings)
 
 
 def test_an_unusable_key_names_file_and_setting(
@@ -325,9 +325,9 @@ def test_an_unusable_key_names_file_and_setting(
     missing = tmp_path / "missing.pem"
 
     with pytest.raises(SettingsError, match=rf"{MERCHANT}ANTOM_PUBLIC_KEY_FILES: .*missing\.pem"):
-        senders_of(Settings(merchants={"default": _merchant(None, missing)}))
+        load_notification_keys(Settings(merchants={"default": _merchant(None, missing)}))
     with pytest.raises(SettingsError, match=rf"{MERCHANT}PRIVATE_KEY_FILE: .*missing\.pem"):
-        clients_of(Settings(merchants={"default": _merchant(missing, antom_keys[1])}))
+        build_clients(Settings(merchants={"default": _merchant(missing, antom_keys[1])}))
 
 
 def test_the_example_lists_exactly_the_settings_with_their_defaults() -> None:
@@ -350,12 +350,12 @@ def test_the_example_sets_nothing_and_explains_everything() -> None:
 
 def _defaults() -> dict[str, str]:
     plain = {
-        variable(name): "" if field.default is None else str(field.default)
+        env_name(name): "" if field.default is None else str(field.default)
         for name, field in Settings.model_fields.items()
         if name != "merchants"
     }
     merchant = {
-        variable("merchants", "default", name): (
+        env_name("merchants", "default", name): (
             "" if field.is_required() or field.default is None else str(field.default)
         )
         for name, field in MerchantSettings.model_fields.items()

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from workflows.refund import RefundWorkflow
+from workflows.refund_workflow import RefundWorkflow
 
 WORKFLOWS: Final = (RefundWorkflow,)

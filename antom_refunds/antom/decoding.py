@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any, Final
 
-_HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _CLAIM: Final = re.compile(r"[A-Z0-9_]{1,64}")
 
@@ -31,7 +31,7 @@ def decode(body: bytes) -> Any:
     text = body.decode("utf-8", "replace")
     try:
         value = _DECODER.decode(text)
-        return _without_halves(value) if _ESCAPED_SURROGATE.search(text) else value
+        return _without_lone_surrogates(value) if _ESCAPED_SURROGATE.search(text) else value
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -52,15 +52,20 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _without_halves(value: Any) -> Any:
+def _without_lone_surrogates(value: Any) -> Any:
     match value:
         case str():
-            return _HALF_A_PAIR.sub("\ufffd", value)
+            return _LONE_SURROGATE.sub("\ufffd", value)
         case list():
-            return [_without_halves(each) for each in value]
+            return [_without_lone_surrogates(each) for each in value]
         case dict():
             # Two keys that only differ in what is broken stay a repetition.
-            return _object([(_without_halves(key), _without_halves(value[key])) for key in value])
+            return _object(
+                [
+                    (_without_lone_surrogates(key), _without_lone_surrogates(value[key]))
+                    for key in value
+                ]
+            )
         case _:
             return value
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from antom_refunds.antom.errors import StaleResponseError
+from antom_refunds.antom.call_errors import StaleResponseError
 
-CODE: Final = "stale_response"
+STALE_RESPONSE: Final = "stale_response"
 # By the number of digits: seconds have ten from 2001 to 2286, milliseconds thirteen.
 _DIVISORS: Final = {10: 1, 13: 1000}
 _QUOTED_MAX: Final = 40
@@ -29,14 +29,14 @@ class CallWindow:
         return self.sent_at + (self.received_at - self.sent_at) / 2
 
 
-def read_time(header: str) -> datetime:
+def parse_response_time(header: str) -> datetime:
     """The time of a `response-time` header: ISO 8601 with an offset, or the Unix time.
 
     The Unix time has 13 digits in milliseconds and 10 in seconds. Raises StaleResponseError for
     anything else.
     """
     if not header:
-        raise StaleResponseError(CODE, "the response is signed, but has no response-time")
+        raise StaleResponseError(STALE_RESPONSE, "the response is signed, but has no response-time")
     try:
         time = _unix_time(header) or datetime.fromisoformat(header)
     except ValueError:
@@ -44,7 +44,7 @@ def read_time(header: str) -> datetime:
     if time is None or time.utcoffset() is None:
         quoted = ascii(header[:_QUOTED_MAX])
         message = f"the response is signed, but its response-time {quoted} cannot be read"
-        raise StaleResponseError(CODE, message)
+        raise StaleResponseError(STALE_RESPONSE, message)
     return time
 
 
@@ -72,4 +72,4 @@ def require_fresh(time: datetime, window: CallWindow, *, skew_max: timedelta) ->
         "(is it synchronised?) and clock_skew_max; if the clock is right, "
         "the response belongs to another call"
     )
-    raise StaleResponseError(CODE, message)
+    raise StaleResponseError(STALE_RESPONSE, message)

@@ -44,7 +44,7 @@ class KeyFile(Generic[Key]):
         self._now = now
         self._stamp = _stamp(path)
         self._digest = _digest(path)
-        self._key = self._usable()
+        self._key = self._read_checked()
         # Also a content that was refused is tried again: the other half of the pair may change.
         self._is_in_use = True
         self._read_at = now()
@@ -65,7 +65,7 @@ class KeyFile(Generic[Key]):
             return
         self._digest = digest
         try:
-            self._key = self._usable()
+            self._key = self._read_checked()
         except KeyFileError as error:
             self._is_in_use = False
             if is_new:
@@ -74,7 +74,7 @@ class KeyFile(Generic[Key]):
             self._is_in_use = True
             log.info("key.read_again", extra={"file": str(self._path)})
 
-    def _usable(self) -> Key:
+    def _read_checked(self) -> Key:
         key = self._read(self._path)
         if self._check is not None:
             self._check(key)

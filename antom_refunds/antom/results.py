@@ -9,77 +9,87 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from antom_refunds.domain.evidence import Word
+from antom_refunds.domain.evidence import EvidenceKind
 
 
-class Kind(StrEnum):
+class CodeKind(StrEnum):
     """What a code is about."""
 
     SUCCESS = "success"
     IN_PROCESS = "in_process"
     UNKNOWN = "unknown"  # outcome unknown: the same request again
     CLOSED = "closed"
-    ABSENT = "absent"  # as an inquiry's answer: no such refund
+    NOT_FOUND = "not_found"  # as an inquiry's answer: no such refund
     GATE = "gate"  # refused before anything was executed
-    MISMATCH = "mismatch"  # the id stands at Antom with other fields
+    ID_CONFLICT = "id_conflict"  # the id stands at Antom with other fields
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class CodeMeaning:
     """One line of the table. `advice` is what a person or the caller should do."""
 
-    kind: Kind
+    kind: CodeKind
     advice: str
     basis: str
-    needs_human: bool = False
+    needs_attention: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a result says about the refund."""
 
-    word: Word
+    kind: EvidenceKind
     advice: str
-    needs_human: bool
+    needs_attention: bool
 
 
-def _gate(advice: str, basis: str) -> Meaning:
-    return Meaning(Kind.GATE, advice, basis, needs_human=True)
+def _gate(advice: str, basis: str) -> CodeMeaning:
+    return CodeMeaning(CodeKind.GATE, advice, basis, needs_attention=True)
 
 
-def _failed(advice: str, basis: str) -> Meaning:
-    return Meaning(Kind.FAILED, advice, basis)
+def _failed(advice: str, basis: str) -> CodeMeaning:
+    return CodeMeaning(CodeKind.FAILED, advice, basis)
 
 
-def _look(advice: str, basis: str) -> Meaning:
-    return Meaning(Kind.FAILED, advice, basis, needs_human=True)
+def _failed_needs_attention(advice: str, basis: str) -> CodeMeaning:
+    return CodeMeaning(CodeKind.FAILED, advice, basis, needs_attention=True)
 
 
 _CLIENT: Final = _gate("mend the client-id or its permissions at Antom", "RN 2022-01, X")
 _CALL: Final = _gate("the call itself is malformed: check gateway, path and version", "X")
-_CONTRACT: Final = _look("ask Antom's support about the contract", "X")
-_NO_REFUND: Final = _look("the method cannot refund: pay the buyer outside Antom", "G, RN 2022-09")
+_CONTRACT: Final = _failed_needs_attention("ask Antom's support about the contract", "X")
+_NO_REFUND: Final = _failed_needs_attention(
+    "the method cannot refund: pay the buyer outside Antom", "G, RN 2022-09"
+)
 
-MEANINGS: Final[dict[str, Meaning]] = {
-    "SUCCESS": Meaning(Kind.SUCCESS, "", "G"),
-    "REFUND_IN_PROCESS": Meaning(Kind.IN_PROCESS, "", "G, RN 2022-05"),
-    "UNKNOWN_EXCEPTION": Meaning(Kind.UNKNOWN, "the same request is sent again", "G, F"),
-    "REQUEST_TRAFFIC_EXCEED_LIMIT": Meaning(
-        Kind.UNKNOWN, "too many calls: lower the rate; the same request is sent again", "G, F"
+MEANINGS: Final[dict[str, CodeMeaning]] = {
+    "SUCCESS": CodeMeaning(CodeKind.SUCCESS, "", "G"),
+    "REFUND_IN_PROCESS": CodeMeaning(CodeKind.IN_PROCESS, "", "G, RN 2022-05"),
+    "UNKNOWN_EXCEPTION": CodeMeaning(CodeKind.UNKNOWN, "the same request is sent again", "G, F"),
+    "REQUEST_TRAFFIC_EXCEED_LIMIT": CodeMeaning(
+        CodeKind.UNKNOWN, "too many calls: lower the rate; the same request is sent again", "G, F"
     ),
-    "ORDER_IS_CLOSED": Meaning(
-        Kind.CLOSED, "this id is dead at Antom: a new attempt needs a new id", "G, RN 2022-01, X"
+    "ORDER_IS_CLOSED": CodeMeaning(
+        CodeKind.CLOSED,
+        "this id is dead at Antom: a new attempt needs a new id",
+        "G, RN 2022-01, X",
     ),
-    "REFUND_NOT_EXIST": Meaning(Kind.ABSENT, "check payment id, environment and client-id", "X"),
-    "ORDER_NOT_EXIST": Meaning(Kind.ABSENT, "check payment id, environment and client-id", "X"),
-    "REPEAT_REQ_INCONSISTENT": Meaning(
-        Kind.MISMATCH, "the id is used at Antom with other fields: find out by whom", "D, X"
+    "REFUND_NOT_EXIST": CodeMeaning(
+        CodeKind.NOT_FOUND, "check payment id, environment and client-id", "X"
+    ),
+    "ORDER_NOT_EXIST": CodeMeaning(
+        CodeKind.NOT_FOUND, "check payment id, environment and client-id", "X"
+    ),
+    "REPEAT_REQ_INCONSISTENT": CodeMeaning(
+        CodeKind.ID_CONFLICT, "the id is used at Antom with other fields: find out by whom", "D, X"
     ),
     "MERCHANT_BALANCE_NOT_ENOUGH": _failed(
         "wait for new sales or top up the balance, then refund with a new id", "G, D"
     ),
-    "REFUND_WINDOW_EXCEED": _look("the refund window is over: pay the buyer outside Antom", "G, X"),
+    "REFUND_WINDOW_EXCEED": _failed_needs_attention(
+        "the refund window is over: pay the buyer outside Antom", "G, X"
+    ),
     "ORDER_STATUS_INVALID": _failed(
         "the payment has not succeeded: look at it, and refund with a new id once it has", "G, X"
     ),
@@ -95,10 +105,18 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "ORDER_IS_CANCELED": _failed("the payment was cancelled: there is nothing to refund", "X"),
     "CURRENCY_NOT_SUPPORT": _failed("refund in the payment's currency, with a new id", "X"),
     "PARAM_ILLEGAL": _failed("mend the field that Antom names, and use a new id", "G, X"),
-    "RISK_REJECT": _look("Antom's risk control refused: ask Antom's support", "X"),
-    "PROCESS_FAIL": _look("do not try again before Antom's support has answered", "G, X"),
-    "SYSTEM_ERROR": _look("do not try again before Antom's support has answered", "X"),
-    "INVALID_MERCHANT_STATUS": _look("the account is restricted: stop refunds, ask Antom", "RN"),
+    "RISK_REJECT": _failed_needs_attention(
+        "Antom's risk control refused: ask Antom's support", "X"
+    ),
+    "PROCESS_FAIL": _failed_needs_attention(
+        "do not try again before Antom's support has answered", "G, X"
+    ),
+    "SYSTEM_ERROR": _failed_needs_attention(
+        "do not try again before Antom's support has answered", "X"
+    ),
+    "INVALID_MERCHANT_STATUS": _failed_needs_attention(
+        "the account is restricted: stop refunds, ask Antom", "RN"
+    ),
     "INVALID_CONTRACT": _CONTRACT,
     "MERCHANT_NOT_REGISTERED": _CONTRACT,
     "MERCHANT_KYB_NOT_QUALIFIED": _CONTRACT,
@@ -122,35 +140,39 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "FUNCTION_NOT_MATCH": _CALL,
 }
 
-_NEW_TO_US: Final = "Antom answered with a code we do not know: look it up before a new attempt"
+_UNKNOWN_CODE_ADVICE: Final = (
+    "Antom answered with a code we do not know: look it up before a new attempt"
+)
 
 # As the answer to a refund call. What is not listed here is doubt.
-_VERDICTS: Final[dict[tuple[str, Kind], Word]] = {
-    ("S", Kind.SUCCESS): Word.SUCCEEDED,
-    ("S", Kind.IN_PROCESS): Word.PROCESSING,  # the guides call it "a successful refund"
-    ("U", Kind.IN_PROCESS): Word.PROCESSING,
-    ("S", Kind.CLOSED): Word.CLOSING,
-    ("U", Kind.CLOSED): Word.CLOSING,
-    ("F", Kind.CLOSED): Word.CLOSING,
-    ("F", Kind.GATE): Word.BLOCKED,
-    ("F", Kind.MISMATCH): Word.ID_CONFLICT,
-    ("F", Kind.FAILED): Word.FAILED_UNCONFIRMED,
-    ("F", Kind.ABSENT): Word.FAILED_UNCONFIRMED,
+_BY_STATUS_AND_KIND: Final[dict[tuple[str, CodeKind], EvidenceKind]] = {
+    ("S", CodeKind.SUCCESS): EvidenceKind.SUCCEEDED,
+    ("S", CodeKind.IN_PROCESS): EvidenceKind.PROCESSING,  # the guides call it "a successful refund"
+    ("U", CodeKind.IN_PROCESS): EvidenceKind.PROCESSING,
+    ("S", CodeKind.CLOSED): EvidenceKind.CLOSED_UNCONFIRMED,
+    ("U", CodeKind.CLOSED): EvidenceKind.CLOSED_UNCONFIRMED,
+    ("F", CodeKind.CLOSED): EvidenceKind.CLOSED_UNCONFIRMED,
+    ("F", CodeKind.GATE): EvidenceKind.BLOCKED,
+    ("F", CodeKind.ID_CONFLICT): EvidenceKind.ID_CONFLICT,
+    ("F", CodeKind.FAILED): EvidenceKind.FAILED_UNCONFIRMED,
+    ("F", CodeKind.NOT_FOUND): EvidenceKind.FAILED_UNCONFIRMED,
 }
-_UNLISTED: Final = {"S": Word.SUCCEEDED, "F": Word.FAILED_UNCONFIRMED}
+_BY_STATUS: Final = {"S": EvidenceKind.SUCCEEDED, "F": EvidenceKind.FAILED_UNCONFIRMED}
 
 
-def verdict(status: str, code: str) -> Verdict:
+def classify(status: str, code: str) -> Verdict:
     """What an answer to the refund call with this status (S, F or U) and code says."""
     meaning = MEANINGS.get(code)
     if meaning is None:
-        word = _UNLISTED.get(status, Word.DOUBT)
-        return Verdict(word, _NEW_TO_US, needs_human=word is Word.FAILED_UNCONFIRMED)
-    word = _VERDICTS.get((status, meaning.kind), Word.DOUBT)
-    return Verdict(word, meaning.advice, meaning.needs_human)
+        kind = _BY_STATUS.get(status, EvidenceKind.DOUBT)
+        return Verdict(
+            kind, _UNKNOWN_CODE_ADVICE, needs_attention=kind is EvidenceKind.FAILED_UNCONFIRMED
+        )
+    kind = _BY_STATUS_AND_KIND.get((status, meaning.kind), EvidenceKind.DOUBT)
+    return Verdict(kind, meaning.advice, meaning.needs_attention)
 
 
-def kind_of(code: str) -> Kind | None:
+def code_kind(code: str) -> CodeKind | None:
     """What a code is about, None for a code that we do not know."""
     meaning = MEANINGS.get(code)
     return None if meaning is None else meaning.kind

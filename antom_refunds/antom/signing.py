@@ -37,7 +37,7 @@ class WrongSignatureError(SignatureError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
+class SignedMessage:
     """What a signature covers, byte for byte.
 
     `path` is the URI without scheme and host, with its query; `time` is the header's own text.
@@ -48,7 +48,7 @@ class Signed:
     time: str
     body: bytes
 
-    def content(self) -> bytes:
+    def to_sign(self) -> bytes:
         return f"POST {self.path}\n{self.client_id}.{self.time}.".encode() + self.body
 
 
@@ -87,24 +87,24 @@ def _fields(header: str) -> Iterable[tuple[str, str]]:
             yield name.strip().lower(), value.strip()
 
 
-def sign(signed: Signed, key: RSAPrivateKey, *, key_version: str) -> str:
+def sign(signed: SignedMessage, key: RSAPrivateKey, *, key_version: str) -> str:
     """The signature header for these bytes: RSASSA-PKCS1-v1_5 with SHA-256."""
-    value = key.sign(signed.content(), padding.PKCS1v15(), hashes.SHA256())
+    value = key.sign(signed.to_sign(), padding.PKCS1v15(), hashes.SHA256())
     return str(SignatureHeader(key_version, value))
 
 
-def verify(signed: Signed, header: str | None, keys: Iterable[RSAPublicKey]) -> None:
+def verify(signed: SignedMessage, header: str | None, keys: Iterable[RSAPublicKey]) -> None:
     """Returns only if one of the keys made this signature over exactly these bytes.
 
     Several keys are valid at once while the other side rotates its own. Raises SignatureError.
     """
     signature = SignatureHeader.parse(header)
-    content = signed.content()
-    if not any(_made_by(key, signature.value, content) for key in keys):
+    content = signed.to_sign()
+    if not any(_verifies(key, signature.value, content) for key in keys):
         raise WrongSignatureError("no known key made this signature over these bytes")
 
 
-def _made_by(key: RSAPublicKey, signature: bytes, content: bytes) -> bool:
+def _verifies(key: RSAPublicKey, signature: bytes, content: bytes) -> bool:
     try:
         key.verify(signature, content, padding.PKCS1v15(), hashes.SHA256())
     except InvalidSignature:

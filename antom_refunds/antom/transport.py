@@ -14,10 +14,10 @@ from typing import Final
 
 import httpx
 
-from antom_refunds.antom.errors import (
+from antom_refunds.antom.call_errors import (
     AntomError,
     ConnectionSettingsError,
-    NoAnswerError,
+    NoResponseError,
     NotSentError,
 )
 from antom_refunds.limited_body import read_limited
@@ -30,7 +30,7 @@ OK: Final = 200
 _POOL_WAIT_MAX: Final = timedelta(seconds=1)
 _POOL_TIMEOUTS_MAX: Final = 5
 # The body of another status only says more to people; the status itself must not wait for it.
-_CLAIM_WAIT_MAX: Final = timedelta(seconds=2)
+_ERROR_BODY_WAIT_MAX: Final = timedelta(seconds=2)
 _NEVER_SENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -43,7 +43,7 @@ BaseTransport = httpx.AsyncBaseTransport
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class RawResponse:
     """A response as it came; `body` is None if it was longer than BODY_BYTES_MAX."""
 
     status: int
@@ -62,7 +62,7 @@ class _Pool:
 class Connections:
     """At most `calls_max` calls at once over connections that are kept.
 
-    `answer_timeout` is per read. `connections_max` is for tests; it is `calls_max` otherwise.
+    `response_timeout` is per read. `connections_max` is for tests; it is `calls_max` otherwise.
     Raises ConnectionSettingsError if the gateway or the machine's proxy settings are unusable.
     """
 
@@ -71,7 +71,7 @@ class Connections:
         gateway: str,
         *,
         connect_timeout: timedelta,
-        answer_timeout: timedelta,
+        response_timeout: timedelta,
         calls_max: int,
         connections_max: int | None = None,
         transport: BaseTransport | None = None,
@@ -81,7 +81,7 @@ class Connections:
         self._connections_max = connections_max or calls_max
         self._slot_wait_max = connect_timeout
         self._timeout = httpx.Timeout(
-            answer_timeout.total_seconds(),
+            response_timeout.total_seconds(),
             connect=connect_timeout.total_seconds(),
             pool=min(connect_timeout, _POOL_WAIT_MAX).total_seconds(),
         )
@@ -121,27 +121,27 @@ class Connections:
         finally:
             self._slots.release()
 
-    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Received:
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> RawResponse:
         """The response to these bytes; to be called within a slot.
 
-        Raises NotSentError only if nothing was sent, and NoAnswerError for all else.
+        Raises NotSentError only if nothing was sent, and NoResponseError for all else.
         """
         if self._is_closed:
             raise NotSentError("not_sent", "the client is closed")
         pool = self._pool
         pool.calls += 1
         try:
-            received = await _exchange(pool.http, path, body, headers)
+            received = await _send(pool.http, path, body, headers)
         except Exception as error:
             if isinstance(error, httpx.PoolTimeout):
                 self._count_timeout(pool)
-            raise _conclusion(error) from error
+            raise _to_antom_error(error) from error
         else:
             self._timeouts_in_a_row = 0
             return received
         finally:
             pool.calls -= 1
-            self._close_if_left(pool)
+            self._close_if_unused(pool)
 
     def _new_pool(self) -> _Pool:
         try:
@@ -173,7 +173,7 @@ class Connections:
             self.pool_rebuilds += 1
             log.warning("antom.pool_rebuilt", extra={"calls_on_the_old_one": pool.calls - 1})
 
-    def _close_if_left(self, pool: _Pool) -> None:
+    def _close_if_unused(self, pool: _Pool) -> None:
         if pool in self._retired and not pool.calls:
             self._retired.remove(pool)
             closing = asyncio.create_task(_close(pool))
@@ -188,12 +188,14 @@ async def _close(pool: _Pool) -> None:
         log.warning("antom.pool_not_closed", extra={"reason": type(error).__name__})
 
 
-async def _exchange(
+async def _send(
     http: httpx.AsyncClient, path: str, body: bytes, headers: Mapping[str, str]
-) -> Received:
+) -> RawResponse:
     async with http.stream("POST", path, content=body, headers=headers) as response:
-        whole = await (_body(response) if response.status_code == OK else _claim(response))
-    return Received(
+        whole = await (
+            _body(response) if response.status_code == OK else _read_error_body(response)
+        )
+    return RawResponse(
         status=response.status_code,
         response_time=response.headers.get("response-time", ""),
         signature=response.headers.get("signature"),
@@ -205,21 +207,21 @@ async def _body(response: httpx.Response) -> bytes | None:
     return await read_limited(response.aiter_bytes(), BODY_BYTES_MAX)
 
 
-async def _claim(response: httpx.Response) -> bytes | None:
+async def _read_error_body(response: httpx.Response) -> bytes | None:
     try:
-        async with asyncio.timeout(_CLAIM_WAIT_MAX.total_seconds()):
+        async with asyncio.timeout(_ERROR_BODY_WAIT_MAX.total_seconds()):
             return await _body(response)
     except (httpx.HTTPError, httpx.StreamError, OSError):
         return None
 
 
-def _conclusion(error: Exception) -> AntomError:
+def _to_antom_error(error: Exception) -> AntomError:
     """The error's class alone is named: its text may hold addresses."""
     name = type(error).__name__
     if isinstance(error, _NEVER_SENT):
         return NotSentError("not_sent", f"no connection to Antom: {name}")
     # A corrupted TLS record comes as ssl.SSLError, which is an OSError, past httpx.
     if not isinstance(error, httpx.HTTPError | httpx.StreamError | OSError):
-        log.error("antom.call_broke", exc_info=error)
-        return NoAnswerError("call_broke", f"the call broke ({name}): see the log")
-    return NoAnswerError("no_answer", f"no answer from Antom: {name}")
+        log.error("antom.internal_error", exc_info=error)
+        return NoResponseError("internal_error", f"the call broke ({name}): see the log")
+    return NoResponseError("no_response", f"no answer from Antom: {name}")

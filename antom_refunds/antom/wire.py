@@ -37,7 +37,7 @@ _PLAUSIBLE_ID: Final = re.compile(r"[!-~]{1,64}")
 # One more than an order's ids may have: what is cut off here can never become equal to one.
 _ID_KEPT_MAX: Final = 65
 
-Form = TypeVar("Form", bound="Heard")
+Form = TypeVar("Form", bound="WireResponse")
 
 
 class MalformedBodyError(ValueError):
@@ -66,7 +66,7 @@ def parse(body: bytes, form: type[Form]) -> Form:
         raise MalformedBodyError(", ".join(places)) from None
 
 
-def _time_or_none(time: object) -> object:
+def _lenient_time(time: object) -> object:
     """A time that cannot be read must not cost us the word that came with it."""
     try:
         return _AWARE.validate_python(time)
@@ -75,7 +75,7 @@ def _time_or_none(time: object) -> object:
 
 
 _AWARE: Final = TypeAdapter(AwareDatetime | None)
-Time = Annotated[AwareDatetime | None, BeforeValidator(_time_or_none)]
+Time = Annotated[AwareDatetime | None, BeforeValidator(_lenient_time)]
 
 
 def _text_or_empty(text: object) -> object:
@@ -86,55 +86,55 @@ def _text_or_none(text: object) -> object:
     return text if isinstance(text, str) else None
 
 
-def _id_or_none(said: object) -> object:
+def _id_or_none(value: object) -> object:
     """An id that is no string is none."""
-    return said[:_ID_KEPT_MAX] if isinstance(said, str) else None
+    return value[:_ID_KEPT_MAX] if isinstance(value, str) else None
 
 
-def _once(said: object) -> object:
+def _reject_repeated(value: object) -> object:
     """An id that appears twice names two refunds."""
-    if said is REPEATED:
+    if value is REPEATED:
         raise ValueError("appears more than once")
-    return said
+    return value
 
 
-def _if_promised(said: str | None, info: ValidationInfo) -> str | None:
+def _if_promised(value: str | None, info: ValidationInfo) -> str | None:
     """With `S` an odd id is kept, so that it differs from the order's; elsewhere it is none."""
     result = info.data.get("result")
     is_promised = isinstance(result, Result) and result.result_status == "S"
-    is_plausible = said is not None and _PLAUSIBLE_ID.fullmatch(said)
-    return said if is_promised or is_plausible else None
+    is_plausible = value is not None and _PLAUSIBLE_ID.fullmatch(value)
+    return value if is_promised or is_plausible else None
 
 
-def _amount_or_none(said: Any, read: ValidatorFunctionWrapHandler) -> Any:
+def _amount_or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
     """An amount that cannot be read counts as missing; one that appears twice is refused."""
-    if said is REPEATED or (isinstance(said, dict) and REPEATED in said.values()):
+    if value is REPEATED or (isinstance(value, dict) and REPEATED in value.values()):
         raise ValueError("appears more than once")
     try:
-        return read(said)
+        return read(value)
     except ValidationError:
         return None
 
 
-def _objects(said: object) -> object:
+def _only_objects(value: object) -> object:
     """What is no object in the list, or no list at all, is left out."""
-    if not isinstance(said, list | tuple):
+    if not isinstance(value, list | tuple):
         return ()
-    return tuple(each for each in said if isinstance(each, dict | Heard))
+    return tuple(each for each in value if isinstance(each, dict | WireResponse))
 
 
 Message = Annotated[str, BeforeValidator(_text_or_empty)]
 Text = Annotated[str | None, BeforeValidator(_text_or_none)]
 Id = Annotated[str | None, AfterValidator(_if_promised), BeforeValidator(_id_or_none)]
-DecisiveId = Annotated[Id, BeforeValidator(_once)]
+DecisiveId = Annotated[Id, BeforeValidator(_reject_repeated)]
 
 
-def _short(code: str) -> str:
+def _truncate_code(code: str) -> str:
     """No code is longer; a monster would not fit into a search attribute and hold up a refund."""
     return code[:_CODE_MAX]
 
 
-class Sent(BaseModel):
+class WireRequest(BaseModel):
     """What we send: only documented fields, every scalar a string."""
 
     model_config = ConfigDict(
@@ -146,7 +146,7 @@ class Sent(BaseModel):
         return self.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
-class Heard(BaseModel):
+class WireResponse(BaseModel):
     """What Antom sends: unknown fields are ignored, numbers are taken for strings."""
 
     model_config = ConfigDict(
@@ -158,7 +158,7 @@ class Heard(BaseModel):
     )
 
 
-class Amount(Heard):
+class Amount(WireResponse):
     """An amount; `value` counts minor units."""
 
     currency: str
@@ -178,15 +178,15 @@ class Amount(Heard):
 AmountIfReadable = Annotated[Amount | None, WrapValidator(_amount_or_none)]
 
 
-class Result(Heard):
+class Result(WireResponse):
     """How a call went. Only status and code decide; the message is for people."""
 
-    result_code: Annotated[str, AfterValidator(_short)]
+    result_code: Annotated[str, AfterValidator(_truncate_code)]
     result_status: Literal["S", "F", "U"]
     result_message: Message = ""
 
 
-class RefundRequest(Sent):
+class RefundRequest(WireRequest):
     """POST .../refund (docs/antom.md#refund)."""
 
     refund_request_id: str
@@ -210,7 +210,7 @@ class RefundRequest(Sent):
         )
 
 
-class RefundAnswer(Heard):
+class RefundResponse(WireResponse):
     """Antom's answer to refund; the ids and the amount are promised with `S` only."""
 
     result: Result
@@ -221,13 +221,13 @@ class RefundAnswer(Heard):
     refund_time: Time = None
 
 
-class RefundInquiry(Sent):
+class InquireRefundRequest(WireRequest):
     """POST .../inquiryRefund (docs/antom.md#inquiryrefund)."""
 
     refund_request_id: str
 
 
-class RefundInquiryAnswer(Heard):
+class InquireRefundResponse(WireResponse):
     """Antom's answer to inquiryRefund: `result` is about the inquiry, `refund_status` about us.
 
     `refund_status` is SUCCESS, PROCESSING or FAIL; any other value means not final.
@@ -241,13 +241,13 @@ class RefundInquiryAnswer(Heard):
     refund_time: Time = None
 
 
-class PaymentInquiry(Sent):
+class InquirePaymentRequest(WireRequest):
     """POST .../inquiryPayment (docs/antom.md#inquirypayment)."""
 
     payment_id: str
 
 
-class Transaction(Heard):
+class Transaction(WireResponse):
     """One refund or capture on a payment; whatever of it cannot be read is empty or None."""
 
     transaction_type: Message = ""
@@ -258,7 +258,7 @@ class Transaction(Heard):
     transaction_time: Time = None
 
 
-class PaymentInquiryAnswer(Heard):
+class InquirePaymentResponse(WireResponse):
     """Antom's answer to inquiryPayment; `payment_time` begins the refund window."""
 
     result: Result
@@ -267,24 +267,25 @@ class PaymentInquiryAnswer(Heard):
     payment_amount: AmountIfReadable = None
     payment_time: Time = None
     payment_method_type: Text = None
-    transactions: Annotated[tuple[Transaction, ...], BeforeValidator(_objects)] = ()
+    transactions: Annotated[tuple[Transaction, ...], BeforeValidator(_only_objects)] = ()
 
 
-def _spelt_out(status: object) -> object:
+def _normalise_status(status: object) -> object:
     """Two guide pages say S and F where the API page says SUCCESS and FAIL."""
     return {"S": "SUCCESS", "F": "FAIL"}.get(str(status), status)
 
 
-class RefundNotice(Heard):
+class RefundNotification(WireResponse):
     """notifyRefund: the last word on an asynchronous refund (docs/antom.md#notifyrefund).
 
     It bears no payment id; `refund_request_id` says which refund it is about. What does not fit
-    this model is still evidence: see noticed_oddly in antom_refunds/antom/reading.py.
+    this model is still evidence: see from_malformed_notification in
+    antom_refunds/antom/interpret.py.
     """
 
     notify_type: Literal["REFUND_RESULT"] = "REFUND_RESULT"
     result: Result
-    refund_status: Annotated[str, BeforeValidator(_spelt_out)]
+    refund_status: Annotated[str, BeforeValidator(_normalise_status)]
     refund_request_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     refund_id: Annotated[str, StringConstraints(max_length=64)] | None = None
     refund_amount: Amount

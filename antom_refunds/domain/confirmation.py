@@ -1,45 +1,47 @@
 """What an inquiry proves about an end that Antom, or an operator, announced before it."""
 
-from antom_refunds.domain.evidence import Evidence, Word
+from antom_refunds.domain.evidence import Evidence, EvidenceKind
 from antom_refunds.domain.refund import Refund
 
 
-def confirmed(refund: Refund, evidence: Evidence, *, is_quiet: bool) -> Evidence:
+def confirm_by_inquiry(refund: Refund, evidence: Evidence, *, is_quiet: bool) -> Evidence:
     """The evidence of an inquiry that was made when this was known of the refund.
 
     "No such refund" proves an announced end only if `is_quiet`: no earlier refund call can still
     be in flight. SUCCESS and PROCESSING are returned as they are: they win over any announcement.
     """
-    is_absent = evidence.word is Word.ABSENT
-    if evidence.word not in {Word.FAILED, Word.CLOSED, Word.ABSENT} or (is_absent and not is_quiet):
+    is_absent = evidence.kind is EvidenceKind.NOT_FOUND
+    if evidence.kind not in {EvidenceKind.FAILED, EvidenceKind.CLOSED, EvidenceKind.NOT_FOUND} or (
+        is_absent and not is_quiet
+    ):
         return evidence
-    if not is_absent and evidence.differences(refund.order):
+    if not is_absent and evidence.mismatches(refund.order):
         return evidence  # about another refund, or none: it confirms nothing
     # "No such refund" names none; it is the answer to a question that did.
     own = refund.order.refund_request_id
     named = evidence.model_copy(update={"refund_request_id": own}) if is_absent else evidence
-    if refund.closing is not None:
-        return _as(Word.CLOSED, named, refund.closing)
-    if refund.failure is not None and evidence.word is not Word.CLOSED:
-        return _as(Word.FAILED, named, refund.failure)
+    if refund.closure is not None:
+        return _confirmed_as(EvidenceKind.CLOSED, named, refund.closure)
+    if refund.failure is not None and evidence.kind is not EvidenceKind.CLOSED:
+        return _confirmed_as(EvidenceKind.FAILED, named, refund.failure)
     if refund.call_off is not None and is_absent:
-        return _as(Word.CLOSED, named, refund.call_off)
+        return _confirmed_as(EvidenceKind.CLOSED, named, refund.call_off)
     return evidence
 
 
 def awaits_quiet(refund: Refund, evidence: Evidence) -> bool:
     """Whether the same inquiry must be made again later, since a call may still be in flight."""
-    return evidence.word is Word.ABSENT and refund.is_end_unconfirmed
+    return evidence.kind is EvidenceKind.NOT_FOUND and refund.is_end_unconfirmed
 
 
-def _as(word: Word, evidence: Evidence, announced: Evidence) -> Evidence:
+def _confirmed_as(kind: EvidenceKind, evidence: Evidence, announced: Evidence) -> Evidence:
     """The announced end with its code and advice, and the inquiry's ids."""
     return evidence.model_copy(
         update={
-            "word": word,
+            "kind": kind,
             "code": announced.code,
             "message": f"{announced.message}; confirmed: {evidence.message}",
             "advice": announced.advice,
-            "needs_human": announced.needs_human,
+            "needs_attention": announced.needs_attention,
         }
     )

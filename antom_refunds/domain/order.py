@@ -54,15 +54,15 @@ class RefundOrder(BaseModel):
     reference_refund_id: AntomId | None = None
 
     @classmethod
-    def checked(cls, fields: Mapping[str, Any]) -> Self:
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
         """The order these fields describe; raises InvalidOrderError naming field and rule."""
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
-            raise InvalidOrderError(complaint(error)) from error
+            raise InvalidOrderError(describe_errors(error)) from error
 
 
-def complaint(error: ValidationError, *, whole: str = "order") -> str:
+def describe_errors(error: ValidationError, *, whole: str = "order") -> str:
     """All that is wrong, on one line: "amount.minor: must be more than 0; colour: ...".
 
     `whole` names what was checked, where no single field is at fault.

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Stretch(BaseModel):
+class Interval(BaseModel):
     """A steady rhythm: one moment each `every`, until `until` has passed since the beginning."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -16,7 +16,7 @@ class Stretch(BaseModel):
 
 
 class Schedule(BaseModel):
-    """Moments counted from a beginning: first after each of `first`, then by `stretches`.
+    """Moments counted from a beginning: first after each of `initial_waits`, then by `intervals`.
 
     A schedule is asked by elapsed time and not by attempt, so that an operator's reset or a
     burst of network errors moves nothing.
@@ -24,27 +24,27 @@ class Schedule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    first: tuple[timedelta, ...]
-    stretches: Annotated[tuple[Stretch, ...], Field(min_length=1)]
+    initial_waits: tuple[timedelta, ...]
+    intervals: Annotated[tuple[Interval, ...], Field(min_length=1)]
 
-    def wait(self, elapsed: timedelta) -> timedelta:
+    def next_wait(self, elapsed: timedelta) -> timedelta:
         """How long from `elapsed` to the next moment; always more than zero."""
-        moment = timedelta()
-        for step in self.first:
-            moment += step
-            if moment > elapsed:
-                return moment - elapsed
-        return self._steady(moment, elapsed)
+        due = timedelta()
+        for step in self.initial_waits:
+            due += step
+            if due > elapsed:
+                return due - elapsed
+        return self._next_regular_wait(due, elapsed)
 
-    def _steady(self, base: timedelta, elapsed: timedelta) -> timedelta:
-        for stretch in self.stretches:
-            moment = base + ((elapsed - base) // stretch.every + 1) * stretch.every
-            if moment <= stretch.until:
-                return moment - elapsed
-            base = max(base, stretch.until)
+    def _next_regular_wait(self, base: timedelta, elapsed: timedelta) -> timedelta:
+        for interval in self.intervals:
+            due = base + ((elapsed - base) // interval.every + 1) * interval.every
+            if due <= interval.until:
+                return due - elapsed
+            base = max(base, interval.until)
             if base > elapsed:
                 return base - elapsed
-        return self.stretches[-1].every
+        return self.intervals[-1].every
 
 
 def _minutes(*waits: float) -> tuple[timedelta, ...]:
@@ -59,22 +59,24 @@ _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 
 # Antom's refund FAQ names 2 min, 10 min, 10 min, 1 h and nothing beyond.
-DOUBT: Final = Schedule(first=_minutes(2, 10, 10, 60), stretches=(Stretch(every=_HOUR),))
+RETRY_IN_DOUBT: Final = Schedule(
+    initial_waits=_minutes(2, 10, 10, 60), intervals=(Interval(every=_HOUR),)
+)
 # A person has to mend something first; every refund of the merchant is waiting alike.
-BLOCKED: Final = Schedule(
-    first=_minutes(1, 4, 10), stretches=(Stretch(every=timedelta(minutes=15)),)
+RETRY_BLOCKED: Final = Schedule(
+    initial_waits=_minutes(1, 4, 10), intervals=(Interval(every=timedelta(minutes=15)),)
 )
 # Nothing was sent, so nothing is in doubt: soon, but not in a hot loop.
-UNSENT: Final = Schedule(
-    first=_seconds(1, 2, 4, 8, 15, 30), stretches=(Stretch(every=timedelta(minutes=1)),)
+RETRY_UNSENT: Final = Schedule(
+    initial_waits=_seconds(1, 2, 4, 8, 15, 30), intervals=(Interval(every=timedelta(minutes=1)),)
 )
 # Antom names no polling interval.
-WATCH: Final = Schedule(
-    first=_seconds(5, 15, 30, 60, 120, 300),
-    stretches=(
-        Stretch(every=timedelta(minutes=15), until=_HOUR),
-        Stretch(every=_HOUR, until=_DAY),
-        Stretch(every=timedelta(hours=6)),
+POLL: Final = Schedule(
+    initial_waits=_seconds(5, 15, 30, 60, 120, 300),
+    intervals=(
+        Interval(every=timedelta(minutes=15), until=_HOUR),
+        Interval(every=_HOUR, until=_DAY),
+        Interval(every=timedelta(hours=6)),
     ),
 )
 
@@ -83,14 +85,14 @@ WATCH: Final = Schedule(
 CALL_TIMEOUT: Final = timedelta(seconds=30)
 # A worker that is lost in the middle of a call is noticed after this time without a heartbeat.
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=5)
-HEARTBEAT_EVERY: Final = timedelta(seconds=1)
+HEARTBEAT_INTERVAL: Final = timedelta(seconds=1)
 # After this time no earlier refund call can still be in flight: one that waited for its turn as
 # long as it may, and then took as long as it may.
-QUIET: Final = 2 * CALL_TIMEOUT + timedelta(seconds=5)
+QUIET_PERIOD: Final = 2 * CALL_TIMEOUT + timedelta(seconds=5)
 # Unusable responses in a row, identical or of any kind, after which an operator must know.
 UNUSABLE_IDENTICAL: Final = 2
 UNUSABLE_IN_A_ROW: Final = 3
-# Calls in a row for which no connection opened: some five minutes of UNSENT.
+# Calls in a row for which no connection opened: some five minutes of RETRY_UNSENT.
 UNSENT_IN_A_ROW: Final = 10
 # How often an alarm of one refund may be cleared again; the last one stays until the end, so that
 # a cause that comes and goes cannot grow the history without limit.
@@ -110,35 +112,35 @@ DOSSIER_ENTRIES_MAX: Final = 100
 class Policy(BaseModel):
     """When to call Antom again, and when a person should know.
 
-    `pace` divides every wait: 1 in production, more to rehearse weeks in minutes.
+    `speedup` divides every wait: 1 in production, more to rehearse weeks in minutes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    doubt: Schedule = DOUBT
-    blocked: Schedule = BLOCKED
-    unsent: Schedule = UNSENT
-    watch: Schedule = WATCH
+    retry_in_doubt: Schedule = RETRY_IN_DOUBT
+    retry_blocked: Schedule = RETRY_BLOCKED
+    retry_unsent: Schedule = RETRY_UNSENT
+    poll: Schedule = POLL
     overdue_after: timedelta = timedelta(days=10)
-    quiet: timedelta = QUIET
-    pace: Annotated[float, Field(gt=0)] = 1.0
+    quiet_period: timedelta = QUIET_PERIOD
+    speedup: Annotated[float, Field(gt=0)] = 1.0
 
     @classmethod
-    def at_pace(cls, pace: float, *, overdue_after: timedelta | None = None) -> Self:
-        """This policy with every wait divided by `pace`, and another limit for what is overdue."""
+    def at_speedup(cls, speedup: float, *, overdue_after: timedelta | None = None) -> Self:
+        """This policy with every wait divided by `speedup`, and another limit for what is overdue."""
         chosen = {} if overdue_after is None else {"overdue_after": overdue_after}
-        return cls.model_validate({"pace": pace, **chosen})
+        return cls.model_validate({"speedup": speedup, **chosen})
 
-    def wait(self, schedule: Schedule, elapsed: timedelta) -> timedelta:
+    def next_wait(self, schedule: Schedule, elapsed: timedelta) -> timedelta:
         """How long to wait from `elapsed`, both in real time; always at least WAIT_MIN."""
-        return max(schedule.wait(elapsed * self.pace) / self.pace, WAIT_MIN)
+        return max(schedule.next_wait(elapsed * self.speedup) / self.speedup, WAIT_MIN)
 
     @property
-    def quiet_period(self) -> timedelta:
+    def scaled_quiet_period(self) -> timedelta:
         """Real time after which no earlier refund call can still be in flight."""
-        return self.quiet / self.pace
+        return self.quiet_period / self.speedup
 
     @property
-    def patience(self) -> timedelta:
+    def scaled_overdue_after(self) -> timedelta:
         """Real time after which a refund without an end counts as overdue."""
-        return self.overdue_after / self.pace
+        return self.overdue_after / self.speedup

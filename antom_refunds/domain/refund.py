@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.order import RefundOrder
 
 
@@ -21,35 +21,35 @@ class RefundState(StrEnum):
     CLOSED = "closed"
 
 
-END_STATES: Final = frozenset({RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CLOSED})
+TERMINAL_STATES: Final = frozenset({RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CLOSED})
 # Antom has executed nothing, as far as its responses prove it.
 UNEXECUTED_STATES: Final = frozenset({RefundState.REQUESTED, RefundState.BLOCKED})
-NOT_SERVED: Final = "merchant_not_configured"
+MERCHANT_NOT_CONFIGURED: Final = "merchant_not_configured"
 WORKER_LOST: Final = "worker_lost"
 
 
 class Step(StrEnum):
     """What to do next while there is no end."""
 
-    ASK = "ask"  # send the refund call, always with the same id and the same bytes
-    WATCH = "watch"  # inquire on a schedule until Antom says more
+    SEND = "send"  # send the refund call, always with the same id and the same bytes
+    POLL = "poll"  # inquire on a schedule until Antom says more
     INQUIRE = "inquire"  # inquire now
 
 
 class Refund(BaseModel):
     """All that is known about one refund.
 
-    `basis` is the evidence that put it in its state. The others keep one piece of evidence each,
-    since each of them changes what may be concluded later:
+    `deciding_evidence` is the evidence that put it in its state. The others keep one piece of
+    evidence each, since each of them changes what may be concluded later:
 
     - `doubt`: the first refund call whose outcome is unknown.
     - `alarm`: why our calls at Antom do not work, until one of them does again.
-    - `suspect`: what disagrees with itself or with the order.
-    - `conflict`: Antom has this id with other fields.
+    - `mismatch`: what disagrees with itself or with the order.
+    - `id_conflict`: Antom has this id with other fields.
     - `binding`: what ties the id to this payment; inquiries and notifications name none.
-    - `claim`: a success that names no payment, before anything tied the id to it.
-    - `failure`, `failure_again`: refusals with F, not confirmed by an inquiry made after them.
-    - `closing`: ORDER_IS_CLOSED, not confirmed.
+    - `unbound_success`: a success that names no payment, before anything tied the id to it.
+    - `failure`, `second_failure`: refusals with F, not confirmed by an inquiry made after them.
+    - `closure`: ORDER_IS_CLOSED, not confirmed.
     - `call_off`: an operator's instruction not to refund; no refund call is sent after it.
 
     `is_undecided` means that inquiries could not decide about an unconfirmed end.
@@ -60,34 +60,34 @@ class Refund(BaseModel):
 
     order: RefundOrder
     state: RefundState = RefundState.REQUESTED
-    basis: Evidence | None = None
+    deciding_evidence: Evidence | None = None
     doubt: Evidence | None = None
     alarm: Evidence | None = None
     alarms_cleared: int = 0
-    suspect: Evidence | None = None
-    conflict: Evidence | None = None
+    mismatch: Evidence | None = None
+    id_conflict: Evidence | None = None
     binding: Evidence | None = None
-    claim: Evidence | None = None
+    unbound_success: Evidence | None = None
     failure: Evidence | None = None
-    failure_again: Evidence | None = None
-    closing: Evidence | None = None
+    second_failure: Evidence | None = None
+    closure: Evidence | None = None
     call_off: Evidence | None = None
     contradictions: tuple[Evidence, ...] = ()
     is_overdue: bool = False
     is_inquiry_due: bool = False
-    is_ask_due: bool = False
+    is_send_due: bool = False
     is_undecided: bool = False
 
     @property
-    def is_final(self) -> bool:
-        return self.state in END_STATES
+    def is_terminal(self) -> bool:
+        return self.state in TERMINAL_STATES
 
     @property
     def was_sent(self) -> bool:
         """Whether a refund call may have left for Antom, as far as the calls reported it."""
-        basis = self.basis
-        is_unserved = basis is not None and basis.code == NOT_SERVED
-        return self.state is not RefundState.REQUESTED and not is_unserved
+        deciding = self.deciding_evidence
+        is_unconfigured = deciding is not None and deciding.code == MERCHANT_NOT_CONFIGURED
+        return self.state is not RefundState.REQUESTED and not is_unconfigured
 
     @property
     def is_bound(self) -> bool:
@@ -102,72 +102,74 @@ class Refund(BaseModel):
     @property
     def is_end_unconfirmed(self) -> bool:
         """Whether an inquiry that finds no such refund would end it."""
-        return any((self.failure, self.closing, self.call_off))
+        return any((self.failure, self.closure, self.call_off))
 
     @property
-    def may_ask(self) -> bool:
+    def may_send(self) -> bool:
         """Whether the refund call may be sent.
 
         Not after a call-off, nor once Antom called the id closed. After a refusal only where
         inquiries could not decide and every earlier call was answered: then a second refusal does.
         """
-        if self.call_off is not None or self.closing is not None:
+        if self.call_off is not None or self.closure is not None:
             return False
-        is_second_decisive = self.is_undecided and self.doubt is None and self.failure_again is None
+        is_second_decisive = (
+            self.is_undecided and self.doubt is None and self.second_failure is None
+        )
         return self.failure is None or is_second_decisive
 
     @property
     def next_step(self) -> Step | None:
         """What to do now; None at the end."""
-        if self.is_final:
+        if self.is_terminal:
             return None
         if self.is_inquiry_due:
             return Step.INQUIRE
-        return Step.WATCH if self.is_asking_over else Step.ASK
+        return Step.POLL if self.is_sending_over else Step.SEND
 
     @property
-    def is_asking_over(self) -> bool:
+    def is_sending_over(self) -> bool:
         """Whether a refund call that is still scheduled must not be sent any more."""
-        is_accepted = self.state is RefundState.PROCESSING and not self.is_ask_due
-        return self.is_final or is_accepted or not self.may_ask
+        is_accepted = self.state is RefundState.PROCESSING and not self.is_send_due
+        return self.is_terminal or is_accepted or not self.may_send
 
     @property
-    def human_reason(self) -> str | None:
+    def attention_reason(self) -> str | None:
         """Why a person must look, in one sentence; None if nobody must."""
         if self.contradictions:
             return f"Antom contradicted the end: {self.contradictions[0].message}"
-        return self._reason_at_the_end() if self.is_final else self._reason_while_open()
+        return self._reason_when_terminal() if self.is_terminal else self._reason_while_open()
 
     def _reason_while_open(self) -> str | None:
-        if self.conflict is not None:
-            return f"{self.conflict.code}: {self.conflict.advice}"
-        if self.suspect is not None:
-            return self.suspect.message
-        if self.claim is not None and self.claim.source is Source.INQUIRY:
+        if self.id_conflict is not None:
+            return f"{self.id_conflict.code}: {self.id_conflict.advice}"
+        if self.mismatch is not None:
+            return self.mismatch.message
+        if self.unbound_success is not None and self.unbound_success.source is Source.INQUIRY:
             return "Antom reports a success for this id, but nothing ties it to this payment"
         if self.call_off is not None and self.state is RefundState.PROCESSING:
             return "called off, but Antom is processing the refund"
         if self.alarm is not None:
-            return _named(self.alarm)
-        if self.failure is not None and self.is_undecided and not self.may_ask:
+            return _cause_and_advice(self.alarm)
+        if self.failure is not None and self.is_undecided and not self.may_send:
             return f"{self.failure.code}: refused, and no inquiry could confirm it"
         return "overdue: Antom has not ended this refund in time" if self.is_overdue else None
 
-    def _reason_at_the_end(self) -> str | None:
-        end = self.basis
-        if end is None or end.source is Source.OPERATOR:
+    def _reason_when_terminal(self) -> str | None:
+        deciding = self.deciding_evidence
+        if deciding is None or deciding.source is Source.OPERATOR:
             return None
         has_moved = self.state is RefundState.SUCCEEDED
         if self.call_off is not None:
             return "called off, but Antom had executed the refund" if has_moved else None
-        if has_moved and self.conflict is not None and not self._is_bound_by_payment:
-            return f"{self.conflict.code}: {self.conflict.advice}"
-        if end.needs_human or self.state is RefundState.CLOSED:
-            return f"{end.code}: {end.advice or end.message}"
+        if has_moved and self.id_conflict is not None and not self._is_bound_by_payment:
+            return f"{self.id_conflict.code}: {self.id_conflict.advice}"
+        if deciding.needs_attention or self.state is RefundState.CLOSED:
+            return f"{deciding.code}: {deciding.advice or deciding.message}"
         return None
 
 
-def _named(evidence: Evidence) -> str:
+def _cause_and_advice(evidence: Evidence) -> str:
     """The cause and the remedy; a repeated one in full, since its code says little."""
-    what = evidence.code if evidence.word is Word.BLOCKED else evidence.message
+    what = evidence.code if evidence.kind is EvidenceKind.BLOCKED else evidence.message
     return f"{what}: {evidence.advice}" if evidence.advice else what

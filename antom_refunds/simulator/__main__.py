@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from antom_refunds.antom.key_files import KeyFileError
-from antom_refunds.domain.order import complaint
+from antom_refunds.domain.order import describe_errors
 from antom_refunds.simulator.config import SimulatorConfig
 from antom_refunds.simulator.server import serve
 
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> str | None:
         config = SimulatorConfig.model_validate_json(Path(arguments[0]).read_bytes())
         asyncio.run(serve(config))
     except ValidationError as error:
-        return f"{arguments[0]}: {complaint(error, whole='file')}"
+        return f"{arguments[0]}: {describe_errors(error, whole='file')}"
     except (KeyFileError, OSError) as error:
         return str(error)
     except KeyboardInterrupt:

@@ -5,7 +5,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from antom_refunds.antom.signing import SignatureError, SignatureHeader, Signed, verify
+from antom_refunds.antom.signing import SignatureError, SignatureHeader, SignedMessage, verify
 from antom_refunds.simulator.accounts import AntomMerchant, public_key
 from antom_refunds.simulator.requests import CallKind, CallRejectedError
 
@@ -75,7 +75,7 @@ class Authenticator:
 
     def _verify(self, request: IncomingRequest, body: bytes) -> None:
         """Only the key of the version that the request names is tried."""
-        signed = Signed(
+        signed = SignedMessage(
             path=request.target, client_id=request.client_id, time=request.time, body=body
         )
         try:

@@ -51,7 +51,7 @@ class SimulatorConfig(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = 8870
     merchants: tuple[MerchantConfig, ...] = ()
     payments: tuple[Payment, ...] = ()
-    time_scale: Annotated[float, Field(gt=0)] = 1.0
+    speedup: Annotated[float, Field(gt=0)] = 1.0
     settle_after: Wait = timedelta(seconds=30)
     random_faults: RandomFaults = RandomFaults()
     signs_gate_refusals: bool = False
@@ -70,7 +70,7 @@ class SimulatorConfig(BaseModel):
         """
         simulator = AntomSimulator(
             read_private_key(self.antom_private_key_file),
-            time_scale=self.time_scale,
+            speedup=self.speedup,
             settle_after=self.settle_after,
             random_faults=self.random_faults,
             signs_gate_refusals=self.signs_gate_refusals,

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from antom_refunds.domain.order import complaint
+from antom_refunds.domain.order import describe_errors
 from antom_refunds.limited_body import read_limited
 from antom_refunds.simulator.accounts import AntomMerchant
 from antom_refunds.simulator.control_models import (
@@ -123,7 +123,7 @@ async def _parse(request: Request, form: type[Form]) -> Form:
     try:
         return form.model_validate_json(body)
     except ValidationError as error:
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, complaint(error)) from error
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, describe_errors(error)) from error
 
 
 def _json(model: BaseModel) -> Response:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Final, assert_never
 
-from antom_refunds.antom.wire import RefundAnswer, RefundInquiryAnswer
+from antom_refunds.antom.wire import InquireRefundResponse, RefundResponse
 from antom_refunds.simulator.authentication import VerifiedCall
 from antom_refunds.simulator.fault_plan import FaultPlan
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
@@ -89,7 +89,7 @@ class ApiHandlers:
         is_forgotten = fault.kind is FaultKind.ID_FORGOTTEN
         refund = self._ledger.refund(call.client_id, asked, is_forgotten=is_forgotten)
         if refund.key_fields != asked.key_fields:
-            return serialise(RefundAnswer(result=result(INCONSISTENT)))
+            return serialise(RefundResponse(result=result(INCONSISTENT)))
         if refund is not known and refund.status is RefundStatus.PROCESSING:
             await self._settle(refund, fault)
         return serialise(refund_response(refund))
@@ -107,7 +107,7 @@ class ApiHandlers:
             case FaultKind.NOT_FOUND:
                 return serialise(inquiry_response(None))
             case FaultKind.NOT_FOUND_NULL:
-                nothing = RefundInquiryAnswer(result=result(SUCCESS))
+                nothing = InquireRefundResponse(result=result(SUCCESS))
                 return nothing.model_dump_json(by_alias=True).encode()
             case FaultKind.STALE if refund is not None:
                 return serialise(inquiry_response(before_settlement(refund)))

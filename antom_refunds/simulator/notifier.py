@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from antom_refunds.antom.wire import Amount, RefundNotice
+from antom_refunds.antom.wire import Amount, RefundNotification
 from antom_refunds.simulator.fault_plan import FaultPlan
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.records import NotificationAttempt, RefundRecord, RefundStatus
-from antom_refunds.simulator.response_faults import odd_notification
+from antom_refunds.simulator.response_faults import malformed_notification
 from antom_refunds.simulator.responses import notification, serialise
 from antom_refunds.simulator.sender import DeliveryResult, NotificationSender
 from antom_refunds.simulator.signers import SignedBy
@@ -66,16 +66,16 @@ def messages_for(refund: RefundRecord, fault: Fault) -> tuple[OutgoingNotificati
         case FaultKind.WITHOUT_AMOUNT:
             return (replace(true, body=serialise(truth, without="refund_amount")),)
         case FaultKind.ODD_FIELDS:
-            return (replace(true, body=odd_notification(true.body)),)
+            return (replace(true, body=malformed_notification(true.body)),)
         case _:
             return (true,)
 
 
-def _inconsistent(truth: RefundNotice, opposite: RefundNotice) -> RefundNotice:
+def _inconsistent(truth: RefundNotification, opposite: RefundNotification) -> RefundNotification:
     return truth.model_copy(update={"refund_status": opposite.refund_status})
 
 
-def _one_minor_unit_more(truth: RefundNotice) -> RefundNotice:
+def _one_minor_unit_more(truth: RefundNotification) -> RefundNotification:
     amount = truth.refund_amount
     wrong = Amount(currency=amount.currency, value=str(int(amount.value) + 1))
     return truth.model_copy(update={"refund_amount": wrong})
@@ -90,21 +90,21 @@ class Notifier:
         journal: Journal,
         fault_plan: FaultPlan,
         *,
-        time_scale: float,
+        speedup: float,
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._sender = sender
         self._journal = journal
         self._fault_plan = fault_plan
-        self._time_scale = time_scale
+        self._speedup = speedup
         self._now = now
         self._sleep = sleep
 
     async def notify(self, refund: RefundRecord, url: str, *, first: int = 1) -> None:
         """Send until the merchant acknowledges, beginning with attempt number `first` of eight."""
         for number, wait in enumerate(SCHEDULE[first - 1 :], start=first):
-            await self._sleep(wait.total_seconds() / self._time_scale)
+            await self._sleep(wait.total_seconds() / self._speedup)
             if await self.attempt(refund, url, number=number):
                 return
         log.info("notification.given_up", extra={"refund_request_id": refund.refund_request_id})

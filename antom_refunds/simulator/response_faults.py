@@ -9,9 +9,9 @@ from typing import Any, Final, assert_never
 
 from antom_refunds.antom.wire import (
     Amount,
-    PaymentInquiryAnswer,
-    RefundAnswer,
-    RefundInquiryAnswer,
+    InquirePaymentResponse,
+    InquireRefundResponse,
+    RefundResponse,
     Result,
 )
 from antom_refunds.simulator.faults import Fault, FaultKind
@@ -89,11 +89,11 @@ def replacement(kind: CallKind, body: bytes, fault: Fault) -> bytes:
     if fault.kind is FaultKind.ODD_FIELDS:
         return _odd_response(body)
     if fault.kind in _MAY_STATE_CODE and fault.code:
-        return serialise(RefundAnswer(result=result(fault.code, fault.status)))
+        return serialise(RefundResponse(result=result(fault.code, fault.status)))
     return body
 
 
-def odd_notification(body: bytes) -> bytes:
+def malformed_notification(body: bytes) -> bytes:
     """The notification with a truncated message; for a failure, with null and empty fields."""
     fields = json.loads(body)
     if _is_success(fields):
@@ -127,7 +127,7 @@ def _other_response(kind: CallKind, *, code: str | None, status: Status | None) 
     """A genuine response to another call; only one with status S contains that call's ids."""
     other = result(code or _USUAL_FAILURE[kind], status)
     if other.result_status != "S":
-        return serialise(RefundAnswer(result=other))
+        return serialise(RefundResponse(result=other))
     return _other_success(kind, other)
 
 
@@ -135,7 +135,7 @@ def _other_success(kind: CallKind, other: Result) -> bytes:
     match kind:
         case CallKind.REFUND:
             return serialise(
-                RefundAnswer(
+                RefundResponse(
                     result=other,
                     refund_request_id=_OTHER_REFUND_REQUEST_ID,
                     refund_id=_OTHER_REFUND_ID,
@@ -146,7 +146,7 @@ def _other_success(kind: CallKind, other: Result) -> bytes:
             )
         case CallKind.INQUIRY:
             return serialise(
-                RefundInquiryAnswer(
+                InquireRefundResponse(
                     result=other,
                     refund_status="SUCCESS",
                     refund_request_id=_OTHER_REFUND_REQUEST_ID,
@@ -157,7 +157,7 @@ def _other_success(kind: CallKind, other: Result) -> bytes:
             )
         case CallKind.PAYMENT:
             return serialise(
-                PaymentInquiryAnswer(
+                InquirePaymentResponse(
                     result=other,
                     payment_status="SUCCESS",
                     payment_id=_OTHER_PAYMENT_ID,

@@ -5,13 +5,13 @@ from typing import Final
 
 from antom_refunds.antom.wire import (
     Amount,
-    Heard,
-    PaymentInquiryAnswer,
-    RefundAnswer,
-    RefundInquiryAnswer,
-    RefundNotice,
+    InquirePaymentResponse,
+    InquireRefundResponse,
+    RefundNotification,
+    RefundResponse,
     Result,
     Transaction,
+    WireResponse,
 )
 from antom_refunds.simulator.accounts import Payment, PaymentStatus
 from antom_refunds.simulator.records import RefundRecord, RefundStatus
@@ -35,7 +35,7 @@ class FullTransaction(Transaction):
     transaction_result: Result
 
 
-class FullPaymentResponse(PaymentInquiryAnswer):
+class FullPaymentResponse(InquirePaymentResponse):
     """inquiryPayment's response with the fields that the product ignores."""
 
     payment_request_id: str | None = None
@@ -44,7 +44,7 @@ class FullPaymentResponse(PaymentInquiryAnswer):
     transactions: tuple[FullTransaction, ...] = ()
 
 
-def serialise(response: Heard, *, without: str = "") -> bytes:
+def serialise(response: WireResponse, *, without: str = "") -> bytes:
     """The JSON body; a field named in `without` is left out.
 
     An empty list of transactions is left out as well, as Antom does.
@@ -54,11 +54,11 @@ def serialise(response: Heard, *, without: str = "") -> bytes:
     return response.model_dump_json(by_alias=True, exclude_none=True, exclude=left_out).encode()
 
 
-def refund_response(refund: RefundRecord) -> RefundAnswer:
+def refund_response(refund: RefundRecord) -> RefundResponse:
     """The same for every repeated call; ids are sent with S only (docs/antom.md#refund)."""
     if refund.status is not RefundStatus.SUCCESS:
-        return RefundAnswer(result=refund.result)
-    return RefundAnswer(
+        return RefundResponse(result=refund.result)
+    return RefundResponse(
         result=refund.result,
         refund_request_id=refund.refund_request_id,
         refund_id=refund.refund_id,
@@ -68,14 +68,14 @@ def refund_response(refund: RefundRecord) -> RefundAnswer:
     )
 
 
-def inquiry_response(refund: RefundRecord | None) -> RefundInquiryAnswer:
+def inquiry_response(refund: RefundRecord | None) -> InquireRefundResponse:
     """The refund's state; a closed one has its result code (docs/antom.md#order-is-closed)."""
     if refund is None:
-        return RefundInquiryAnswer(result=result(NOT_EXIST))
+        return InquireRefundResponse(result=result(NOT_EXIST))
     if refund.status is RefundStatus.CLOSED:
-        return RefundInquiryAnswer(result=result(CLOSED))
+        return InquireRefundResponse(result=result(CLOSED))
     has_succeeded = refund.status is RefundStatus.SUCCESS
-    return RefundInquiryAnswer(
+    return InquireRefundResponse(
         result=result(SUCCESS),
         refund_status=refund.status,
         refund_request_id=refund.refund_request_id,
@@ -113,10 +113,10 @@ def payment_response(
     )
 
 
-def notification(refund: RefundRecord, *, succeeded: bool) -> RefundNotice:
+def notification(refund: RefundRecord, *, succeeded: bool) -> RefundNotification:
     """notifyRefund with this outcome, true or not (docs/antom.md#notifyrefund)."""
     failure = CLOSED if refund.status is RefundStatus.CLOSED else PROCESS_FAIL
-    return RefundNotice(
+    return RefundNotification(
         result=result(SUCCESS) if succeeded else result(failure, "F"),
         refund_status="SUCCESS" if succeeded else "FAIL",
         refund_request_id=refund.refund_request_id,

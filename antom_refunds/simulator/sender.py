@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 from pydantic import ValidationError
 
-from antom_refunds.antom.signing import Signed
+from antom_refunds.antom.signing import SignedMessage
 from antom_refunds.antom.wire import Result
 from antom_refunds.limited_body import read_limited
 from antom_refunds.simulator.signers import SignedBy, Signers
@@ -92,7 +92,7 @@ class NotificationSender:
     ) -> dict[str, str]:
         time = str(int(self._now().timestamp() * 1000))
         path = httpx.URL(url).raw_path.decode()
-        signed = Signed(path=path, client_id=client_id, time=time, body=body)
+        signed = SignedMessage(path=path, client_id=client_id, time=time, body=body)
         return {
             "content-type": "application/json; charset=UTF-8",
             "client-id": client_id,

@@ -20,8 +20,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from antom_refunds.antom.signing import Signed
-from antom_refunds.antom.wire import RefundAnswer
+from antom_refunds.antom.signing import SignedMessage
+from antom_refunds.antom.wire import RefundResponse
 from antom_refunds.embedded_server import embedded_server, open_listener
 from antom_refunds.limited_body import read_limited
 from antom_refunds.simulator.authentication import BODY_BYTES_MAX, IncomingRequest
@@ -45,13 +45,13 @@ async def serve(config: SimulatorConfig) -> None:
     """Serve until the process is stopped; raises KeyFileError or OSError if it cannot start."""
     async with config.build_simulator() as simulator:
         with open_listener(config.host, config.port) as listener:
-            listening = {"address": _address(listener), "time_scale": config.time_scale}
+            listening = {"address": _address(listener), "speedup": config.speedup}
             log.info("simulator.listening", extra=listening)
             await uvicorn.Server(_settings(simulator)).serve(sockets=[listener])
 
 
 @asynccontextmanager
-async def serve_in_background(
+async def serve_simulator(
     simulator: AntomSimulator, *, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[str]:
     """Serve this simulator in the running event loop while inside; yields its base URL.
@@ -97,7 +97,7 @@ class AntomApi:
 
 
 def _rejection(error: CallRejectedError, signed_by: SignedBy) -> PlannedResponse:
-    return PlannedResponse(serialise(RefundAnswer(result=result(error.code))), signed_by)
+    return PlannedResponse(serialise(RefundResponse(result=result(error.code))), signed_by)
 
 
 async def _incoming(request: Request) -> IncomingRequest:
@@ -134,7 +134,9 @@ def _headers(
     if planned.signed_by is SignedBy.UNSIGNED:
         return plain
     time = format_time(now - planned.age)
-    signed = Signed(path=request.target, client_id=request.client_id, time=time, body=planned.body)
+    signed = SignedMessage(
+        path=request.target, client_id=request.client_id, time=time, body=planned.body
+    )
     return {**plain, "response-time": time, **signers.header(signed, planned.signed_by)}
 
 

@@ -54,7 +54,7 @@ class Settlement:
         tasks: BackgroundTasks,
         *,
         settle_after: timedelta,
-        time_scale: float,
+        speedup: float,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._ledger = ledger
@@ -62,7 +62,7 @@ class Settlement:
         self._notifier = notifier
         self._tasks = tasks
         self._settle_after = settle_after
-        self._time_scale = time_scale
+        self._speedup = speedup
         self._sleep = sleep
 
     def schedule(self, refund: RefundRecord) -> None:
@@ -96,7 +96,7 @@ class Settlement:
     async def _settle_later(self, refund: RefundRecord) -> None:
         wait = self._ledger.store.payment_of(refund).settle_after
         chosen = self._settle_after if wait is None else wait
-        await self._sleep(chosen.total_seconds() / self._time_scale)
+        await self._sleep(chosen.total_seconds() / self._speedup)
         self.settle(refund)
 
     def _notify_url(self, refund: RefundRecord) -> str | None:

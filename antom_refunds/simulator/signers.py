@@ -6,7 +6,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from antom_refunds.antom.signing import Signed, sign
+from antom_refunds.antom.signing import SignedMessage, sign
 
 KEY_VERSION: Final = "1"
 _KEY_BITS: Final = 2048
@@ -32,7 +32,7 @@ class Signers:
     def __init__(self, private_key: rsa.RSAPrivateKey) -> None:
         self._keys = {SignedBy.ANTOM: private_key, SignedBy.WRONG_KEY: _wrong_key()}
 
-    def header(self, signed: Signed, signed_by: SignedBy) -> dict[str, str]:
+    def header(self, signed: SignedMessage, signed_by: SignedBy) -> dict[str, str]:
         """The signature header; empty for UNSIGNED."""
         key = self._keys.get(signed_by)
         return {} if key is None else {"signature": sign(signed, key, key_version=KEY_VERSION)}

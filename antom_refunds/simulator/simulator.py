@@ -29,7 +29,7 @@ def utc_now() -> datetime:
 class AntomSimulator:
     """One simulated Antom; leaving its context cancels settlements and notifications.
 
-    `time_scale` divides Antom's own waits: settlement and the notification schedule. `transport`
+    `speedup` divides Antom's own waits: settlement and the notification schedule. `transport`
     carries the notifications. `signs_gate_refusals` signs what the gate rejects, as the reference
     promises; the real gateway seems to leave it unsigned.
     """
@@ -38,7 +38,7 @@ class AntomSimulator:
         self,
         private_key: RSAPrivateKey,
         *,
-        time_scale: float = 1.0,
+        speedup: float = 1.0,
         settle_after: timedelta = timedelta(seconds=30),
         random_faults: RandomFaults | None = None,
         signs_gate_refusals: bool = False,
@@ -65,13 +65,13 @@ class AntomSimulator:
                 self.sender,
                 self.journal,
                 self.fault_plan,
-                time_scale=time_scale,
+                speedup=speedup,
                 now=now,
                 sleep=sleep,
             ),
             self.tasks,
             settle_after=settle_after,
-            time_scale=time_scale,
+            speedup=speedup,
             sleep=sleep,
         )
         self.handlers = ApiHandlers(

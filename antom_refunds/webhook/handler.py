@@ -20,157 +20,178 @@ from antom_refunds.antom.wire import ACKNOWLEDGEMENT
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError
 from antom_refunds.delivery import Delivery, SignalLimitError
 from antom_refunds.log_limit import LogLimit
-from antom_refunds.merchants import Sender
+from antom_refunds.merchants import NotificationKeys
 from antom_refunds.notifications import NotificationDelivery
-from antom_refunds.webhook import notice
-from antom_refunds.webhook.notice import ForRefund, OtherEvent, Unclaimed, UnusableNotice
-from antom_refunds.webhook.refusals import CLOSING, STATUS, Refusal, RefusedNoticeError
-from antom_refunds.webhook.request import SignedHeaders, described, limited_body, path_and_query
-from antom_refunds.webhook.verification import verified_sender
+from antom_refunds.webhook import notification
+from antom_refunds.webhook.notification import (
+    NotForRefund,
+    OtherEvent,
+    RefundEvidence,
+    UnusableNotification,
+)
+from antom_refunds.webhook.notification_request import (
+    SignedHeaders,
+    describe_request,
+    path_and_query,
+    read_body,
+)
+from antom_refunds.webhook.rejections import (
+    CLOSES_CONNECTION,
+    STATUS,
+    RejectedNotificationError,
+    Rejection,
+)
+from antom_refunds.webhook.verification import verify_sender
 
 log = logging.getLogger(__package__)
 
 _JSON: Final = "application/json"
-_ROUTER_REFUSALS: Final = {404: Refusal.UNKNOWN_PATH, 405: Refusal.WRONG_METHOD}
+_ROUTER_REJECTIONS: Final = {404: Rejection.UNKNOWN_PATH, 405: Rejection.WRONG_METHOD}
 _LEVELS: Final = {
     Delivery.DELIVERED: logging.INFO,
-    Delivery.ENDED: logging.INFO,
+    Delivery.ALREADY_TERMINAL: logging.INFO,
     Delivery.UNKNOWN: logging.WARNING,
-    Delivery.ABANDONED: logging.ERROR,
-    Delivery.CONTRADICTS: logging.ERROR,
+    Delivery.TERMINATED: logging.ERROR,
+    Delivery.CONFLICTS: logging.ERROR,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handler:
+class NotificationHandler:
     """Takes notifications for the merchants it has keys of.
 
     `public_path` is the path (with query) that Antom calls, where a proxy shows us another;
-    `count` is called with the outcome of each request: of Delivery, Unclaimed or Refusal. A body
-    must arrive within `body_limit`, and Temporal must take the notification within
+    `count` is called with the outcome of each request: of Delivery, NotForRefund or Rejection. A
+    body must arrive within `body_limit`, and Temporal must take the notification within
     `temporal_limit`: Antom's own limit is not documented, but a slow "later" is better than none.
     """
 
     notifications: NotificationDelivery
-    senders: Mapping[str, Sender]
+    keys: Mapping[str, NotificationKeys]
     count: Callable[[str], None]
     public_path: str | None = None
     body_limit: timedelta = timedelta(seconds=10)
     temporal_limit: timedelta = timedelta(seconds=4)
     _log_limit: LogLimit = field(default_factory=LogLimit)
 
-    async def receive(self, request: Request) -> Response:
+    async def handle(self, request: Request) -> Response:
         """Antom's exact acknowledgement, or a status that makes it send again."""
         try:
-            outcome = await self._take(request)
-        except RefusedNoticeError as error:
-            return self._refused(error.refusal, request)
+            outcome = await self._process(request)
+        except RejectedNotificationError as error:
+            return self._reject(error.rejection, request)
         except Exception:
-            log.exception("notice.defect", extra=described(request))
-            return self._refused(Refusal.DEFECT, request)
+            log.exception("notification.defect", extra=describe_request(request))
+            return self._reject(Rejection.DEFECT, request)
         self.count(outcome.value)
         return Response(ACKNOWLEDGEMENT, media_type=_JSON)
 
-    async def refuse_route(self, request: Request, error: Exception) -> Response:
+    async def reject_route(self, request: Request, error: Exception) -> Response:
         """Whatever the router refuses by itself: another method, another path."""
         status = error.status_code if isinstance(error, HTTPException) else 500
-        return self._refused(_ROUTER_REFUSALS.get(status, Refusal.DEFECT), request)
+        return self._reject(_ROUTER_REJECTIONS.get(status, Rejection.DEFECT), request)
 
-    def _refused(self, refusal: Refusal, request: Request) -> Response:
-        self.count(refusal.value)
-        self._log_refused(refusal, request)
-        headers = {"connection": "close"} if refusal in CLOSING else None
-        return Response(refusal.value, STATUS[refusal], headers, "text/plain")
+    def _reject(self, rejection: Rejection, request: Request) -> Response:
+        self.count(rejection.value)
+        self._log_rejection(rejection, request)
+        headers = {"connection": "close"} if rejection in CLOSES_CONNECTION else None
+        return Response(rejection.value, STATUS[rejection], headers, "text/plain")
 
-    def _log_refused(self, refusal: Refusal, request: Request) -> None:
-        fields = {"reason": refusal.value, **described(request)}
-        key = (refusal, fields["path"], fields["client_id"])
+    def _log_rejection(self, rejection: Rejection, request: Request) -> None:
+        fields = {"reason": rejection.value, **describe_request(request)}
+        key = (rejection, fields["path"], fields["client_id"])
         suppressed = self._log_limit.admit(key)
         if suppressed is not None:
-            log.warning("notice.refused", extra={**fields, "suppressed": suppressed})
+            log.warning("notification.rejected", extra={**fields, "suppressed": suppressed})
 
-    async def _take(self, request: Request) -> Delivery | Unclaimed:
-        body = await limited_body(request, self.body_limit)
+    async def _process(self, request: Request) -> Delivery | NotForRefund:
+        body = await read_body(request, self.body_limit)
         path = self.public_path or path_and_query(request)
-        sender = verified_sender(self.senders, SignedHeaders.of(request), path=path, body=body)
-        match notice.read(body):
-            case ForRefund() as said:
-                return await self._deliver(said, body, sender)
+        keys = verify_sender(self.keys, SignedHeaders.of(request), path=path, body=body)
+        match notification.parse_notification(body):
+            case RefundEvidence() as parsed:
+                return await self._deliver(parsed, body, keys)
             case OtherEvent() as event:
-                _record_other(event, sender)
-                return Unclaimed.NOT_OURS
-            case UnusableNotice() as flaw:
-                _record_unusable(flaw, body, sender)
-                return Unclaimed.UNUSABLE
+                _record_other(event, keys)
+                return NotForRefund.NOT_OURS
+            case UnusableNotification() as flaw:
+                _record_unusable(flaw, body, keys)
+                return NotForRefund.UNUSABLE
             case unread:
                 assert_never(unread)
 
-    async def _deliver(self, said: ForRefund, body: bytes, sender: Sender) -> Delivery:
+    async def _deliver(
+        self, parsed: RefundEvidence, body: bytes, keys: NotificationKeys
+    ) -> Delivery:
         # Equal bytes are one notification, however often Antom sends them.
         digest = hashlib.sha256(body).hexdigest()
-        delivery = await self._notified(said, digest, sender)
-        _record(delivery, said, body, digest, sender)
+        delivery = await self._notify(parsed, digest, keys)
+        _record(delivery, parsed, body, digest, keys)
         return delivery
 
-    async def _notified(self, said: ForRefund, digest: str, sender: Sender) -> Delivery:
+    async def _notify(
+        self, parsed: RefundEvidence, digest: str, keys: NotificationKeys
+    ) -> Delivery:
         try:
             async with asyncio.timeout(self.temporal_limit.total_seconds()):
                 return await self.notifications.deliver(
-                    said.refund_request_id,
-                    said.evidence,
+                    parsed.refund_request_id,
+                    parsed.evidence,
                     delivery_id=digest,
-                    merchant=sender.merchant,
+                    merchant=keys.merchant,
                 )
         except (TemporalSettingsError, SignalLimitError, RPCError) as error:
-            _record_undeliverable(error, said, sender)
-            raise RefusedNoticeError(Refusal.TEMPORAL_AWAY) from error
+            _record_undeliverable(error, parsed, keys)
+            raise RejectedNotificationError(Rejection.TEMPORAL_UNAVAILABLE) from error
         except (TemporalUnavailableError, TimeoutError) as error:
-            raise RefusedNoticeError(Refusal.TEMPORAL_AWAY) from error
+            raise RejectedNotificationError(Rejection.TEMPORAL_UNAVAILABLE) from error
 
 
-def create_app(handler: Handler, *, path: str) -> Starlette:
+def create_app(handler: NotificationHandler, *, path: str) -> Starlette:
     """The ASGI app: the notification handler at `path`, and `/health`."""
     app = Starlette(
         routes=[
-            Route(path, handler.receive, methods=["POST"]),
+            Route(path, handler.handle, methods=["POST"]),
             Route("/health", _healthy, methods=["GET"]),
         ],
-        exception_handlers={HTTPException: handler.refuse_route},
+        exception_handlers={HTTPException: handler.reject_route},
     )
     # A redirect is neither an acknowledgement nor a refusal, and the signature fits one path.
     app.router.redirect_slashes = False
     return app
 
 
-def counting(meter: MetricMeter) -> Callable[[str], None]:
+def notification_counter(meter: MetricMeter) -> Callable[[str], None]:
     """Counts notifications by outcome, on the process's metrics page."""
-    counter = meter.create_counter("refund_notices", "Notifications by outcome")
-    return lambda end: counter.add(1, {"end": end})
+    counter = meter.create_counter("refund_notifications", "Notifications by outcome")
+    return lambda outcome: counter.add(1, {"outcome": outcome})
 
 
 async def _healthy(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _record(delivery: Delivery, said: ForRefund, body: bytes, digest: str, sender: Sender) -> None:
+def _record(
+    delivery: Delivery, parsed: RefundEvidence, body: bytes, digest: str, keys: NotificationKeys
+) -> None:
     """One log line; it keeps the verified bytes where no history does."""
     fields = {
-        "refund_request_id": said.refund_request_id,
-        "merchant": sender.merchant,
-        "word": said.evidence.word.value,
-        "code": said.evidence.code,
+        "refund_request_id": parsed.refund_request_id,
+        "merchant": keys.merchant,
+        "kind": parsed.evidence.kind.value,
+        "code": parsed.evidence.code,
     }
-    if delivery is not Delivery.DELIVERED and delivery is not Delivery.ENDED:
-        fields |= {"notice": _text(body), "digest": digest, "said": said.evidence.message}
-    log.log(_LEVELS[delivery], f"notice.{delivery}", extra=fields)  # noqa: G004 - a fixed set
+    if delivery is not Delivery.DELIVERED and delivery is not Delivery.ALREADY_TERMINAL:
+        fields |= {"notification": _text(body), "digest": digest, "said": parsed.evidence.message}
+    log.log(_LEVELS[delivery], f"notification.{delivery}", extra=fields)  # noqa: G004 - a fixed set
 
 
-def _record_other(event: OtherEvent, sender: Sender) -> None:
-    fields = {"event_type": event.event_type, "merchant": sender.merchant}
-    log.info("notice.not_ours", extra=fields)
+def _record_other(event: OtherEvent, keys: NotificationKeys) -> None:
+    fields = {"event_type": event.event_type, "merchant": keys.merchant}
+    log.info("notification.not_ours", extra=fields)
 
 
-def _record_unusable(flaw: UnusableNotice, body: bytes, sender: Sender) -> None:
+def _record_unusable(flaw: UnusableNotification, body: bytes, keys: NotificationKeys) -> None:
     """It is acknowledged, since each of Antom's eight repetitions would be the same bytes.
 
     They are in the log, and whichever refund it was about still learns its end by inquiries.
@@ -178,19 +199,19 @@ def _record_unusable(flaw: UnusableNotice, body: bytes, sender: Sender) -> None:
     fields = {
         "field": flaw.field,
         "reason": f"{flaw.field} {flaw.reason}",
-        "merchant": sender.merchant,
-        "notice": _text(body),
+        "merchant": keys.merchant,
+        "notification": _text(body),
     }
-    log.error("notice.unusable", extra=fields)
+    log.error("notification.unusable", extra=fields)
 
 
-def _record_undeliverable(error: Exception, said: ForRefund, sender: Sender) -> None:
+def _record_undeliverable(error: Exception, parsed: RefundEvidence, keys: NotificationKeys) -> None:
     fields = {
         "reason": str(error),
-        "refund_request_id": said.refund_request_id,
-        "merchant": sender.merchant,
+        "refund_request_id": parsed.refund_request_id,
+        "merchant": keys.merchant,
     }
-    log.error("notice.undeliverable", extra=fields)
+    log.error("notification.undeliverable", extra=fields)
 
 
 def _text(body: bytes) -> str:

@@ -6,31 +6,35 @@ from typing import Final
 from antom_refunds.antom.signing import (
     MalformedSignatureError,
     MissingSignatureError,
-    Signed,
+    SignedMessage,
     WrongSignatureError,
     verify,
 )
-from antom_refunds.merchants import Sender
-from antom_refunds.webhook.refusals import Refusal, RefusedNoticeError
-from antom_refunds.webhook.request import SignedHeaders
+from antom_refunds.merchants import NotificationKeys
+from antom_refunds.webhook.notification_request import SignedHeaders
+from antom_refunds.webhook.rejections import RejectedNotificationError, Rejection
 
-_SIGNATURE_FLAWS: Final = {
-    MissingSignatureError: Refusal.MISSING_SIGNATURE,
-    MalformedSignatureError: Refusal.MALFORMED_SIGNATURE,
-    WrongSignatureError: Refusal.WRONG_SIGNATURE,
+_SIGNATURE_REJECTIONS: Final = {
+    MissingSignatureError: Rejection.MISSING_SIGNATURE,
+    MalformedSignatureError: Rejection.MALFORMED_SIGNATURE,
+    WrongSignatureError: Rejection.WRONG_SIGNATURE,
 }
 
 
-def verified_sender(
-    senders: Mapping[str, Sender], headers: SignedHeaders, *, path: str, body: bytes
-) -> Sender:
-    """The sender of this client-id, whose keys made the signature; else RefusedNoticeError."""
-    sender = senders.get(headers.client_id)
-    if sender is None:
-        raise RefusedNoticeError(Refusal.UNKNOWN_CLIENT)
-    signed = Signed(path=path, client_id=headers.client_id, time=headers.time, body=body)
+def verify_sender(
+    keys_by_client_id: Mapping[str, NotificationKeys],
+    headers: SignedHeaders,
+    *,
+    path: str,
+    body: bytes,
+) -> NotificationKeys:
+    """The keys of this client-id, if they made the signature; else RejectedNotificationError."""
+    keys = keys_by_client_id.get(headers.client_id)
+    if keys is None:
+        raise RejectedNotificationError(Rejection.UNKNOWN_CLIENT)
+    signed = SignedMessage(path=path, client_id=headers.client_id, time=headers.time, body=body)
     try:
-        verify(signed, headers.signature, [file.key for file in sender.keys])
-    except tuple(_SIGNATURE_FLAWS) as error:
-        raise RefusedNoticeError(_SIGNATURE_FLAWS[type(error)]) from error
-    return sender
+        verify(signed, headers.signature, [file.key for file in keys.keys])
+    except tuple(_SIGNATURE_REJECTIONS) as error:
+        raise RejectedNotificationError(_SIGNATURE_REJECTIONS[type(error)]) from error
+    return keys

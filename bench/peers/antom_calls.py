@@ -8,16 +8,21 @@ from typing import Final, Self
 
 from temporalio import activity
 
-from antom_refunds.antom import reading
-from antom_refunds.antom.client import Account, AntomClient
-from antom_refunds.antom.errors import AntomError, NotSentError, OutcomeUnknownError, RefusedError
+from antom_refunds.antom import interpret
+from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
+from antom_refunds.antom.call_errors import (
+    AntomError,
+    GateRefusedError,
+    NotSentError,
+    OutcomeUnknownError,
+)
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.domain.confirmation import confirmed
-from antom_refunds.domain.evidence import Evidence, Word
-from antom_refunds.domain.fold import take
+from antom_refunds.domain.confirmation import confirm_by_inquiry
+from antom_refunds.domain.evidence import Evidence, EvidenceKind
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy, Schedule
 from antom_refunds.domain.refund import Refund, RefundState, Step
+from antom_refunds.domain.state_machine import apply
 from bench.peers.engine import AntomConfig
 
 # As many as the product's worker makes at a time, and as the client has connections.
@@ -39,7 +44,9 @@ class AntomCalls:
         """Raises KeyFileError if a key file is unusable."""
         keys = KeyRing(antom.private_key, (antom.antom_public_key,))
         return cls(
-            AntomClient(Account(client_id=antom.client_id, keys=keys, gateway=antom.gateway))
+            AntomClient(
+                MerchantAccount(client_id=antom.client_id, keys=keys, gateway=antom.gateway)
+            )
         )
 
     async def __aenter__(self) -> Self:
@@ -58,11 +65,11 @@ class AntomCalls:
         """Send the refund call, always with the same id and the same bytes."""
         try:
             async with self._limit:
-                return reading.answered(await self._client.refund(order))
+                return interpret.from_response(await self._client.refund(order))
         except NotSentError as error:
-            return reading.unsent(error)
-        except (OutcomeUnknownError, RefusedError) as error:
-            return reading.unanswered(error)
+            return interpret.from_not_sent(error)
+        except (OutcomeUnknownError, GateRefusedError) as error:
+            return interpret.from_error(error)
 
     @activity.defn
     async def inquire(self, refund: Refund) -> Evidence:
@@ -71,9 +78,9 @@ class AntomCalls:
             async with self._limit:
                 answer = await self._client.inquire_refund(refund.order.refund_request_id)
         except AntomError as error:
-            return reading.uninquired(error)
+            return interpret.from_inquiry_error(error)
         # Each call is done before the next one begins, so none is in flight.
-        return confirmed(refund, reading.inquired(answer), is_quiet=True)
+        return confirm_by_inquiry(refund, interpret.from_inquiry(answer), is_quiet=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +103,30 @@ class PollingState:
     def wait(self, policy: Policy) -> timedelta:
         """How long to wait for a notification before the step; zero if it is due now."""
         refund = self.refund
-        is_due = refund.state is RefundState.REQUESTED or refund.is_ask_due
+        is_due = refund.state is RefundState.REQUESTED or refund.is_send_due
         is_due |= refund.next_step is Step.INQUIRE
         if self.last is None and is_due:
             return timedelta()
-        return policy.wait(self._schedule(policy), self.waited)
+        return policy.next_wait(self._schedule(policy), self.waited)
 
     def after(self, evidence: Evidence, *, waited: timedelta = timedelta()) -> Self:
         """With this evidence, and the wait before it; a change starts the schedule again.
 
         Polling continues where it was if the refund is sent again meanwhile.
         """
-        refund = take(self.refund, evidence)
+        refund = apply(self.refund, evidence)
         if refund != self.refund:
             is_polled = refund.state is self.refund.state is RefundState.PROCESSING
             return type(self)(refund, self.waited + waited if is_polled else timedelta())
         return type(self)(refund, self.waited + waited, evidence)
 
     def _schedule(self, policy: Policy) -> Schedule:
-        if self.refund.next_step is not Step.ASK:
-            return policy.watch
-        if self.last is not None and self.last.word is Word.UNSENT:
-            return policy.unsent
-        return policy.blocked if self.refund.state is RefundState.BLOCKED else policy.doubt
+        if self.refund.next_step is not Step.SEND:
+            return policy.poll
+        if self.last is not None and self.last.kind is EvidenceKind.UNSENT:
+            return policy.retry_unsent
+        return (
+            policy.retry_blocked
+            if self.refund.state is RefundState.BLOCKED
+            else policy.retry_in_doubt
+        )

@@ -64,7 +64,7 @@ class Refunds(DBOSConfiguredInstance):
             evidence = await DBOS.recv_async(NOTIFICATIONS, timeout_seconds=wait.total_seconds())
             if evidence is not None:
                 return state.after(evidence)
-        is_ask = state.step is Step.ASK
+        is_ask = state.step is Step.SEND
         call = self.ask(state.refund.order) if is_ask else self.inquire(state.refund)
         return state.after(await call, waited=wait)
 
@@ -128,7 +128,7 @@ async def run_app(antom: AntomConfig, database_url: str, port: str) -> None:
     """Until SIGTERM."""
     async with (
         AntomCalls.to(antom) as calls,
-        running(calls, Policy.at_pace(antom.pace), database_url) as refunds,
+        running(calls, Policy.at_speedup(antom.speedup), database_url) as refunds,
     ):
         await serve(create_app(refunds), int(port))
 

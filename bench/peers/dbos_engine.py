@@ -19,7 +19,7 @@ from antom_refunds.domain.order import RefundOrder
 from antom_refunds.settings import SettingsError
 from bench.peers.dbos_app import ORDERS_PATH
 from bench.peers.engine import AntomConfig, End, Engine, folder_bytes
-from starter.ports import ANY, HOST, free_ports, is_open
+from starter.tcp_ports import ANY_PORT, HOST, find_free_ports, is_open
 
 _OWNER: Final = "refunds"
 _NOBODY: Final = "65534"
@@ -39,7 +39,7 @@ class DbosEngine(Engine):
         super().__init__(folder, antom)
         self.data = folder / "data"
         self.url = f"sqlite:///{self.data / 'dbos.sqlite'}"
-        (self._port,) = free_ports([ANY])
+        (self._port,) = find_free_ports([ANY_PORT])
         self._http = httpx.AsyncClient(base_url=f"http://{HOST}:{self._port}", trust_env=False)
         self._client: DBOSClient | None = None
         self._ends: dict[str, End] = {}
@@ -99,7 +99,7 @@ class DbosPostgresqlEngine(DbosEngine):
 
     def __init__(self, folder: Path, antom: AntomConfig) -> None:
         super().__init__(folder, antom)
-        (self._server_port,) = free_ports([ANY])
+        (self._server_port,) = find_free_ports([ANY_PORT])
         self.url = f"postgresql://{_OWNER}@{HOST}:{self._server_port}/refunds"
         self.database = f"{_version()}, fsync and synchronous_commit on, LISTEN/NOTIFY"
 

@@ -20,8 +20,8 @@ from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import SettingsError
 from bench.environment import ROOT
 from bench.process_stats import with_descendants
-from starter.ports import HOST
 from starter.stack import inherited_environment
+from starter.tcp_ports import HOST
 
 _READY_SECONDS: Final = 60
 _STOP_SECONDS: Final = 10
@@ -41,7 +41,7 @@ class AntomConfig:
     """What every application is configured with.
 
     `gateway` is the simulator's URL; key files are PEM. Notifications arrive at `notify_port` and
-    `notify_path` of the loopback address. `pace` divides all waits.
+    `notify_path` of the loopback address. `speedup` divides all waits.
     """
 
     gateway: str
@@ -50,7 +50,7 @@ class AntomConfig:
     antom_public_key: Path
     notify_port: int
     notify_path: str
-    pace: float
+    speedup: float
 
     def write(self, path: Path) -> None:
         path.write_bytes(TypeAdapter(AntomConfig).dump_json(self))

@@ -21,9 +21,9 @@ from bench.peers.engine import AntomConfig, End, Engine
 from bench.peers.engines import make_engine
 from bench.peers.job import CLIENT_ID, PACE, Job, warm_up_job
 from bench.process_stats import cpu_by_process
-from starter.keys import write_pair
-from starter.merchants import Merchant
-from starter.ports import ANY, Ports, free_ports
+from starter.key_pairs import write_pair
+from starter.local_merchants import LocalMerchant
+from starter.tcp_ports import ANY_PORT, Ports, find_free_ports
 
 REQUESTER: Final = "requester"
 POLL_SECONDS: Final = 1.0
@@ -157,8 +157,8 @@ async def running(key: str, job: Job) -> AsyncIterator[EngineRun]:
 def _simulator(home: Path) -> UnlimitedStack:
     (home / "logs").mkdir(parents=True)
     write_pair(home / "keys", "antom")
-    merchant = Merchant("default", CLIENT_ID, *write_pair(home / "keys", "merchant"))
-    return UnlimitedStack(home, Ports(*free_ports([ANY] * 5)), PACE, (merchant,))
+    merchant = LocalMerchant("default", CLIENT_ID, *write_pair(home / "keys", "merchant"))
+    return UnlimitedStack(home, Ports(*find_free_ports([ANY_PORT] * 5)), PACE, (merchant,))
 
 
 def _config(stack: UnlimitedStack) -> AntomConfig:
@@ -170,7 +170,7 @@ def _config(stack: UnlimitedStack) -> AntomConfig:
         antom_public_key=stack.home / "keys" / "antom-public.pem",
         notify_port=stack.ports.webhook,
         notify_path=urlsplit(stack.notify_url).path,
-        pace=stack.pace,
+        speedup=stack.speedup,
     )
 
 

@@ -21,7 +21,7 @@ from bench.figures import FrozenModel
 CLIENT_ID: Final = "5X00000000000000"
 # Inquiries after 83 ms, 333 ms, 833 ms, ...; refunds in doubt are retried after 2 s.
 PACE: Final = 60.0
-_POLICY: Final = Policy.at_pace(PACE)
+_POLICY: Final = Policy.at_speedup(PACE)
 _AMOUNT_MAX: Final = 50_000
 # Real seconds until a bank has paid, and the share of banks that refuse in the end.
 _SETTLES: Final = (0.3, 1.5)
@@ -66,9 +66,9 @@ class PlannedRefund(FrozenModel):
             case SettlementKind.NOTIFIED:
                 return settles
             case SettlementKind.POLLED:
-                return settles + _POLICY.wait(_POLICY.watch, settles)
+                return settles + _POLICY.next_wait(_POLICY.poll, settles)
             case SettlementKind.RESPONSE_LOST:
-                return _POLICY.wait(_POLICY.doubt, timedelta())
+                return _POLICY.next_wait(_POLICY.retry_in_doubt, timedelta())
             case _:
                 return timedelta()
 
@@ -134,5 +134,5 @@ def _bank(kind: SettlementKind, dice: Random) -> dict[str, Any]:
     if kind in {SettlementKind.IMMEDIATE, SettlementKind.RESPONSE_LOST}:
         return {}
     ends = SettlementOutcome.FAIL if luck < _REFUSING else SettlementOutcome.SUCCESS
-    # The simulator divides its waits by the pace.
+    # The simulator divides its waits by the speedup.
     return {"is_async": True, "settle_after": timedelta(seconds=settles * PACE), "ends": ends}

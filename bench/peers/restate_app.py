@@ -27,7 +27,7 @@ from antom_refunds.domain.refund import Refund, Step
 from bench.peers.antom_calls import AntomCalls, PollingState
 from bench.peers.engine import AntomConfig
 from bench.peers.webhook import Deliver, create_webhook, serve
-from starter.ports import HOST
+from starter.tcp_ports import HOST
 
 NAME: Final = "Refund"
 # Where the final state can be read, as long as Restate retains the workflow.
@@ -74,7 +74,7 @@ class RefundRun:
 
     async def _call(self, state: PollingState) -> Evidence:
         refund = state.refund
-        if state.step is Step.ASK:
+        if state.step is Step.SEND:
             call = self._context.run_typed("ask", self._calls.ask, _EVIDENCE, refund.order)
         else:
             call = self._context.run_typed("inquire", self._calls.inquire, _EVIDENCE, refund)
@@ -126,7 +126,7 @@ async def run_app(antom: AntomConfig, port: str) -> None:
     config = Config()
     config.bind = [f"{HOST}:{port}"]
     async with AntomCalls.to(antom) as calls:
-        workflow = refund_workflow(calls, Policy.at_pace(antom.pace))
+        workflow = refund_workflow(calls, Policy.at_speedup(antom.speedup))
         await serve_http2(restate.app([workflow]), config)
 
 

@@ -16,7 +16,7 @@ from antom_refunds.settings import SettingsError
 from bench.environment import ROOT
 from bench.peers.engine import AntomConfig, End, Engine, folder_bytes
 from bench.peers.restate_app import NAME, STATE
-from starter.ports import ANY, HOST, free_ports, is_open
+from starter.tcp_ports import ANY_PORT, HOST, find_free_ports, is_open
 
 _INSTALLED: Final = ROOT / ".venv-peers" / "node" / "node_modules" / "@restatedev"
 _CONFIGURATION: Final = """\
@@ -62,7 +62,7 @@ class RestateEngine(Engine):
         if binary is None:
             raise SettingsError("Restate's server is missing: run scripts/setup-peers")
         self._binary = binary
-        self._port, self._node, ingress, admin = free_ports([ANY] * 4)
+        self._port, self._node, ingress, admin = find_free_ports([ANY_PORT] * 4)
         self._ports = {"node": self._node, "ingress": ingress, "admin": admin}
         self._data = folder / "restate"
         self._ingress = httpx.AsyncClient(base_url=f"http://{HOST}:{ingress}", trust_env=False)

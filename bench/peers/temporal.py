@@ -13,13 +13,13 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from antom_refunds.client import RefundClient
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
-from antom_refunds.domain.refund import END_STATES, RefundState
-from antom_refunds.settings import variable
+from antom_refunds.domain.refund import TERMINAL_STATES, RefundState
+from antom_refunds.settings import env_name
 from bench.environment import UnlimitedStack, limited_gather
 from bench.peers.engine import AntomConfig, End, Engine
 from bench.peers.timer_loop import QUEUE, TimerLoopRefund
-from starter.merchants import Merchant
-from starter.ports import ANY, Ports, free_ports, is_open
+from starter.local_merchants import LocalMerchant
+from starter.tcp_ports import ANY_PORT, Ports, find_free_ports, is_open
 
 _DATABASE: Final = "SQLite with a write-ahead log, synchronous=normal"
 _NAMES: Final = {"server": "temporal", "app": "worker", "webhook": "webhook"}
@@ -32,17 +32,17 @@ class TemporalEngine(Engine):
 
     def __init__(self, folder: Path, antom: AntomConfig) -> None:
         super().__init__(folder, antom)
-        ports = free_ports([ANY] * 5)
+        ports = find_free_ports([ANY_PORT] * 5)
         ports[3] = antom.notify_port
         # Only a simulator of the stack's own would read the merchant's public key.
-        merchant = Merchant("default", antom.client_id, antom.private_key, antom.private_key)
-        self._stack = UnlimitedStack(folder, Ports(*ports), antom.pace, (merchant,))
+        merchant = LocalMerchant("default", antom.client_id, antom.private_key, antom.private_key)
+        self._stack = UnlimitedStack(folder, Ports(*ports), antom.speedup, (merchant,))
         self._stack.database = folder / "temporal.db"
         key = str(antom.antom_public_key)
         self._stack.settings = {
-            variable("merchants", "default", "gateway"): antom.gateway,
-            variable("merchants", "default", "antom_public_key_files"): key,
-            variable("webhook_path"): antom.notify_path,
+            env_name("merchants", "default", "gateway"): antom.gateway,
+            env_name("merchants", "default", "antom_public_key_files"): key,
+            env_name("webhook_path"): antom.notify_path,
         }
         self._client: Client | None = None
 
@@ -63,13 +63,13 @@ class TemporalEngine(Engine):
         self._client = await self._stack.temporal()
 
     def command(self, name: str) -> list[str]:
-        return self._stack.part(_NAMES[name])[0]
+        return self._stack.process_spec(_NAMES[name])[0]
 
     def environment(self, name: str) -> dict[str, str]:
         return self._stack.environment_of(_NAMES[name])
 
     async def is_ready(self, name: str) -> bool:
-        return is_open(self._stack.part(_NAMES[name])[1])
+        return is_open(self._stack.process_spec(_NAMES[name])[1])
 
     def stored_bytes(self) -> int:
         return sum(path.stat().st_size for path in self.folder.glob("temporal.db*"))
@@ -86,12 +86,12 @@ class OurEngine(TemporalEngine):
         return {
             view.refund_request_id: End(view.state, view.ended_at)
             async for view in self._refunds.list(limit=_LIST_MAX)
-            if view.ended_at is not None and view.state in END_STATES
+            if view.ended_at is not None and view.state in TERMINAL_STATES
         }
 
     @property
     def _refunds(self) -> RefundClient:
-        return RefundClient(self.client, policy=Policy.at_pace(self.antom.pace))
+        return RefundClient(self.client, policy=Policy.at_speedup(self.antom.speedup))
 
 
 class TimerLoopEngine(TemporalEngine):
@@ -112,7 +112,7 @@ class TimerLoopEngine(TemporalEngine):
         with suppress(WorkflowAlreadyStartedError):
             await self.client.start_workflow(
                 TimerLoopRefund.run,
-                args=[order, self.antom.pace, None],
+                args=[order, self.antom.speedup, None],
                 id=order.refund_request_id,
                 task_queue=QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

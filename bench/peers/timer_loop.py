@@ -28,13 +28,13 @@ class TimerLoopRefund:
         self._notifications: list[Evidence] = []
 
     @workflow.run
-    async def run(self, order: RefundOrder, pace: float, known: Refund | None) -> RefundState:
+    async def run(self, order: RefundOrder, speedup: float, known: Refund | None) -> RefundState:
         """`known` is given by a run that continued as new."""
-        policy = Policy.at_pace(pace)
+        policy = Policy.at_speedup(speedup)
         state = PollingState(known or Refund(order=order))
         while state.step is not None:
             if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(args=[order, pace, state.refund])
+                workflow.continue_as_new(args=[order, speedup, state.refund])
             wait = state.wait(policy)
             if wait and await self._is_notified(wait):
                 state = state.after(self._notifications.pop(0))
@@ -56,7 +56,7 @@ class TimerLoopRefund:
 
 
 async def _call(state: PollingState) -> Evidence:
-    if state.step is Step.ASK:
+    if state.step is Step.SEND:
         return await workflow.execute_activity_method(
             AntomCalls.ask,
             state.refund.order,

@@ -9,18 +9,18 @@ from typing import Final
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from antom_refunds.asgi_server import serve_in_background
 from antom_refunds.connection import TemporalUnavailableError, connect
 from antom_refunds.domain.evidence import Evidence
-from antom_refunds.merchants import clients_of
-from antom_refunds.process import OK, leave
-from antom_refunds.serving import serving
+from antom_refunds.merchants import build_clients
+from antom_refunds.process import OK, exit_process
 from antom_refunds.settings import Settings
-from antom_refunds.telemetry import runtime_of, set_up_logging
+from antom_refunds.telemetry import make_runtime, set_up_logging
 from bench.peers.antom_calls import AntomCalls
 from bench.peers.engine import AntomConfig
 from bench.peers.timer_loop import QUEUE, TimerLoopRefund
 from bench.peers.webhook import create_webhook, serve
-from worker import Health, call_worker, workflow_worker
+from worker import Health, activity_worker, workflow_worker
 
 _RETRY_SECONDS: Final = 0.5
 
@@ -31,20 +31,20 @@ async def run_worker(settings: Settings) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     assert settings.health_listen is not None  # noqa: S101 - the stack always sets it
     async with AsyncExitStack() as stack:
-        antom = await stack.enter_async_context(clients_of(settings)["default"])
-        await stack.enter_async_context(serving(health.app(), settings.health_listen))
+        antom = await stack.enter_async_context(build_clients(settings)["default"])
+        await stack.enter_async_context(serve_in_background(health.app(), settings.health_listen))
         health.temporal = temporal = await _connect(settings)
         calls = AntomCalls(antom)
         for worker in (
             workflow_worker(temporal, settings, QUEUE, [TimerLoopRefund]),
-            call_worker(temporal, settings, QUEUE, [calls.ask, calls.inquire]),
+            activity_worker(temporal, settings, QUEUE, [calls.ask, calls.inquire]),
         ):
             await stack.enter_async_context(worker)
         await stop.wait()
 
 
 async def _connect(settings: Settings) -> Client:
-    runtime = runtime_of(settings)
+    runtime = make_runtime(settings)
     while True:
         try:
             return await connect(runtime=runtime)
@@ -54,7 +54,7 @@ async def _connect(settings: Settings) -> Client:
 
 async def run_webhook(settings: Settings) -> None:
     """Until SIGTERM."""
-    client = await connect(is_lazy=True, runtime=runtime_of(settings))
+    client = await connect(is_lazy=True, runtime=make_runtime(settings))
 
     async def deliver(refund_request_id: str, evidence: Evidence, _: str) -> None:
         handle = client.get_workflow_handle(refund_request_id)
@@ -70,7 +70,7 @@ async def run_webhook(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    its_settings = Settings.read()
+    its_settings = Settings.from_env()
     set_up_logging(its_settings)
     asyncio.run({"worker": run_worker, "webhook": run_webhook}[sys.argv[1]](its_settings))
-    leave(OK)
+    exit_process(OK)

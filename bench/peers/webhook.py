@@ -11,10 +11,10 @@ from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.notifications import NotificationDelivery
-from antom_refunds.webhook import Handler, create_app
+from antom_refunds.webhook import NotificationHandler, create_app
 from bench.peers.engine import AntomConfig
 from bench.webhook import antom_as_sender
-from starter.ports import HOST
+from starter.tcp_ports import HOST
 
 # (refundRequestId, evidence, delivery id); durable when it returns. Equal bodies have equal ids.
 Deliver = Callable[[str, Evidence, str], Awaitable[None]]
@@ -48,8 +48,8 @@ def create_webhook(antom: AntomConfig, deliver: Deliver) -> ASGIApp:
     """Raises KeyFileError if the key file is unusable."""
     sender = antom_as_sender(antom.antom_public_key)
     notifications = EngineNotifications(deliver)
-    handler = Handler(
-        notifications=notifications, senders={antom.client_id: sender}, count=lambda _: None
+    handler = NotificationHandler(
+        notifications=notifications, keys={antom.client_id: sender}, count=lambda _: None
     )
     return create_app(handler, path=antom.notify_path)
 

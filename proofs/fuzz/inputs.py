@@ -8,16 +8,16 @@ from pydantic import ValidationError
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from antom_refunds import attributes, contract
-from antom_refunds.antom import reading
+from antom_refunds.antom import interpret
 from antom_refunds.antom.signing import SignatureError, SignatureHeader, WrongSignatureError, verify
-from antom_refunds.antom.wire import RefundNotice, RefundRequest
+from antom_refunds.antom.wire import RefundNotification, RefundRequest
 from antom_refunds.domain.evidence import Evidence
-from antom_refunds.domain.fold import take
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import InvalidOrderError, RefundOrder
 from antom_refunds.domain.refund import Refund
+from antom_refunds.domain.state_machine import apply
 from proofs.fuzz import messages
-from workflows import console
+from workflows import operator_texts
 
 _BODY: Final = messages.NOTICES[0]
 _HEADER: Final = messages.signature(_BODY)
@@ -98,7 +98,7 @@ def _draw_fields(data: Any) -> dict[str, Any]:
 
 def _order(fields: dict[str, Any]) -> None:
     try:
-        order = RefundOrder.checked(fields)
+        order = RefundOrder.from_fields(fields)
     except InvalidOrderError as error:
         assert len(str(error).splitlines()) == 1, "a refusal is one line"
         return
@@ -138,10 +138,10 @@ def _draw_notice(data: Any) -> bytes:
 
 def _notice(body: bytes) -> None:
     try:
-        notice = RefundNotice.model_validate_json(body)
+        notice = RefundNotification.model_validate_json(body)
     except ValidationError:
         return
-    check_evidence(reading.noticed(notice))
+    check_evidence(interpret.from_notification(notice))
 
 
 def check_evidence(evidence: Evidence) -> None:
@@ -149,12 +149,12 @@ def check_evidence(evidence: Evidence) -> None:
     payloads = _CONVERTER.to_payloads([evidence])
     stored = _CONVERTER.from_payloads(payloads, [Evidence])[0]
     assert stored == evidence, "reads differently than it was stored"
-    refund = take(Refund(order=messages.ORDER), evidence)
-    if refund.is_final:
-        assert not evidence.differences(messages.ORDER), "ended a refund that it is not about"
-    assert take(refund, evidence) == refund, "a repetition changes the refund"
-    for pair in attributes.moving(refund):
+    refund = apply(Refund(order=messages.ORDER), evidence)
+    if refund.is_terminal:
+        assert not evidence.mismatches(messages.ORDER), "ended a refund that it is not about"
+    assert apply(refund, evidence) == refund, "a repetition changes the refund"
+    for pair in attributes.mutable(refund):
         if isinstance(pair.value, str):
             assert len(pair.value) <= _KEYWORD_MAX, "too long for a search attribute"
-    details = console.details(refund, due_at=None)
+    details = operator_texts.details(refund, overdue_at=None)
     assert len(details.encode()) <= _DETAILS_BYTES_MAX, "too long for Temporal's details"

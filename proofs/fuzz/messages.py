@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from antom_refunds.antom.signing import Signed, sign
+from antom_refunds.antom.signing import SignedMessage, sign
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 
@@ -18,8 +18,8 @@ ORDER: Final = RefundOrder(
 )
 
 
-def signed(body: bytes, *, path: str = PATH) -> Signed:
-    return Signed(path=path, client_id=CLIENT_ID, time=TIME, body=body)
+def signed(body: bytes, *, path: str = PATH) -> SignedMessage:
+    return SignedMessage(path=path, client_id=CLIENT_ID, time=TIME, body=body)
 
 
 def signature(body: bytes, *, path: str = PATH) -> str:

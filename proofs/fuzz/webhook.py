@@ -12,9 +12,9 @@ from antom_refunds.antom.wire import ACKNOWLEDGEMENT
 from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence
-from antom_refunds.merchants import Sender
+from antom_refunds.merchants import NotificationKeys
 from antom_refunds.notifications import NotificationDelivery
-from antom_refunds.webhook import Handler, Refusal, Unclaimed, create_app
+from antom_refunds.webhook import NotForRefund, NotificationHandler, Rejection, create_app
 from proofs.fuzz import messages
 from proofs.fuzz.inputs import check_evidence
 
@@ -62,9 +62,9 @@ class _Notifications(NotificationDelivery):
 _NOTIFICATIONS: Final = _Notifications()
 _OUTCOMES: Final[list[str]] = []
 _APP: Final = create_app(
-    Handler(
+    NotificationHandler(
         notifications=_NOTIFICATIONS,
-        senders={messages.CLIENT_ID: Sender("default", (_Key(),))},
+        keys={messages.CLIENT_ID: NotificationKeys("default", (_Key(),))},
         count=_OUTCOMES.append,
     ),
     path=messages.PATH,
@@ -149,10 +149,10 @@ def _check(status: int, answer: bytes) -> None:
     assert len(outcomes) == 1, "each request is counted once"
     if status == 200:  # noqa: PLR2004 - HTTP
         assert answer == ACKNOWLEDGEMENT
-        is_unclaimed = outcomes[0] in set(Unclaimed)
+        is_unclaimed = outcomes[0] in set(NotForRefund)
         assert delivered == (0 if is_unclaimed else 1), "acknowledged, but not delivered"
         assert is_unclaimed or outcomes[0] in set(Delivery)
     else:
         assert status in _REFUSALS
         assert delivered == 0
-        assert outcomes[0] in set(Refusal)
+        assert outcomes[0] in set(Rejection)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from cyclopts import App
 from rich.console import Console
 
-from antom_refunds.process import FAILED, OK, complain, leave
+from antom_refunds.process import FAILED, OK, exit_process, print_error
 from antom_refunds.settings import SettingsError
 from proofs.storm.plots import render
 from proofs.storm.report import show
@@ -54,7 +54,7 @@ def storm(
             run_storm(plan, folder / "stack", log=lambda text: console.print(text, highlight=False))
         )
     except SettingsError as error:
-        complain(error)
+        print_error(error)
         return FAILED
     show(found.report, console)
     if json is not None:
@@ -66,4 +66,4 @@ def storm(
 
 
 if __name__ == "__main__":
-    leave(app(result_action="return_value") or OK)
+    exit_process(app(result_action="return_value") or OK)

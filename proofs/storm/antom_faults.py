@@ -10,7 +10,7 @@ from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from proofs.storm.sizes import StormSize
 
 # Real seconds that a worker waits for a response, and how late the late responses are.
-ANSWER_TIMEOUT: Final = timedelta(seconds=2)
+RESPONSE_TIMEOUT: Final = timedelta(seconds=2)
 TOO_LATE: Final = timedelta(seconds=3)
 # Slightly more than the accepted clock difference between a call and its response.
 _STALE: Final = timedelta(minutes=6)

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from antom_refunds import (
-    RefundAbandonedError,
     RefundClient,
     RefundConflictError,
     RefundNotFoundError,
+    RefundTerminatedError,
 )
 from antom_refunds.connection import TemporalUnavailableError
-from antom_refunds.process import OK, leave
+from antom_refunds.process import OK, exit_process
 from proofs.storm.schedule import Plan, PlannedRequest
 from proofs.storm.sizes import StormModel
 
@@ -86,7 +86,7 @@ class Caller:
             self._record(place, RequestStatus.REFUSED)
             return
         self._record(place, RequestStatus.ACCEPTED)
-        with suppress(RefundAbandonedError):  # its history shows that
+        with suppress(RefundTerminatedError):  # its history shows that
             outcome = await _retried(
                 lambda: self._refunds.outcome(order.refund_request_id, wait=_LIMIT)
             )
@@ -126,4 +126,6 @@ async def serve(
 if __name__ == "__main__":
     _, plan_file, its_number, its_start, its_records = sys.argv
     plan = Plan.model_validate_json(Path(plan_file).read_bytes())
-    leave(asyncio.run(serve(plan.requests, int(its_number), float(its_start), Path(its_records))))
+    exit_process(
+        asyncio.run(serve(plan.requests, int(its_number), float(its_start), Path(its_records)))
+    )

@@ -18,10 +18,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from antom_refunds import contract
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.delivery import Delivery
-from antom_refunds.domain.evidence import Word
+from antom_refunds.domain.evidence import EvidenceKind
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.simulator.control_client import SimulatorClient
-from proofs.storm.antom_faults import ANSWER_TIMEOUT
+from proofs.storm.antom_faults import RESPONSE_TIMEOUT
 from proofs.storm.caller import CallerRecord, RequestStatus
 from proofs.storm.environment import StormStack
 from proofs.storm.observations import History, Observations
@@ -64,13 +64,13 @@ async def collect_observations(
         flagged=flagged_in(stack.home / "logs" / "webhook.log"),
         interruptions=interruptions,
         unusable=plan.unusable,
-        in_flight=ANSWER_TIMEOUT + timedelta(seconds=max(pauses, default=0.0)),
+        in_flight=RESPONSE_TIMEOUT + timedelta(seconds=max(pauses, default=0.0)),
     )
 
 
 def flagged_in(log: Path) -> frozenset[str]:
     """Refunds whose late notification contradicted them, as the webhook logged for operators."""
-    event = f"notice.{Delivery.CONTRADICTS}"
+    event = f"notification.{Delivery.CONFLICTS}"
     lines = (line for line in log.read_text(errors="replace").splitlines() if event in line)
     return frozenset(json.loads(line)["refund_request_id"] for line in lines)
 
@@ -134,7 +134,7 @@ def _stops(event: HistoryEvent) -> bool:
 def _finds_nothing(event: HistoryEvent) -> bool:
     """Whether an inquiry reported "no such refund" to the workflow."""
     result = event.activity_task_completed_event_attributes.result
-    said = f'"word":"{Word.ABSENT}"'.encode()
+    said = f'"word":"{EvidenceKind.NOT_FOUND}"'.encode()
     return any(said in each.data for each in result.payloads)
 
 
@@ -143,7 +143,7 @@ def _flagged_at(events: Sequence[HistoryEvent]) -> datetime | None:
     end = events[-1].workflow_execution_completed_event_attributes
     for event in events:
         upsert = event.upsert_workflow_search_attributes_event_attributes
-        needs = upsert.search_attributes.indexed_fields.get(contract.Attribute.NEEDS_HUMAN)
+        needs = upsert.search_attributes.indexed_fields.get(contract.Attribute.NEEDS_ATTENTION)
         is_end = upsert.workflow_task_completed_event_id == end.workflow_task_completed_event_id
         if needs is not None and needs.data == b"true" and not is_end:
             return _time(event)

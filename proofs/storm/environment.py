@@ -8,14 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from antom_refunds.settings import variable
+from antom_refunds.settings import env_name
 from antom_refunds.simulator.config import SimulatorConfig
 from antom_refunds.simulator.control_client import SimulatorClient
-from proofs.storm.antom_faults import ANSWER_TIMEOUT
+from proofs.storm.antom_faults import RESPONSE_TIMEOUT
 from proofs.storm.process_faults import worker_names
 from proofs.storm.schedule import PACE, Plan
-from starter.ports import ANY, HOST, Ports, free_ports
 from starter.stack import Stack
+from starter.tcp_ports import ANY_PORT, HOST, Ports, find_free_ports
 
 ROOT: Final = Path(__file__).parents[2]
 MUTATION: Final = "STORM_MUTATION"
@@ -35,17 +35,21 @@ class StormStack(Stack):
     worker_ports: dict[str, int]
     mutation: str = ""
 
-    def part(self, name: str) -> tuple[list[str], int]:
+    def process_spec(self, name: str) -> tuple[list[str], int]:
         port = self.worker_ports.get(name)
-        return super().part(name) if port is None else ([sys.executable, "-m", "worker"], port)
+        return (
+            super().process_spec(name) if port is None else ([sys.executable, "-m", "worker"], port)
+        )
 
     def environment_of(self, name: str) -> dict[str, str]:
         settings = self.environment | {
-            variable("merchants", "default", "answer_timeout"): str(ANSWER_TIMEOUT.total_seconds()),
-            variable("antom_calls_per_second"): str(_CALLS_PER_SECOND),
+            env_name("merchants", "default", "response_timeout"): str(
+                RESPONSE_TIMEOUT.total_seconds()
+            ),
+            env_name("antom_calls_per_second"): str(_CALLS_PER_SECOND),
         }
         if name in self.worker_ports:
-            settings[variable("health_listen")] = f"{HOST}:{self.worker_ports[name]}"
+            settings[env_name("health_listen")] = f"{HOST}:{self.worker_ports[name]}"
         if self.mutation and name not in _NEVER_MUTATED:
             settings |= {MUTATION: self.mutation, "PYTHONPATH": f"{_SITE}{os.pathsep}{ROOT}"}
         return settings
@@ -67,8 +71,8 @@ async def running(plan: Plan, home: Path, *, mutation: str = "") -> AsyncIterato
     Raises SettingsError if a process does not start.
     """
     workers = worker_names(plan.size)
-    ports = free_ports([ANY] * (5 + len(workers)))
-    stack = StormStack.fresh(home, Ports(*ports[:5]), pace=PACE)
+    ports = find_free_ports([ANY_PORT] * (5 + len(workers)))
+    stack = StormStack.create(home, Ports(*ports[:5]), speedup=PACE)
     stack.plan = plan
     stack.mutation = mutation
     stack.worker_ports = dict(zip(workers, ports[5:], strict=True))

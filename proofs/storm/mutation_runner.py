@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.console import Console
 
-from antom_refunds.process import FAILED, OK, USAGE, complain, leave
+from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error
 from antom_refunds.settings import SettingsError
 from proofs.storm.mutations import MUTATIONS, control_plan, plan_for
 from proofs.storm.report import StormReport
@@ -20,7 +20,7 @@ _FOLDER: Final = Path(".storm") / "mutations"
 def main(names: list[str]) -> int:
     """First the unbroken product, where nothing may be found; then each mutation."""
     if unknown := [name for name in names if name not in MUTATIONS]:
-        complain(f"{', '.join(unknown)}: no such mutation; there are {', '.join(MUTATIONS)}")
+        print_error(f"{', '.join(unknown)}: no such mutation; there are {', '.join(MUTATIONS)}")
         return USAGE
     console = Console(width=120)
     try:
@@ -28,7 +28,7 @@ def main(names: list[str]) -> int:
             return FAILED
         caught = [_is_caught(name, console) for name in names or MUTATIONS]
     except SettingsError as error:
-        complain(error)
+        print_error(error)
         return FAILED
     console.print(f"{sum(caught)} of {len(caught)} mutations caught, each by its invariants")
     return OK if all(caught) else FAILED
@@ -59,4 +59,4 @@ def _found(report: StormReport) -> str:
 
 
 if __name__ == "__main__":
-    leave(main(sys.argv[1:]))
+    exit_process(main(sys.argv[1:]))

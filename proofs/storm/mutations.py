@@ -13,16 +13,16 @@ from typing import Any, Final
 
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
-from activities.antom import AntomActivities
+from activities.antom_activities import AntomActivities
 from antom_refunds import contract
-from antom_refunds.antom import reading
-from antom_refunds.antom.client import AntomClient
-from antom_refunds.antom.wire import RefundAnswer, RefundRequest
-from antom_refunds.client import RefundClient, Started
+from antom_refunds.antom import interpret
+from antom_refunds.antom.antom_client import AntomClient
+from antom_refunds.antom.wire import RefundRequest, RefundResponse
+from antom_refunds.client import RefundClient, StartedRefund
 from antom_refunds.contract import Instruction, RefundOutcome
 from antom_refunds.delivery import Delivery
-from antom_refunds.domain import fold
-from antom_refunds.domain.evidence import Evidence, Word
+from antom_refunds.domain import state_machine
+from antom_refunds.domain.evidence import Evidence, EvidenceKind
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy, Schedule
@@ -97,7 +97,7 @@ def fresh_id() -> None:
     requests: Counter[str] = Counter()
     original = AntomClient.refund
 
-    async def refund(self: AntomClient, order: RefundOrder) -> RefundAnswer:
+    async def refund(self: AntomClient, order: RefundOrder) -> RefundResponse:
         requests[order.refund_request_id] += 1
         number = requests[order.refund_request_id]
         fresh = order.refund_request_id + ("" if number == 1 else f"-{number}")
@@ -127,7 +127,7 @@ def success_doubted() -> None:
     """A success is requested once more, to be sure."""
     original = AntomClient.refund
 
-    async def refund(self: AntomClient, order: RefundOrder) -> RefundAnswer:
+    async def refund(self: AntomClient, order: RefundOrder) -> RefundResponse:
         answer = await original(self, order)
         return await original(self, order) if answer.result.result_status == "S" else answer
 
@@ -137,24 +137,24 @@ def success_doubted() -> None:
 @_mutation(Invariant.FAILED_WITHOUT_ANTOM, faults=_RESPONSE_LOST)
 def doubt_is_failure() -> None:
     """A missing response is read as a failure."""
-    original = reading.unanswered
+    original = interpret.from_error
 
     def unanswered(error: Any) -> Evidence:
-        return original(error).model_copy(update={"word": Word.FAILED})
+        return original(error).model_copy(update={"kind": EvidenceKind.FAILED})
 
-    _replace(reading, "unanswered", unanswered)
+    _replace(interpret, "from_error", unanswered)
 
 
 @_mutation(Invariant.NEVER_ENDED, faults={Operation.REFUND: (_ERROR,)})
 def doubt_forgotten() -> None:
     """After an unclear response there is no further call."""
-    original = Policy.wait
+    original = Policy.next_wait
 
     def wait(self: Policy, schedule: Schedule, elapsed: timedelta) -> timedelta:
         never = timedelta(days=1000)
-        return never if schedule == self.doubt else original(self, schedule, elapsed)
+        return never if schedule == self.retry_in_doubt else original(self, schedule, elapsed)
 
-    _replace(Policy, "wait", wait)
+    _replace(Policy, "next_wait", wait)
 
 
 @_mutation(
@@ -184,7 +184,7 @@ def polls_in_history() -> None:
     def news(_: AntomActivities, __: Any, evidence: Evidence, ___: Schedule) -> Evidence:
         return evidence
 
-    _replace(AntomActivities, "_learnt", news)
+    _replace(AntomActivities, "_return_or_retry", news)
 
 
 @_mutation(
@@ -194,7 +194,7 @@ def polls_in_history() -> None:
 )
 def contradiction_dropped() -> None:
     """Workflow and webhook ignore what contradicts a final state."""
-    _replace(fold, "contradicts", lambda *_: False)
+    _replace(state_machine, "contradicts", lambda *_: False)
     _replace(contract, "contradicts_outcome", lambda *_: False)
 
 
@@ -222,10 +222,10 @@ def stranger_trusted() -> None:
 def other_fields() -> None:
     """An order is not compared with the one that its id already names."""
 
-    async def already_started(self: RefundClient, order: RefundOrder) -> Started:
+    async def already_started(self: RefundClient, order: RefundOrder) -> StartedRefund:
         view = await self.describe(order.refund_request_id, merchant=order.merchant)
         workflow_id = contract.workflow_id(order.refund_request_id, merchant=order.merchant)
-        return Started(workflow_id=workflow_id, run_id=view.run_id, is_new=False)
+        return StartedRefund(workflow_id=workflow_id, run_id=view.run_id, is_new=False)
 
     _replace(RefundClient, "_already_started", already_started)
 
@@ -234,7 +234,7 @@ def other_fields() -> None:
 def bare_error() -> None:
     """Requesting an existing refund raises Temporal's own error."""
 
-    async def already_started(_: RefundClient, order: RefundOrder) -> Started:
+    async def already_started(_: RefundClient, order: RefundOrder) -> StartedRefund:
         raise WorkflowAlreadyStartedError(order.refund_request_id, contract.WORKFLOW)
 
     _replace(RefundClient, "_already_started", already_started)
@@ -260,7 +260,7 @@ def closed_is_failure() -> None:
 )
 def doubt_unshown() -> None:
     """No refund ever asks for an operator."""
-    _replace(Refund, "human_reason", property(lambda _: None))
+    _replace(Refund, "attention_reason", property(lambda _: None))
 
 
 @_mutation(
@@ -270,12 +270,12 @@ def doubt_unshown() -> None:
 )
 def call_off_forgotten() -> None:
     """A call-off is accepted, and then treated as a request to inquire."""
-    original = contract.instructed
+    original = contract.evidence_from_instruction
 
-    def instructed(word: Word, instruction: Instruction) -> Evidence:
-        return original(Word.CHECK if word is Word.CALL_OFF else word, instruction)
+    def instructed(word: EvidenceKind, instruction: Instruction) -> Evidence:
+        return original(EvidenceKind.CHECK if word is EvidenceKind.CALL_OFF else word, instruction)
 
-    _replace(contract, "instructed", instructed)
+    _replace(contract, "evidence_from_instruction", instructed)
 
 
 @_mutation(Invariant.ENDED_WITHOUT_OUTCOME, payment={"refuses_with": "RISK_REJECT"})

@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from antom_refunds import contract
 from antom_refunds.client import RefundClient
-from antom_refunds.connection import TemporalUnavailableError, client_of
+from antom_refunds.connection import TemporalUnavailableError, open_client
 from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.errors import RefundClientError
@@ -46,7 +46,7 @@ class Operators:
         """Of the Temporal server at this address; that it is unavailable at times is not logged."""
         config = ClientConnectConfig(target_host=address)
         runtime = Runtime(telemetry=TelemetryConfig(logging=None))
-        return cls(await client_of(config, runtime=runtime))
+        return cls(await open_client(config, runtime=runtime))
 
     async def perform(self, act: Intervention) -> None:
         """Retry until Temporal accepts or rejects it; a refund may not exist yet, or be final."""
@@ -77,5 +77,5 @@ class Operators:
         """Resolve this refund by hand, if it asks for an operator by now."""
         refunds = RefundClient(self.temporal)
         with suppress(TemporalUnavailableError, RefundClientError):
-            if (await refunds.describe(refund_request_id)).needs_human:
+            if (await refunds.describe(refund_request_id)).needs_attention:
                 await refunds.resolve(refund_request_id, _RESOLUTION)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.records import LedgerSnapshot, RefundStatus
-from starter.demo.scenes import Scene
+from starter.demo.scenarios import Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +31,28 @@ class Audit:
 
 
 def audit(
-    scenes: Iterable[Scene], outcomes: Mapping[str, RefundOutcome], ledger: LedgerSnapshot
+    scenarios: Iterable[Scenario], outcomes: Mapping[str, RefundOutcome], ledger: LedgerSnapshot
 ) -> Audit:
     """Every refund that was asked for, held against the ledger."""
-    told = {scene.order.refund_request_id: scene.ends for scene in scenes}
+    expected = {scenario.order.refund_request_id: scenario.ends for scenario in scenarios}
     digests = {each.refund_request_id: each.digests for each in ledger.payloads}
-    ended = {each: outcomes[each] for each in told if each in outcomes}
+    ended = {each: outcomes[each] for each in expected if each in outcomes}
     return Audit(
-        asked=len(told),
+        asked=len(expected),
         ended=len(ended),
         findings=(
-            _finding("money moved twice", (x for x in told if len(ledger.movements_of(x)) > 1)),
-            _finding("lost: asked for, without an end", (x for x in told if x not in ended)),
+            _finding("money moved twice", (x for x in expected if len(ledger.movements_of(x)) > 1)),
+            _finding("lost: asked for, without an end", (x for x in expected if x not in ended)),
             _finding(
                 "states that disagree with the ledger",
                 (x for x, outcome in ended.items() if not agrees(outcome, ledger)),
             ),
-            _finding("sent with different bytes", (x for x in told if len(digests.get(x, ())) > 1)),
+            _finding(
+                "sent with different bytes", (x for x in expected if len(digests.get(x, ())) > 1)
+            ),
             _finding(
                 "ended otherwise than its scene says",
-                (x for x, outcome in ended.items() if outcome.state is not told[x]),
+                (x for x, outcome in ended.items() if outcome.state is not expected[x]),
             ),
         ),
     )

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from antom_refunds.antom.client import Account
+from antom_refunds.antom.antom_client import MerchantAccount
 from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.antom.signing import Signed, sign
+from antom_refunds.antom.signing import SignedMessage, sign
 
 CLIENT_ID = "5X00000000000000"
 _ANTOMS_ZONE = timezone(timedelta(hours=8))
@@ -24,8 +24,8 @@ def key_ring(merchant_keys: tuple[Path, Path], antom_keys: tuple[Path, Path]) ->
 
 
 @pytest.fixture(scope="session")
-def account(key_ring: KeyRing) -> Account:
-    return Account(client_id=CLIENT_ID, keys=key_ring, gateway="https://antom.example.com")
+def account(key_ring: KeyRing) -> MerchantAccount:
+    return MerchantAccount(client_id=CLIENT_ID, keys=key_ring, gateway="https://antom.example.com")
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def answer_headers(antom_keys: tuple[Path, Path]) -> Callable[[str, bytes], dict
 
     def headers(path: str, body: bytes) -> dict[str, str]:
         time = datetime.now(_ANTOMS_ZONE).isoformat(timespec="seconds")
-        signed = Signed(path=path, client_id=CLIENT_ID, time=time, body=body)
+        signed = SignedMessage(path=path, client_id=CLIENT_ID, time=time, body=body)
         return {
             "client-id": CLIENT_ID,
             "response-time": time,

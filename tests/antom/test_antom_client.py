@@ -14,20 +14,20 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from antom_refunds.antom import client as client_module
-from antom_refunds.antom.client import Account, AntomClient
-from antom_refunds.antom.errors import (
+from antom_refunds.antom import antom_client as client_module
+from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
+from antom_refunds.antom.call_errors import (
     BadStatusError,
-    GarbledAnswerError,
-    NoAnswerError,
+    GateRefusedError,
+    MalformedResponseError,
+    NoResponseError,
     NotSentError,
     OutcomeUnknownError,
-    RefusedError,
-    UnverifiedAnswerError,
+    UnverifiedResponseError,
 )
 from antom_refunds.antom.key_files import read_private_key, read_public_key
-from antom_refunds.antom.results import MEANINGS, Kind
-from antom_refunds.antom.signing import Signed, sign, verify
+from antom_refunds.antom.results import MEANINGS, CodeKind
+from antom_refunds.antom.signing import SignedMessage, sign, verify
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 
@@ -51,14 +51,14 @@ ANSWER: Final[dict[str, Any]] = {
     "refundAmount": {"currency": "EUR", "value": "1250"},
     "refundTime": "2026-09-11T10:04:09+08:00",
 }
-GATE_CODES: Final = [code for code, meaning in MEANINGS.items() if meaning.kind is Kind.GATE]
+GATE_CODES: Final = [code for code, meaning in MEANINGS.items() if meaning.kind is CodeKind.GATE]
 
 
 # --- answers
 
 
 async def test_a_signed_answer_is_returned_as_antom_gave_it(
-    account: Account, answering: Answering
+    account: MerchantAccount, answering: Answering
 ) -> None:
     async with AntomClient(account, transport=answering(ANSWER)) as antom:
         answer = await antom.refund(ORDER)
@@ -70,7 +70,9 @@ async def test_a_signed_answer_is_returned_as_antom_gave_it(
     assert answer.refund_time == datetime(2026, 9, 11, 2, 4, 9, tzinfo=UTC)
 
 
-async def test_a_business_failure_is_an_answer(account: Account, answering: Answering) -> None:
+async def test_a_business_failure_is_an_answer(
+    account: MerchantAccount, answering: Answering
+) -> None:
     result = {"resultCode": "MERCHANT_BALANCE_NOT_ENOUGH", "resultStatus": "F"}
 
     async with AntomClient(account, transport=answering({"result": result})) as antom:
@@ -80,7 +82,7 @@ async def test_a_business_failure_is_an_answer(account: Account, answering: Answ
 
 
 async def test_an_inquiry_is_answered_with_the_refunds_status(
-    account: Account, answering: Answering
+    account: MerchantAccount, answering: Answering
 ) -> None:
     transport = answering({**ANSWER, "refundStatus": "PROCESSING"})
 
@@ -91,7 +93,7 @@ async def test_an_inquiry_is_answered_with_the_refunds_status(
 
 
 async def test_a_payment_is_answered_with_what_was_refunded_on_it(
-    account: Account, answering: Answering
+    account: MerchantAccount, answering: Answering
 ) -> None:
     transaction = {
         "transactionType": "REFUND",
@@ -111,7 +113,7 @@ async def test_a_payment_is_answered_with_what_was_refunded_on_it(
 
 
 async def test_numbers_are_taken_for_strings_and_unknown_fields_ignored(
-    account: Account, answering: Answering
+    account: MerchantAccount, answering: Answering
 ) -> None:
     answer = {
         **ANSWER,
@@ -130,7 +132,7 @@ async def test_numbers_are_taken_for_strings_and_unknown_fields_ignored(
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-09-11T10:04:09", "", None, {}, "2026-13-01"])
 async def test_an_unreadable_time_costs_nothing_but_the_time(
-    account: Account, answering: Answering, time: object
+    account: MerchantAccount, answering: Answering, time: object
 ) -> None:
     async with AntomClient(account, transport=answering({**ANSWER, "refundTime": time})) as antom:
         answer = await antom.refund(ORDER)
@@ -141,14 +143,14 @@ async def test_an_unreadable_time_costs_nothing_but_the_time(
 
 @pytest.mark.parametrize("code", GATE_CODES)
 async def test_a_refusal_at_the_gate_was_not_executed(
-    account: Account, answering: Answering, code: str
+    account: MerchantAccount, answering: Answering, code: str
 ) -> None:
     result = {"resultCode": code, "resultStatus": "F", "resultMessage": "no"}
 
     async with AntomClient(account, transport=answering({"result": result})) as antom:
-        with pytest.raises(RefusedError, match=code) as refusal:
+        with pytest.raises(GateRefusedError, match=code) as refusal:
             await antom.refund(ORDER)
-        with pytest.raises(RefusedError, match=code):
+        with pytest.raises(GateRefusedError, match=code):
             await antom.inquire_refund("rf-1")
 
     assert refusal.value.code == code
@@ -157,7 +159,7 @@ async def test_a_refusal_at_the_gate_was_not_executed(
 
 @pytest.mark.parametrize("status", ["S", "U"])
 async def test_a_gate_code_without_a_refusal_is_an_answer(
-    account: Account, answering: Answering, status: str
+    account: MerchantAccount, answering: Answering, status: str
 ) -> None:
     result = {"resultCode": "ACCESS_DENIED", "resultStatus": status}
 
@@ -183,7 +185,7 @@ def _recording(answer_headers: AnswerHeaders) -> tuple[list[httpx.Request], http
 
 
 def _verify(request: httpx.Request, path: str, public_key: Path) -> None:
-    signed = Signed(
+    signed = SignedMessage(
         path=path,
         client_id=request.headers["client-id"],
         time=request.headers["request-time"],
@@ -198,7 +200,7 @@ def _verify(request: httpx.Request, path: str, public_key: Path) -> None:
     [(False, "/ams/api/v1/payments/"), (True, "/ams/sandbox/api/v1/payments/")],
 )
 async def test_a_call_goes_to_the_path_it_is_signed_for(
-    account: Account,
+    account: MerchantAccount,
     answer_headers: AnswerHeaders,
     merchant_keys: tuple[Path, Path],
     api: str,
@@ -226,7 +228,7 @@ async def test_a_call_goes_to_the_path_it_is_signed_for(
 
 
 async def test_the_request_time_is_the_epoch_in_milliseconds(
-    account: Account, answer_headers: AnswerHeaders
+    account: MerchantAccount, answer_headers: AnswerHeaders
 ) -> None:
     requests, transport = _recording(answer_headers)
     before = datetime.now(UTC) - timedelta(milliseconds=1)
@@ -239,7 +241,7 @@ async def test_the_request_time_is_the_epoch_in_milliseconds(
 
 
 async def test_the_same_order_sends_the_same_bytes_with_a_fresh_time(
-    account: Account, answer_headers: AnswerHeaders, merchant_keys: tuple[Path, Path]
+    account: MerchantAccount, answer_headers: AnswerHeaders, merchant_keys: tuple[Path, Path]
 ) -> None:
     requests, transport = _recording(answer_headers)
     now = datetime.now(UTC)
@@ -258,7 +260,9 @@ async def test_the_same_order_sends_the_same_bytes_with_a_fresh_time(
 # --- answers that prove nothing
 
 
-async def _fails(account: Account, respond: Respond, error: type[Exception], match: str) -> None:
+async def _fails(
+    account: MerchantAccount, respond: Respond, error: type[Exception], match: str
+) -> None:
     async with AntomClient(account, transport=httpx.MockTransport(respond)) as antom:
         with pytest.raises(error, match=match):
             await antom.refund(ORDER)
@@ -266,7 +270,7 @@ async def _fails(account: Account, respond: Respond, error: type[Exception], mat
 
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 400, 401, 404, 429, 500, 502, 503])
 async def test_any_status_but_200_is_doubt_even_if_signed(
-    account: Account, answer_headers: AnswerHeaders, status: int
+    account: MerchantAccount, answer_headers: AnswerHeaders, status: int
 ) -> None:
     body = json.dumps(ANSWER).encode()
     headers = {**answer_headers(LIVE, body), "location": "https://elsewhere.example.com/"}
@@ -293,7 +297,10 @@ async def test_any_status_but_200_is_doubt_even_if_signed(
     ],
 )
 async def test_an_answer_without_antoms_signature_is_doubt(
-    account: Account, answer_headers: AnswerHeaders, change: dict[str, str | None], reason: str
+    account: MerchantAccount,
+    answer_headers: AnswerHeaders,
+    change: dict[str, str | None],
+    reason: str,
 ) -> None:
     body = json.dumps(ANSWER).encode()
     changed = {**answer_headers(LIVE, body), **change}
@@ -302,25 +309,25 @@ async def test_an_answer_without_antoms_signature_is_doubt(
     def respond(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers=headers, content=body)
 
-    await _fails(account, respond, UnverifiedAnswerError, reason)
+    await _fails(account, respond, UnverifiedResponseError, reason)
 
 
 async def test_an_answer_signed_by_somebody_else_is_doubt(
-    account: Account, merchant_keys: tuple[Path, Path]
+    account: MerchantAccount, merchant_keys: tuple[Path, Path]
 ) -> None:
     body = json.dumps(ANSWER).encode()
-    signed = Signed(path=LIVE, client_id=account.client_id, time="1", body=body)
+    signed = SignedMessage(path=LIVE, client_id=account.client_id, time="1", body=body)
     ours = sign(signed, read_private_key(merchant_keys[0]), key_version="1")
 
     def respond(_: httpx.Request) -> httpx.Response:
         headers = {"response-time": "1", "signature": ours}
         return httpx.Response(200, headers=headers, content=body)
 
-    await _fails(account, respond, UnverifiedAnswerError, "no known key")
+    await _fails(account, respond, UnverifiedResponseError, "no known key")
 
 
 async def test_an_answer_to_another_call_is_doubt(
-    account: Account, answer_headers: AnswerHeaders
+    account: MerchantAccount, answer_headers: AnswerHeaders
 ) -> None:
     body = json.dumps(ANSWER).encode()
 
@@ -328,24 +335,26 @@ async def test_an_answer_to_another_call_is_doubt(
         headers = answer_headers("/ams/api/v1/payments/inquiryRefund", body)
         return httpx.Response(200, headers=headers, content=body)
 
-    await _fails(account, respond, UnverifiedAnswerError, "no known key")
+    await _fails(account, respond, UnverifiedResponseError, "no known key")
 
 
-async def test_a_refusal_at_the_gate_that_is_not_signed_is_doubt(account: Account) -> None:
+async def test_a_refusal_at_the_gate_that_is_not_signed_is_doubt(account: MerchantAccount) -> None:
     def respond(_: httpx.Request) -> httpx.Response:
         result = {"resultCode": "INVALID_SIGNATURE", "resultStatus": "F"}
         return httpx.Response(200, json={"result": result})
 
-    await _fails(account, respond, UnverifiedAnswerError, "there is no signature header")
+    await _fails(account, respond, UnverifiedResponseError, "there is no signature header")
 
 
-async def test_a_truncated_answer_is_doubt(account: Account, answer_headers: AnswerHeaders) -> None:
+async def test_a_truncated_answer_is_doubt(
+    account: MerchantAccount, answer_headers: AnswerHeaders
+) -> None:
     body = json.dumps(ANSWER).encode()
 
     def respond(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers=answer_headers(LIVE, body), content=body[:-10])
 
-    await _fails(account, respond, UnverifiedAnswerError, "no known key")
+    await _fails(account, respond, UnverifiedResponseError, "no known key")
 
 
 @pytest.mark.parametrize(
@@ -364,16 +373,16 @@ async def test_a_truncated_answer_is_doubt(account: Account, answer_headers: Ans
     ],
 )
 async def test_a_signed_answer_of_another_form_is_doubt(
-    account: Account, answering: Answering, body: bytes, fields: str
+    account: MerchantAccount, answering: Answering, body: bytes, fields: str
 ) -> None:
     async with AntomClient(account, transport=answering(body)) as antom:
-        with pytest.raises(GarbledAnswerError) as error:
+        with pytest.raises(MalformedResponseError) as error:
             await antom.refund(ORDER)
 
     assert str(error.value) == f"the answer is not of the documented form: {fields}"
 
 
-async def test_an_answer_without_end_is_not_read_to_its_end(account: Account) -> None:
+async def test_an_answer_without_end_is_not_read_to_its_end(account: MerchantAccount) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -385,7 +394,7 @@ async def test_an_answer_without_end_is_not_read_to_its_end(account: Account) ->
     def respond(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, content=endless())
 
-    await _fails(account, respond, GarbledAnswerError, "longer than 262144 bytes")
+    await _fails(account, respond, MalformedResponseError, "longer than 262144 bytes")
 
     assert sent == 5
 
@@ -397,21 +406,21 @@ async def test_an_answer_without_end_is_not_read_to_its_end(account: Account) ->
         (httpx.ConnectTimeout, NotSentError, "not_sent"),
         (httpx.PoolTimeout, NotSentError, "not_sent"),
         (httpx.UnsupportedProtocol, NotSentError, "not_sent"),
-        (httpx.ReadTimeout, NoAnswerError, "no_answer"),
-        (httpx.WriteTimeout, NoAnswerError, "no_answer"),
-        (httpx.ReadError, NoAnswerError, "no_answer"),
-        (httpx.WriteError, NoAnswerError, "no_answer"),
-        (httpx.CloseError, NoAnswerError, "no_answer"),
-        (httpx.RemoteProtocolError, NoAnswerError, "no_answer"),
-        (httpx.LocalProtocolError, NoAnswerError, "no_answer"),
+        (httpx.ReadTimeout, NoResponseError, "no_response"),
+        (httpx.WriteTimeout, NoResponseError, "no_response"),
+        (httpx.ReadError, NoResponseError, "no_response"),
+        (httpx.WriteError, NoResponseError, "no_response"),
+        (httpx.CloseError, NoResponseError, "no_response"),
+        (httpx.RemoteProtocolError, NoResponseError, "no_response"),
+        (httpx.LocalProtocolError, NoResponseError, "no_response"),
         (httpx.ProxyError, NotSentError, "not_sent"),
-        (httpx.DecodingError, NoAnswerError, "no_answer"),
+        (httpx.DecodingError, NoResponseError, "no_response"),
     ],
 )
 async def test_only_what_surely_never_left_counts_as_not_sent(
-    account: Account,
+    account: MerchantAccount,
     error: type[httpx.RequestError],
-    expected: type[NotSentError | NoAnswerError],
+    expected: type[NotSentError | NoResponseError],
     code: str,
 ) -> None:
     def respond(_: httpx.Request) -> httpx.Response:
@@ -432,7 +441,7 @@ Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def _serving(account: Account, handle: Handle) -> AsyncIterator[AntomClient]:
+async def _serving(account: MerchantAccount, handle: Handle) -> AsyncIterator[AntomClient]:
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(
@@ -449,14 +458,14 @@ async def _serving(account: Account, handle: Handle) -> AsyncIterator[AntomClien
     local = replace(
         account,
         gateway=f"http://127.0.0.1:{port}",
-        answer_timeout=timedelta(milliseconds=200),
+        response_timeout=timedelta(milliseconds=200),
     )
     # A transport of its own keeps the machine's proxy settings out.
     async with server, AntomClient(local, transport=httpx.AsyncHTTPTransport()) as antom:
         yield antom
 
 
-async def test_a_refused_connection_is_surely_not_sent(account: Account) -> None:
+async def test_a_refused_connection_is_surely_not_sent(account: MerchantAccount) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         closed = replace(account, gateway=f"http://127.0.0.1:{unused.getsockname()[1]}")
@@ -466,36 +475,36 @@ async def test_a_refused_connection_is_surely_not_sent(account: Account) -> None
                 await antom.refund(ORDER)
 
 
-async def test_a_connection_cut_after_sending_is_doubt(account: Account) -> None:
+async def test_a_connection_cut_after_sending_is_doubt(account: MerchantAccount) -> None:
     async def cut(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.abort()
 
     async with _serving(account, cut) as antom:
-        with pytest.raises(NoAnswerError, match="no answer from Antom"):
+        with pytest.raises(NoResponseError, match="no answer from Antom"):
             await antom.refund(ORDER)
 
 
-async def test_a_connection_closed_within_the_answer_is_doubt(account: Account) -> None:
+async def test_a_connection_closed_within_the_answer_is_doubt(account: MerchantAccount) -> None:
     async def half(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"result"')
         await writer.drain()
 
     async with _serving(account, half) as antom:
-        with pytest.raises(NoAnswerError, match="RemoteProtocolError"):
+        with pytest.raises(NoResponseError, match="RemoteProtocolError"):
             await antom.refund(ORDER)
 
 
-async def test_silence_after_sending_is_doubt(account: Account) -> None:
+async def test_silence_after_sending_is_doubt(account: MerchantAccount) -> None:
     async def silence(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
     async with _serving(account, silence) as antom:
-        with pytest.raises(NoAnswerError, match="ReadTimeout"):
+        with pytest.raises(NoResponseError, match="ReadTimeout"):
             await antom.refund(ORDER)
 
 
 async def test_an_answer_that_trickles_for_ever_ends_at_the_deadline(
-    account: Account, monkeypatch: pytest.MonkeyPatch
+    account: MerchantAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_module, "_DEADLINE", timedelta(milliseconds=500))
 
@@ -506,7 +515,7 @@ async def test_an_answer_that_trickles_for_ever_ends_at_the_deadline(
             await asyncio.sleep(0.05)
 
     async with _serving(account, trickle) as antom:
-        with pytest.raises(NoAnswerError, match="no answer within"):
+        with pytest.raises(NoResponseError, match="no answer within"):
             await antom.refund(ORDER)
 
 
@@ -514,7 +523,7 @@ async def test_an_answer_that_trickles_for_ever_ends_at_the_deadline(
 
 
 async def test_bodies_keys_and_signatures_are_never_logged(
-    account: Account,
+    account: MerchantAccount,
     answer_headers: AnswerHeaders,
     merchant_keys: tuple[Path, Path],
     caplog: pytest.LogCaptureFixture,
@@ -525,7 +534,7 @@ async def test_bodies_keys_and_signatures_are_never_logged(
     async with AntomClient(account, transport=transport) as antom:
         await antom.refund(ORDER)
     await _fails(account, lambda _: httpx.Response(500), BadStatusError, "HTTP 500")
-    await _fails(account, lambda _: httpx.Response(200), UnverifiedAnswerError, "no signature")
+    await _fails(account, lambda _: httpx.Response(200), UnverifiedResponseError, "no signature")
 
     ours = [record for record in caplog.records if record.name.startswith("antom_refunds")]
     logged = "\n".join(f"{record.getMessage()} {vars(record)}" for record in ours)
@@ -539,12 +548,12 @@ async def test_bodies_keys_and_signatures_are_never_logged(
 
 
 async def test_errors_show_neither_bodies_nor_signatures(
-    account: Account, answering: Answering
+    account: MerchantAccount, answering: Answering
 ) -> None:
     body = b'{"result": {"resultCode": "SUCCESS", "resultStatus": "a secret"}}'
 
     async with AntomClient(account, transport=answering(body)) as antom:
-        with pytest.raises(GarbledAnswerError) as error:
+        with pytest.raises(MalformedResponseError) as error:
             await antom.refund(ORDER)
 
     assert "a secret" not in str(error.value)

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antom_refunds.antom.client import Account, AntomClient
-from antom_refunds.antom.errors import OutcomeUnknownError, StaleResponseError
-from antom_refunds.antom.freshness import CallWindow, read_time, require_fresh
+from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
+from antom_refunds.antom.call_errors import OutcomeUnknownError, StaleResponseError
+from antom_refunds.antom.freshness import CallWindow, parse_response_time, require_fresh
 from antom_refunds.antom.key_files import read_private_key
-from antom_refunds.antom.signing import Signed, sign
-from antom_refunds.antom.wire import RefundAnswer
+from antom_refunds.antom.signing import SignedMessage, sign
+from antom_refunds.antom.wire import RefundResponse
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 
@@ -31,7 +31,7 @@ RECEIVED: Final = SENT + timedelta(seconds=2)
 
 
 @pytest.fixture(scope="session")
-def answering_at(antom_keys: tuple[Path, Path], account: Account) -> AnsweringAt:
+def answering_at(antom_keys: tuple[Path, Path], account: MerchantAccount) -> AnsweringAt:
     """An Antom whose answers bear this response-time, duly signed with it."""
     key = read_private_key(antom_keys[0])
 
@@ -41,7 +41,7 @@ def answering_at(antom_keys: tuple[Path, Path], account: Account) -> AnsweringAt
         body = json.dumps({"result": {"resultCode": code, "resultStatus": status}}).encode()
 
         def respond(request: httpx.Request) -> httpx.Response:
-            signed = Signed(
+            signed = SignedMessage(
                 path=request.url.path, client_id=account.client_id, time=time or "", body=body
             )
             headers = {"signature": sign(signed, key, key_version="1")}
@@ -61,11 +61,11 @@ def _clock() -> Callable[[], datetime]:
 
 
 async def _refund(
-    account: Account,
+    account: MerchantAccount,
     transport: httpx.MockTransport,
     now: Callable[[], datetime] | None = None,
     skews: list[timedelta] | None = None,
-) -> RefundAnswer:
+) -> RefundResponse:
     observe = (skews if skews is not None else []).append
     async with AntomClient(
         account, transport=transport, now=now or _clock(), observe_skew=observe
@@ -87,7 +87,7 @@ def _milliseconds(time: datetime) -> str:
     ],
 )
 async def test_a_response_of_another_time_is_doubt(
-    account: Account, answering_at: AnsweringAt, status: str, off: timedelta, said: str
+    account: MerchantAccount, answering_at: AnsweringAt, status: str, off: timedelta, said: str
 ) -> None:
     transport = answering_at(_milliseconds(SENT + off), status=status, code="PROCESS_FAIL")
 
@@ -102,7 +102,7 @@ async def test_a_response_of_another_time_is_doubt(
 
 
 async def test_a_stale_refusal_at_the_gate_is_doubt_too(
-    account: Account, answering_at: AnsweringAt
+    account: MerchantAccount, answering_at: AnsweringAt
 ) -> None:
     transport = answering_at("1789000000000", status="F", code="INVALID_SIGNATURE")
 
@@ -112,7 +112,7 @@ async def test_a_stale_refusal_at_the_gate_is_doubt_too(
 
 @pytest.mark.parametrize("off", [timedelta(seconds=-300), timedelta(), timedelta(seconds=302)])
 async def test_a_response_within_the_call_and_the_allowed_skew_counts(
-    account: Account, answering_at: AnsweringAt, off: timedelta
+    account: MerchantAccount, answering_at: AnsweringAt, off: timedelta
 ) -> None:
     answer = await _refund(account, answering_at(_milliseconds(SENT + off)))
 
@@ -120,7 +120,7 @@ async def test_a_response_within_the_call_and_the_allowed_skew_counts(
 
 
 async def test_the_allowed_skew_is_the_accounts(
-    account: Account, answering_at: AnsweringAt
+    account: MerchantAccount, answering_at: AnsweringAt
 ) -> None:
     time = _milliseconds(SENT - timedelta(seconds=11))
 
@@ -144,7 +144,7 @@ async def test_the_allowed_skew_is_the_accounts(
     ],
 )
 async def test_a_response_without_a_readable_time_is_doubt(
-    account: Account, answering_at: AnsweringAt, time: str | None
+    account: MerchantAccount, answering_at: AnsweringAt, time: str | None
 ) -> None:
     with pytest.raises(StaleResponseError, match=r"has no response-time|cannot be read") as error:
         await _refund(account, answering_at(time))
@@ -164,11 +164,11 @@ async def test_a_response_without_a_readable_time_is_doubt(
     ],
 )
 def test_every_form_of_the_time_is_read(header: str) -> None:
-    assert read_time(header) == SENT
+    assert parse_response_time(header) == SENT
 
 
 async def test_the_skew_is_measured_from_the_middle_of_the_call(
-    account: Account, answering_at: AnsweringAt
+    account: MerchantAccount, answering_at: AnsweringAt
 ) -> None:
     skews: list[timedelta] = []
 
@@ -182,7 +182,7 @@ async def test_the_skew_is_measured_from_the_middle_of_the_call(
 
 
 async def test_a_skew_that_cannot_be_shown_costs_no_response(
-    account: Account, answering_at: AnsweringAt, caplog: pytest.LogCaptureFixture
+    account: MerchantAccount, answering_at: AnsweringAt, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(_: timedelta) -> None:
         raise ValueError("a metric takes no such value")
@@ -197,7 +197,7 @@ async def test_a_skew_that_cannot_be_shown_costs_no_response(
 
 
 async def test_a_clock_that_is_set_back_during_the_call_turns_no_window_around(
-    account: Account, answering_at: AnsweringAt
+    account: MerchantAccount, answering_at: AnsweringAt
 ) -> None:
     readings = iter([SENT, SENT - timedelta(hours=2)])
 
@@ -219,7 +219,7 @@ def test_any_time_is_fresh_or_stale_and_nothing_else(time: datetime, skew: timed
 @given(st.text())
 def test_any_header_is_a_time_or_stale(header: str) -> None:
     try:
-        time = read_time(header)
+        time = parse_response_time(header)
     except StaleResponseError:
         return
     assert time.utcoffset() is not None

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from antom_refunds.antom.key_files import KeyFileError, read_private_key, read_public_key
 from antom_refunds.antom.keys import READ_INTERVAL, KeyFile, KeyRing
-from starter.keys import write_pair
+from starter.key_pairs import write_pair
 
 KeyFiles = tuple[Path, Path]
 

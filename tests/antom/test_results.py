@@ -1,44 +1,50 @@
 import pytest
 
-from antom_refunds.antom.results import MEANINGS, Kind, kind_of, verdict
-from antom_refunds.domain.evidence import Word
+from antom_refunds.antom.results import MEANINGS, CodeKind, classify, code_kind
+from antom_refunds.domain.evidence import EvidenceKind
 
 # What the answer to a refund call says, by what its code is about: with S, with F, with U.
-SAYS: dict[Kind, tuple[Word, Word, Word]] = {
-    Kind.SUCCESS: (Word.SUCCEEDED, Word.DOUBT, Word.DOUBT),
-    Kind.IN_PROCESS: (Word.PROCESSING, Word.DOUBT, Word.PROCESSING),
-    Kind.UNKNOWN: (Word.DOUBT, Word.DOUBT, Word.DOUBT),
-    Kind.CLOSED: (Word.CLOSING, Word.CLOSING, Word.CLOSING),
-    Kind.ABSENT: (Word.DOUBT, Word.FAILED_UNCONFIRMED, Word.DOUBT),
-    Kind.GATE: (Word.DOUBT, Word.BLOCKED, Word.DOUBT),
-    Kind.MISMATCH: (Word.DOUBT, Word.ID_CONFLICT, Word.DOUBT),
-    Kind.FAILED: (Word.DOUBT, Word.FAILED_UNCONFIRMED, Word.DOUBT),
+SAYS: dict[CodeKind, tuple[EvidenceKind, EvidenceKind, EvidenceKind]] = {
+    CodeKind.SUCCESS: (EvidenceKind.SUCCEEDED, EvidenceKind.DOUBT, EvidenceKind.DOUBT),
+    CodeKind.IN_PROCESS: (EvidenceKind.PROCESSING, EvidenceKind.DOUBT, EvidenceKind.PROCESSING),
+    CodeKind.UNKNOWN: (EvidenceKind.DOUBT, EvidenceKind.DOUBT, EvidenceKind.DOUBT),
+    CodeKind.CLOSED: (
+        EvidenceKind.CLOSED_UNCONFIRMED,
+        EvidenceKind.CLOSED_UNCONFIRMED,
+        EvidenceKind.CLOSED_UNCONFIRMED,
+    ),
+    CodeKind.NOT_FOUND: (EvidenceKind.DOUBT, EvidenceKind.FAILED_UNCONFIRMED, EvidenceKind.DOUBT),
+    CodeKind.GATE: (EvidenceKind.DOUBT, EvidenceKind.BLOCKED, EvidenceKind.DOUBT),
+    CodeKind.ID_CONFLICT: (EvidenceKind.DOUBT, EvidenceKind.ID_CONFLICT, EvidenceKind.DOUBT),
+    CodeKind.FAILED: (EvidenceKind.DOUBT, EvidenceKind.FAILED_UNCONFIRMED, EvidenceKind.DOUBT),
 }
 
 # Every code and what it is about, written down a second time: a slip in the table moves money.
-KINDS: dict[Kind, str] = {
-    Kind.SUCCESS: "SUCCESS",
-    Kind.IN_PROCESS: "REFUND_IN_PROCESS",
-    Kind.UNKNOWN: "UNKNOWN_EXCEPTION REQUEST_TRAFFIC_EXCEED_LIMIT",
-    Kind.CLOSED: "ORDER_IS_CLOSED",
-    Kind.ABSENT: "REFUND_NOT_EXIST ORDER_NOT_EXIST",
-    Kind.MISMATCH: "REPEAT_REQ_INCONSISTENT",
-    Kind.GATE: "INVALID_SIGNATURE KEY_NOT_FOUND ACCESS_DENIED INVALID_CLIENT CLIENT_INVALID "
+KINDS: dict[CodeKind, str] = {
+    CodeKind.SUCCESS: "SUCCESS",
+    CodeKind.IN_PROCESS: "REFUND_IN_PROCESS",
+    CodeKind.UNKNOWN: "UNKNOWN_EXCEPTION REQUEST_TRAFFIC_EXCEED_LIMIT",
+    CodeKind.CLOSED: "ORDER_IS_CLOSED",
+    CodeKind.NOT_FOUND: "REFUND_NOT_EXIST ORDER_NOT_EXIST",
+    CodeKind.ID_CONFLICT: "REPEAT_REQ_INCONSISTENT",
+    CodeKind.GATE: "INVALID_SIGNATURE KEY_NOT_FOUND ACCESS_DENIED INVALID_CLIENT CLIENT_INVALID "
     "UNKNOWN_CLIENT INVALID_CLIENT_STATUS CLIENT_FORBIDDEN_ACCESS_API OAUTH_FAILED OAUTH_FAIL "
     "INVALID_API NO_INTERFACE_DEF API_IS_INVALID METHOD_NOT_SUPPORTED "
     "MEDIA_TYPE_NOT_ACCEPTABLE MSG_PARSE_ERROR FUNCTION_NOT_MATCH",
-    Kind.FAILED: "MERCHANT_BALANCE_NOT_ENOUGH REFUND_WINDOW_EXCEED ORDER_STATUS_INVALID "
+    CodeKind.FAILED: "MERCHANT_BALANCE_NOT_ENOUGH REFUND_WINDOW_EXCEED ORDER_STATUS_INVALID "
     "PAYMENT_METHOD_NOT_SUPPORTED REFUND_NOT_SUPPORTED PARTIAL_REFUND_NOT_SUPPORTED "
     "MULTIPLE_REFUNDS_NOT_SUPPORTED REFUND_AMOUNT_EXCEED ORDER_IS_CANCELED CURRENCY_NOT_SUPPORT "
     "PARAM_ILLEGAL RISK_REJECT PROCESS_FAIL SYSTEM_ERROR INVALID_MERCHANT_STATUS "
     "INVALID_CONTRACT MERCHANT_NOT_REGISTERED MERCHANT_KYB_NOT_QUALIFIED BUSINESS_NOT_SUPPORT",
 }
-KIND_OF: dict[str, Kind] = {code: kind for kind, codes in KINDS.items() for code in codes.split()}
+KIND_OF: dict[str, CodeKind] = {
+    code: kind for kind, codes in KINDS.items() for code in codes.split()
+}
 
 
 def test_every_code_is_of_the_kind_it_should_be() -> None:
     assert {code: meaning.kind for code, meaning in MEANINGS.items()} == KIND_OF
-    assert {code: kind_of(code) for code in MEANINGS} == KIND_OF
+    assert {code: code_kind(code) for code in MEANINGS} == KIND_OF
 
 
 @pytest.mark.parametrize(("place", "status"), list(enumerate("SFU")))
@@ -46,35 +52,40 @@ def test_every_code_is_of_the_kind_it_should_be() -> None:
 def test_every_code_with_every_status_says_what_the_table_says(
     code: str, place: int, status: str
 ) -> None:
-    judged = verdict(status, code)
+    judged = classify(status, code)
 
-    assert judged.word is SAYS[KIND_OF[code]][place]
+    assert judged.kind is SAYS[KIND_OF[code]][place]
     assert judged.advice == MEANINGS[code].advice
-    assert judged.needs_human is MEANINGS[code].needs_human
+    assert judged.needs_attention is MEANINGS[code].needs_attention
 
 
 @pytest.mark.parametrize(
-    ("status", "word", "needs_human"),
-    [("S", Word.SUCCEEDED, False), ("F", Word.FAILED_UNCONFIRMED, True), ("U", Word.DOUBT, False)],
+    ("status", "kind", "needs_attention"),
+    [
+        ("S", EvidenceKind.SUCCEEDED, False),
+        ("F", EvidenceKind.FAILED_UNCONFIRMED, True),
+        ("U", EvidenceKind.DOUBT, False),
+    ],
 )
 @pytest.mark.parametrize("code", ["BRAND_NEW_CODE", "", "success"])
 def test_of_a_code_we_do_not_know_the_status_decides(
-    code: str, status: str, word: Word, *, needs_human: bool
+    code: str, status: str, kind: EvidenceKind, *, needs_attention: bool
 ) -> None:
-    judged = verdict(status, code)
+    judged = classify(status, code)
 
-    assert (judged.word, judged.needs_human) == (word, needs_human)
+    assert (judged.kind, judged.needs_attention) == (kind, needs_attention)
     assert "look it up" in judged.advice
-    assert kind_of(code) is None
+    assert code_kind(code) is None
 
 
-@pytest.mark.parametrize("code", KINDS[Kind.GATE].split())
+@pytest.mark.parametrize("code", KINDS[CodeKind.GATE].split())
 def test_whatever_is_refused_at_the_gate_wants_a_person(code: str) -> None:
-    assert MEANINGS[code].needs_human
+    assert MEANINGS[code].needs_attention
 
 
 @pytest.mark.parametrize(
-    "code", [code for code, kind in KIND_OF.items() if kind not in {Kind.SUCCESS, Kind.IN_PROCESS}]
+    "code",
+    [code for code, kind in KIND_OF.items() if kind not in {CodeKind.SUCCESS, CodeKind.IN_PROCESS}],
 )
 def test_every_code_that_is_no_good_news_comes_with_advice(code: str) -> None:
     assert MEANINGS[code].advice
@@ -86,4 +97,4 @@ def test_every_code_that_is_no_good_news_comes_with_advice(code: str) -> None:
 def test_no_answer_to_a_refund_call_says_by_itself_that_the_refund_failed(
     code: str, status: str
 ) -> None:
-    assert verdict(status, code).word not in {Word.FAILED, Word.CLOSED}
+    assert classify(status, code).kind not in {EvidenceKind.FAILED, EvidenceKind.CLOSED}

@@ -25,7 +25,7 @@ from antom_refunds.antom.signing import (
     MissingSignatureError,
     SignatureError,
     SignatureHeader,
-    Signed,
+    SignedMessage,
     WrongSignatureError,
     sign,
     verify,
@@ -36,7 +36,7 @@ BODY: Final = (
     b'"refundAmount":{"currency":"EUR","value":"1250"},"refundReason":"item returned",'
     b'"refundNotifyUrl":"https://pay.example.com/antom/refund-notify"}'
 )
-SIGNED: Final = Signed(
+SIGNED: Final = SignedMessage(
     path="/ams/sandbox/api/v1/payments/refund",
     client_id="SANDBOX_5X00000000000000",
     time="1789531200000",
@@ -74,7 +74,7 @@ def value(header: str) -> str:
 
 
 def test_the_signed_content_is_method_path_client_time_and_body() -> None:
-    assert SIGNED.content() == (
+    assert SIGNED.to_sign() == (
         b"POST /ams/sandbox/api/v1/payments/refund\nSANDBOX_5X00000000000000.1789531200000." + BODY
     )
 
@@ -108,23 +108,23 @@ def test_a_signature_over_these_bytes_holds(header: str, public: RSAPublicKey) -
     ],
 )
 def test_a_signature_over_other_bytes_fails(
-    changed: Signed, header: str, public: RSAPublicKey
+    changed: SignedMessage, header: str, public: RSAPublicKey
 ) -> None:
     with pytest.raises(WrongSignatureError):
         verify(changed, header, [public])
 
 
 @given(
-    st.integers(min_value=0, max_value=len(SIGNED.content()) - 1),
+    st.integers(min_value=0, max_value=len(SIGNED.to_sign()) - 1),
     st.integers(min_value=1, max_value=255),
 )
 def test_one_changed_byte_anywhere_fails(
     header: str, public: RSAPublicKey, place: int, change: int
 ) -> None:
-    content = bytearray(SIGNED.content())
+    content = bytearray(SIGNED.to_sign())
     content[place] ^= change
 
-    class Tampered(Signed):
+    class Tampered(SignedMessage):
         def content(self) -> bytes:
             return bytes(content)
 

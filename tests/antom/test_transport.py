@@ -11,16 +11,16 @@ from typing import Final
 import httpx
 import pytest
 
-from antom_refunds.antom import client as client_module
+from antom_refunds.antom import antom_client as client_module
 from antom_refunds.antom import transport as transport_module
-from antom_refunds.antom.client import Account, AntomClient
-from antom_refunds.antom.errors import (
+from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
+from antom_refunds.antom.call_errors import (
     AntomError,
     ConnectionSettingsError,
-    NoAnswerError,
+    NoResponseError,
     NotSentError,
 )
-from antom_refunds.antom.transport import Connections, Received
+from antom_refunds.antom.transport import Connections, RawResponse
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import CALL_TIMEOUT
@@ -103,7 +103,7 @@ async def _connections(
         connections = Connections(
             gateway,
             connect_timeout=timedelta(milliseconds=100),
-            answer_timeout=timedelta(seconds=30),
+            response_timeout=timedelta(seconds=30),
             calls_max=calls_max,
             connections_max=connections_max,
         )
@@ -113,7 +113,7 @@ async def _connections(
             await connections.aclose()
 
 
-async def _post(connections: Connections) -> Received:
+async def _post(connections: Connections) -> RawResponse:
     async with connections.slot():
         return await connections.post("/x", b"{}", {})
 
@@ -216,7 +216,7 @@ async def test_a_retired_pool_is_closed_with_the_client() -> None:
 
         await connections.aclose()
 
-        with pytest.raises(NoAnswerError):
+        with pytest.raises(NoResponseError):
             await running
         assert old.is_closed
         with pytest.raises(NotSentError, match="the client is closed"):
@@ -263,7 +263,7 @@ async def test_connections_that_httpcore_really_loses_are_made_good() -> None:
     assert connections.pool_rebuilds >= 1
 
 
-async def test_a_transport_that_is_not_ours_is_never_replaced(account: Account) -> None:
+async def test_a_transport_that_is_not_ours_is_never_replaced(account: MerchantAccount) -> None:
     def no_connection(_: httpx.Request) -> httpx.Response:
         raise httpx.PoolTimeout("none")
 
@@ -276,7 +276,9 @@ async def test_a_transport_that_is_not_ours_is_never_replaced(account: Account) 
         assert (antom.pool_rebuilds, antom.pool_is_stalled) == (0, True)
 
 
-async def test_at_most_so_many_calls_run_as_the_client_was_made_for(account: Account) -> None:
+async def test_at_most_so_many_calls_run_as_the_client_was_made_for(
+    account: MerchantAccount,
+) -> None:
     server = Server()
     async with AsyncExitStack() as stack:
         gateway = await stack.enter_async_context(_listening(server.handle))
@@ -299,20 +301,20 @@ async def test_at_most_so_many_calls_run_as_the_client_was_made_for(account: Acc
     ("error", "expected", "code"),
     [
         (httpx.ProxyError("407"), NotSentError, "not_sent"),
-        (ssl.SSLError("a corrupted record"), NoAnswerError, "no_answer"),
-        (ConnectionResetError("reset"), NoAnswerError, "no_answer"),
-        (TimeoutError("a socket's own"), NoAnswerError, "no_answer"),
-        (httpx.StreamConsumed(), NoAnswerError, "no_answer"),
-        (httpx.InvalidURL("a redirect's"), NoAnswerError, "call_broke"),
-        (httpx.CookieConflict("two"), NoAnswerError, "call_broke"),
-        (RuntimeError("closed"), NoAnswerError, "call_broke"),
-        (UnicodeDecodeError("ascii", b"\xff", 0, 1, "no"), NoAnswerError, "call_broke"),
-        (ExceptionGroup("several", [OSError("one")]), NoAnswerError, "call_broke"),
-        (RecursionError("deep"), NoAnswerError, "call_broke"),
+        (ssl.SSLError("a corrupted record"), NoResponseError, "no_response"),
+        (ConnectionResetError("reset"), NoResponseError, "no_response"),
+        (TimeoutError("a socket's own"), NoResponseError, "no_response"),
+        (httpx.StreamConsumed(), NoResponseError, "no_response"),
+        (httpx.InvalidURL("a redirect's"), NoResponseError, "internal_error"),
+        (httpx.CookieConflict("two"), NoResponseError, "internal_error"),
+        (RuntimeError("closed"), NoResponseError, "internal_error"),
+        (UnicodeDecodeError("ascii", b"\xff", 0, 1, "no"), NoResponseError, "internal_error"),
+        (ExceptionGroup("several", [OSError("one")]), NoResponseError, "internal_error"),
+        (RecursionError("deep"), NoResponseError, "internal_error"),
     ],
 )
 async def test_whatever_escapes_httpx_is_doubt_unless_surely_not_sent(
-    account: Account, error: Exception, expected: type[AntomError], code: str
+    account: MerchantAccount, error: Exception, expected: type[AntomError], code: str
 ) -> None:
     def respond(_: httpx.Request) -> httpx.Response:
         raise error
@@ -326,17 +328,17 @@ async def test_whatever_escapes_httpx_is_doubt_unless_surely_not_sent(
     assert type(error).__name__ in str(conclusion.value)
 
 
-async def test_a_broken_encoding_is_doubt(account: Account) -> None:
+async def test_a_broken_encoding_is_doubt(account: MerchantAccount) -> None:
     def respond(_: httpx.Request) -> httpx.Response:
         headers = {"content-encoding": "gzip"}
         return httpx.Response(200, headers=headers, stream=httpx.ByteStream(b"no gzip"))
 
     async with AntomClient(account, transport=httpx.MockTransport(respond)) as antom:
-        with pytest.raises(NoAnswerError, match="DecodingError"):
+        with pytest.raises(NoResponseError, match="DecodingError"):
             await antom.refund(ORDER)
 
 
-async def test_no_encoding_is_asked_for(account: Account) -> None:
+async def test_no_encoding_is_asked_for(account: MerchantAccount) -> None:
     requests: list[httpx.Request] = []
 
     def respond(request: httpx.Request) -> httpx.Response:
@@ -351,7 +353,7 @@ async def test_no_encoding_is_asked_for(account: Account) -> None:
 
 
 async def test_a_defect_of_ours_around_a_call_is_doubt_and_logged(
-    account: Account, caplog: pytest.LogCaptureFixture
+    account: MerchantAccount, caplog: pytest.LogCaptureFixture
 ) -> None:
     def breaks() -> None:
         raise ZeroDivisionError
@@ -361,14 +363,14 @@ async def test_a_defect_of_ours_around_a_call_is_doubt_and_logged(
         transport=httpx.MockTransport(_nothing),
         now=breaks,  # type: ignore[arg-type]
     ) as antom:
-        with pytest.raises(NoAnswerError, match="see the log") as conclusion:
+        with pytest.raises(NoResponseError, match="see the log") as conclusion:
             await antom.refund(ORDER)
 
-    assert conclusion.value.code == "call_broke"
+    assert conclusion.value.code == "internal_error"
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_a_closed_client_sends_nothing(account: Account) -> None:
+async def test_a_closed_client_sends_nothing(account: MerchantAccount) -> None:
     antom = AntomClient(account, transport=httpx.MockTransport(_nothing))
     await antom.aclose()
 
@@ -377,7 +379,7 @@ async def test_a_closed_client_sends_nothing(account: Account) -> None:
 
 
 async def test_a_proxy_that_opens_no_tunnel_lets_nothing_through(
-    account: Account, monkeypatch: pytest.MonkeyPatch
+    account: MerchantAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -400,7 +402,7 @@ async def test_a_proxy_that_opens_no_tunnel_lets_nothing_through(
     ],
 )
 def test_unusable_proxy_settings_are_named_without_their_values(
-    account: Account, monkeypatch: pytest.MonkeyPatch, gateway: str, proxy: str
+    account: MerchantAccount, monkeypatch: pytest.MonkeyPatch, gateway: str, proxy: str
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", proxy)
 
@@ -415,9 +417,11 @@ def test_unusable_proxy_settings_are_named_without_their_values(
 # --- deadlines
 
 
-def test_the_deadline_ends_before_the_engines_and_after_all_phases(account: Account) -> None:
+def test_the_deadline_ends_before_the_engines_and_after_all_phases(
+    account: MerchantAccount,
+) -> None:
     deadline = client_module._DEADLINE
     slot = connect = account.connect_timeout
 
     assert deadline < CALL_TIMEOUT
-    assert slot + transport_module._POOL_WAIT_MAX + connect + account.answer_timeout < deadline
+    assert slot + transport_module._POOL_WAIT_MAX + connect + account.response_timeout < deadline

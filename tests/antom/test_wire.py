@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from antom_refunds.antom.decoding import claimed_code
 from antom_refunds.antom.wire import (
     Amount,
-    Heard,
+    InquirePaymentResponse,
+    InquireRefundResponse,
     MalformedBodyError,
-    PaymentInquiryAnswer,
-    RefundAnswer,
-    RefundInquiryAnswer,
-    RefundNotice,
+    RefundNotification,
     RefundRequest,
+    RefundResponse,
+    WireResponse,
     parse,
 )
 from antom_refunds.domain.money import Money
@@ -43,7 +43,7 @@ def _body(status: str = "S", **fields: Any) -> bytes:
 
 @pytest.mark.parametrize("said", [None, True, {}, ["a"], {"text": 1}])
 def test_a_message_that_is_no_text_is_empty(said: object) -> None:
-    answer = parse(_body(result={"resultMessage": said}), RefundAnswer)
+    answer = parse(_body(result={"resultMessage": said}), RefundResponse)
 
     assert (answer.result.result_code, answer.result.result_message) == ("SUCCESS", "")
 
@@ -51,13 +51,13 @@ def test_a_message_that_is_no_text_is_empty(said: object) -> None:
 def test_half_a_surrogate_pair_spoils_no_answer() -> None:
     body = b'{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"ok \\ud83d"}}'
 
-    assert parse(body, RefundAnswer).result.result_message == "ok \ufffd"
+    assert parse(body, RefundResponse).result.result_message == "ok \ufffd"
 
 
 def test_a_whole_surrogate_pair_is_its_character() -> None:
     body = b'{"result":{"resultCode":"A","resultStatus":"U","resultMessage":"\\ud83d\\ude00"}}'
 
-    assert parse(body, RefundAnswer).result.result_message == "\U0001f600"
+    assert parse(body, RefundResponse).result.result_message == "\U0001f600"
 
 
 def test_half_pairs_are_replaced_wherever_they_stand() -> None:
@@ -66,7 +66,7 @@ def test_half_pairs_are_replaced_wherever_they_stand() -> None:
         b'"transactions":[{"transactionId":"t\\ud83d","transactionAmount":null,"n":5}]}'
     )
 
-    [transaction] = parse(body, PaymentInquiryAnswer).transactions
+    [transaction] = parse(body, InquirePaymentResponse).transactions
 
     assert transaction.transaction_id == "t\ufffd"
 
@@ -75,7 +75,7 @@ def test_half_pairs_are_replaced_wherever_they_stand() -> None:
 def test_bytes_that_are_no_text_spoil_only_the_message(raw: bytes) -> None:
     body = b'{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"%b"}}' % raw
 
-    assert parse(body, RefundAnswer).result.result_code == "SUCCESS"
+    assert parse(body, RefundResponse).result.result_code == "SUCCESS"
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_bytes_that_are_no_text_spoil_only_the_message(raw: bytes) -> None:
     ],
 )
 def test_an_amount_that_cannot_be_read_counts_as_missing(said: object) -> None:
-    assert parse(_body(refundAmount=said), RefundAnswer).refund_amount is None
+    assert parse(_body(refundAmount=said), RefundResponse).refund_amount is None
 
 
 def test_numbers_are_read_as_they_were_written() -> None:
     body = _body(refundAmount={"currency": "EUR", "value": 1250}, refundId=12345678901234567890)
 
-    answer = parse(body, RefundAnswer)
+    answer = parse(body, RefundResponse)
 
     assert answer.refund_amount == HEARD
     assert answer.refund_id == "12345678901234567890"
@@ -110,40 +110,40 @@ def test_numbers_are_read_as_they_were_written() -> None:
 def test_an_odd_id_beside_a_failure_is_none(said: object, status: str) -> None:
     body = _body(status, refundRequestId=said, refundId=said, paymentId=said)
 
-    answer = parse(body, RefundAnswer)
+    answer = parse(body, RefundResponse)
 
     assert (answer.refund_request_id, answer.refund_id, answer.payment_id) == (None, None, None)
 
 
 def test_a_plain_id_beside_a_failure_is_kept() -> None:
-    answer = parse(_body("F", refundRequestId="rf-2", paymentId="pay-2"), RefundAnswer)
+    answer = parse(_body("F", refundRequestId="rf-2", paymentId="pay-2"), RefundResponse)
 
     assert (answer.refund_request_id, answer.payment_id) == ("rf-2", "pay-2")
 
 
 @pytest.mark.parametrize("said", ["", " ", "rf 1", "rf\u00fc"])
 def test_an_odd_id_beside_a_success_is_kept_to_differ_from_the_orders(said: str) -> None:
-    answer = parse(_body(refundRequestId=said, paymentId=said), RefundAnswer)
+    answer = parse(_body(refundRequestId=said, paymentId=said), RefundResponse)
 
     assert (answer.refund_request_id, answer.payment_id) == (said, said)
 
 
 def test_an_id_that_is_too_long_never_becomes_an_orders_by_being_cut() -> None:
-    answer = parse(_body(refundRequestId="x" * 5000), RefundAnswer)
+    answer = parse(_body(refundRequestId="x" * 5000), RefundResponse)
 
     assert answer.refund_request_id == "x" * 65
 
 
 @pytest.mark.parametrize("said", [None, {}, "none", [None, "x", 7]])
 def test_transactions_that_are_none_are_left_out(said: object) -> None:
-    assert parse(_body(transactions=said), PaymentInquiryAnswer).transactions == ()
+    assert parse(_body(transactions=said), InquirePaymentResponse).transactions == ()
 
 
 def test_a_transaction_is_read_as_far_as_it_can_be() -> None:
     odd = {"transactionType": "VOID", "transactionStatus": {}, "transactionTime": "soon"}
     good = {"transactionType": "REFUND", "transactionAmount": AMOUNT, "transactionId": "t-1"}
 
-    first, second = parse(_body(transactions=[odd, good]), PaymentInquiryAnswer).transactions
+    first, second = parse(_body(transactions=[odd, good]), InquirePaymentResponse).transactions
 
     assert (first.transaction_type, first.transaction_status) == ("VOID", "")
     assert first.transaction_amount is None
@@ -153,7 +153,7 @@ def test_a_transaction_is_read_as_far_as_it_can_be() -> None:
 def test_field_names_are_only_those_of_antom() -> None:
     body = _body(refund_status="SUCCESS", refund_request_id="rf-1")
 
-    answer = parse(body, RefundInquiryAnswer)
+    answer = parse(body, InquireRefundResponse)
 
     assert (answer.refund_status, answer.refund_request_id) == (None, None)
 
@@ -174,7 +174,7 @@ def test_no_junk_elsewhere_changes_or_spoils_what_decides(
 
     for status in ("S", "F", "U"):
         body = _body(status, result=result, **fields)
-        inquiry, answer = parse(body, RefundInquiryAnswer), parse(body, RefundAnswer)
+        inquiry, answer = parse(body, InquireRefundResponse), parse(body, RefundResponse)
 
         said = (inquiry.result.result_status, inquiry.result.result_code, inquiry.refund_status)
         assert said == (status, "SUCCESS", "PROCESSING")
@@ -197,7 +197,7 @@ def test_no_junk_spoils_what_is_said_of_a_payment(
             paymentMethodType=method,
             paymentTime=method,
         )
-        assert parse(body, PaymentInquiryAnswer).payment_status == "SUCCESS"
+        assert parse(body, InquirePaymentResponse).payment_status == "SUCCESS"
 
 
 # --- what decides
@@ -225,7 +225,7 @@ def test_no_junk_spoils_what_is_said_of_a_payment(
 )
 def test_what_decides_must_be_readable(body: bytes, fields: str) -> None:
     with pytest.raises(MalformedBodyError) as error:
-        parse(body, RefundInquiryAnswer)
+        parse(body, InquireRefundResponse)
 
     assert error.value.fields == fields
     assert str(error.value) == f"not of the documented form: {fields}"
@@ -237,37 +237,37 @@ _GOOD: Final = '"result":{"resultCode":"SUCCESS","resultStatus":"S"}'
 @pytest.mark.parametrize(
     ("body", "form", "fields"),
     [
-        (f"{{{_GOOD},{_GOOD}}}", RefundAnswer, "result"),
+        (f"{{{_GOOD},{_GOOD}}}", RefundResponse, "result"),
         (
             '{"result":{"resultCode":"A","resultCode":"SUCCESS","resultStatus":"S"}}',
-            RefundAnswer,
+            RefundResponse,
             "result.resultCode",
         ),
         (
             '{"result":{"resultCode":"A","resultStatus":"F","resultStatus":"S"}}',
-            RefundAnswer,
+            RefundResponse,
             "result.resultStatus",
         ),
         (
             f'{{{_GOOD},"refundStatus":"FAIL","refundStatus":"SUCCESS"}}',
-            RefundInquiryAnswer,
+            InquireRefundResponse,
             "refundStatus",
         ),
         (
             f'{{{_GOOD},"refundRequestId":"rf-2","refundRequestId":"rf-1"}}',
-            RefundAnswer,
+            RefundResponse,
             "refundRequestId",
         ),
-        (f'{{{_GOOD},"paymentId":"p-2","paymentId":"p-1"}}', RefundAnswer, "paymentId"),
-        (f'{{{_GOOD},"refundAmount":{{}},"refundAmount":{{}}}}', RefundAnswer, "refundAmount"),
+        (f'{{{_GOOD},"paymentId":"p-2","paymentId":"p-1"}}', RefundResponse, "paymentId"),
+        (f'{{{_GOOD},"refundAmount":{{}},"refundAmount":{{}}}}', RefundResponse, "refundAmount"),
         (
             f'{{{_GOOD},"refundAmount":{{"currency":"EUR","value":"1","value":"2"}}}}',
-            RefundAnswer,
+            RefundResponse,
             "refundAmount",
         ),
         (
             f'{{{_GOOD},"refundStatus":"FAIL","refund\\u0053tatus":"SUCCESS"}}',
-            RefundInquiryAnswer,
+            InquireRefundResponse,
             "refundStatus",
         ),
         (
@@ -275,12 +275,14 @@ _GOOD: Final = '"result":{"resultCode":"SUCCESS","resultStatus":"S"}'
                 f'{{{_GOOD},"refundRequestId":"a","refundRequestId":"b","refundStatus":"SUCCESS",'
                 '"refundAmount":{"currency":"EUR","value":"1"}}'
             ),
-            RefundNotice,
+            RefundNotification,
             "refundRequestId",
         ),
     ],
 )
-def test_what_is_said_twice_has_no_meaning(body: str, form: type[Heard], fields: str) -> None:
+def test_what_is_said_twice_has_no_meaning(
+    body: str, form: type[WireResponse], fields: str
+) -> None:
     with pytest.raises(MalformedBodyError) as error:
         parse(body.encode(), form)
 
@@ -292,7 +294,7 @@ def test_what_decides_nothing_may_be_said_twice() -> None:
         '{%s,"refundId":"a","refundId":"b","x":{"value":1,"value":2},"refundTime":1,"refundTime":2}'
     )
 
-    answer = parse((body % _GOOD).encode(), RefundAnswer)
+    answer = parse((body % _GOOD).encode(), RefundResponse)
 
     assert (answer.result.result_code, answer.refund_id, answer.refund_time) == (
         "SUCCESS",
@@ -303,7 +305,7 @@ def test_what_decides_nothing_may_be_said_twice() -> None:
 
 def test_an_error_shows_nothing_of_the_body() -> None:
     with pytest.raises(MalformedBodyError) as error:
-        parse(_body("a secret"), RefundAnswer)
+        parse(_body("a secret"), RefundResponse)
 
     assert "a secret" not in f"{error.value}{error.value.__cause__}"
 
@@ -369,6 +371,6 @@ def test_a_notification_names_its_refund_in_1_to_64_characters(own: str) -> None
     body = _body(refundStatus="SUCCESS", refundAmount=AMOUNT, refundRequestId=own)
 
     with pytest.raises(MalformedBodyError) as error:
-        parse(body, RefundNotice)
+        parse(body, RefundNotification)
 
     assert "refundRequestId" in error.value.fields

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.cost import SCENARIOS, Cost, ScenarioCost, _compared, real_server
-from starter.keys import write_pair
+from starter.key_pairs import write_pair
 
 
 async def test_an_immediate_refund_costs_what_its_history_shows(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from antom_refunds.antom.interpret import from_notification
 from antom_refunds.antom.key_files import read_public_key
-from antom_refunds.antom.reading import noticed
 from antom_refunds.antom.signing import WrongSignatureError, verify
-from antom_refunds.antom.wire import RefundNotice
-from antom_refunds.domain.evidence import Word
+from antom_refunds.antom.wire import RefundNotification
+from antom_refunds.domain.evidence import EvidenceKind
 from bench.notifications import (
     FORGED,
     MISMATCHED,
@@ -22,7 +22,7 @@ from bench.notifications import (
     send_all,
 )
 from bench.webhook import antom_as_sender, check_seconds
-from starter.keys import write_pair
+from starter.key_pairs import write_pair
 from tests.bench.builders import ORDER, PROCESSING
 
 URL = "http://127.0.0.1:8080/antom/refund-notify"
@@ -44,10 +44,10 @@ async def test_a_notice_is_accepted_by_the_product(signer: NotificationSigner, k
     notice = await signer.sign(PROCESSING)
 
     verify(notice.signed, notice.signature, [read_public_key(keys / "antom-public.pem")])
-    evidence = noticed(RefundNotice.model_validate_json(notice.body))
+    evidence = from_notification(RefundNotification.model_validate_json(notice.body))
 
-    assert evidence.word is Word.SUCCEEDED
-    assert not evidence.differences(ORDER)
+    assert evidence.kind is EvidenceKind.SUCCEEDED
+    assert not evidence.mismatches(ORDER)
 
 
 async def test_a_forged_notice_is_refused_by_the_product(
@@ -65,9 +65,9 @@ async def test_a_mismatched_notice_is_genuine_and_about_another_amount(
     notice = await signer.sign(PROCESSING, MISMATCHED)
 
     verify(notice.signed, notice.signature, [read_public_key(keys / "antom-public.pem")])
-    evidence = noticed(RefundNotice.model_validate_json(notice.body))
+    evidence = from_notification(RefundNotification.model_validate_json(notice.body))
 
-    assert evidence.differences(ORDER)
+    assert evidence.mismatches(ORDER)
 
 
 async def test_forged_notifications_are_checked_too(signer: NotificationSigner, keys: Path) -> None:

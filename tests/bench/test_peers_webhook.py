@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
 from antom_refunds.antom.keys import KeyRing
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.refund import Refund
 from bench.notifications import NotificationSigner
 from bench.peers.antom_calls import AntomCalls
@@ -26,7 +26,7 @@ async def sent(deliver: Deliver, keys: Keys, tmp_path: Path) -> httpx.Response:
     file = tmp_path / "config.json"
     AntomConfig(
         gateway="", client_id="shop", private_key=keys[0], antom_public_key=keys[1],
-        notify_port=1, notify_path="/notify", pace=1,
+        notify_port=1, notify_path="/notify", speedup=1,
     ).write(file)  # fmt: skip
     notification = await NotificationSigner(keys[0], URL).sign(PROCESSING)
     transport = httpx.ASGITransport(create_webhook(AntomConfig.read(str(file)), deliver))
@@ -37,15 +37,15 @@ async def sent(deliver: Deliver, keys: Keys, tmp_path: Path) -> httpx.Response:
 async def test_a_notification_is_acknowledged_once_the_engine_has_it(
     antom_keys: Keys, tmp_path: Path
 ) -> None:
-    delivered: list[tuple[str, Word]] = []
+    delivered: list[tuple[str, EvidenceKind]] = []
 
     async def deliver(refund_request_id: str, evidence: Evidence, _: str) -> None:
-        delivered.append((refund_request_id, evidence.word))
+        delivered.append((refund_request_id, evidence.kind))
 
     answer = await sent(deliver, antom_keys, tmp_path)
 
     assert (answer.status_code, answer.content) == (200, ACKNOWLEDGEMENT)
-    assert delivered == [("r-1", Word.SUCCEEDED)]
+    assert delivered == [("r-1", EvidenceKind.SUCCEEDED)]
 
 
 async def test_antom_sends_again_while_the_engine_is_unavailable(
@@ -65,14 +65,16 @@ def _silent(_: httpx.Request) -> httpx.Response:
     raise httpx.ReadError("cut")
 
 
-@pytest.mark.parametrize(("antom", "word"), [(_refusing, Word.UNSENT), (_silent, Word.DOUBT)])
+@pytest.mark.parametrize(
+    ("antom", "word"), [(_refusing, EvidenceKind.UNSENT), (_silent, EvidenceKind.DOUBT)]
+)
 async def test_a_lost_call_is_evidence(
     antom: Callable[[httpx.Request], httpx.Response],
-    word: Word,
+    word: EvidenceKind,
     merchant_keys: Keys,
     antom_keys: Keys,
 ) -> None:
-    account = Account(
+    account = MerchantAccount(
         client_id="client",
         keys=KeyRing(merchant_keys[0], [antom_keys[1]]),
         gateway="http://antom.example",
@@ -81,5 +83,5 @@ async def test_a_lost_call_is_evidence(
     async with AntomCalls(AntomClient(account, transport=httpx.MockTransport(antom))) as calls:
         asked, inquired = await calls.ask(ORDER), await calls.inquire(Refund(order=ORDER))
 
-    assert (asked.source, asked.word) == (Source.ANSWER, word)
-    assert (inquired.source, inquired.word) == (Source.INQUIRY, Word.SILENT)
+    assert (asked.source, asked.kind) == (Source.RESPONSE, word)
+    assert (inquired.source, inquired.kind) == (Source.INQUIRY, EvidenceKind.NO_INFORMATION)

@@ -86,7 +86,7 @@ def test_what_was_not_measured_about_waiting_is_said() -> None:
     assert "The cache was never full." in section("waiting", cached_max=10**9)
     assert "was not measured" in section("waiting", cached_max=1)
     assert "60 times its usual length" in section("waiting")
-    assert "usual length" not in section("waiting", pace=1)
+    assert "usual length" not in section("waiting", speedup=1)
     lacking = found.levels[-1].model_copy(update={"waiting": 16_900})
     levels = (*found.levels[:-1], lacking)
     assert "7 of 16,907 were not in processing" in section("waiting", levels=levels)

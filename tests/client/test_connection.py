@@ -13,7 +13,7 @@ from antom_refunds.connection import (
     TemporalSettingsError,
     TemporalUnavailableError,
     connect,
-    reaching_temporal,
+    temporal_errors,
 )
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
@@ -34,15 +34,15 @@ from antom_refunds.settings import SettingsError
 def test_a_silent_temporal_is_away(status: RPCStatusCode) -> None:
     with (
         pytest.raises(TemporalUnavailableError, match="does not answer: hush"),
-        reaching_temporal(),
+        temporal_errors(),
     ):
         raise RPCError("hush", status, b"")
 
 
 def test_other_errors_are_not_hidden() -> None:
-    with pytest.raises(RPCError), reaching_temporal():
+    with pytest.raises(RPCError), temporal_errors():
         raise RPCError("no", RPCStatusCode.INVALID_ARGUMENT, b"")
-    with pytest.raises(RuntimeError, match="a defect"), reaching_temporal():
+    with pytest.raises(RuntimeError, match="a defect"), temporal_errors():
         raise RuntimeError("a defect")
 
 
@@ -58,7 +58,7 @@ def test_other_errors_are_not_hidden() -> None:
 def test_what_a_person_must_mend_is_one_sentence(
     said: str, status: RPCStatusCode, advice: str
 ) -> None:
-    with pytest.raises(TemporalSettingsError, match=advice), reaching_temporal():
+    with pytest.raises(TemporalSettingsError, match=advice), temporal_errors():
         raise RPCError(said, status, b"")
 
 
@@ -78,7 +78,7 @@ async def test_a_lazy_client_finds_out_with_its_first_call(
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
     lazy = await connect(is_lazy=True)
 
-    with pytest.raises(TemporalUnavailableError), reaching_temporal():
+    with pytest.raises(TemporalUnavailableError), temporal_errors():
         await lazy.get_workflow_handle("any").describe()
 
 
@@ -154,6 +154,6 @@ async def test_a_namespace_that_does_not_exist_is_named(dev_server: WorkflowEnvi
 
 
 def test_a_filter_cannot_be_broken_out_of() -> None:
-    query = query_for(merchant="o'neill\\", needs_human=True)
+    query = query_for(merchant="o'neill\\", needs_attention=True)
 
-    assert " AND RefundMerchant = 'o\\'neill\\\\' AND (RefundNeedsHuman = true OR " in query
+    assert " AND RefundMerchant = 'o\\'neill\\\\' AND (RefundNeedsAttention = true OR " in query

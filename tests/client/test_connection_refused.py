@@ -13,7 +13,7 @@ from antom_refunds.connection import (
     TemporalSettingsError,
     TemporalUnavailableError,
     connect,
-    reaching_temporal,
+    temporal_errors,
 )
 from tests.client.tls import Authority, context, refusing, served, tls_before
 
@@ -75,7 +75,7 @@ async def test_a_certificate_of_an_unknown_authority_is_named(
         told(port, **{CA: stranger.certificate})
         assert f"is not trusted: set {CA}" in await refusal()
         lazy = await connect(is_lazy=True)
-        with pytest.raises(TemporalSettingsError, match="is not trusted"), reaching_temporal():
+        with pytest.raises(TemporalSettingsError, match="is not trusted"), temporal_errors():
             await lazy.get_workflow_handle("any").describe()
 
 

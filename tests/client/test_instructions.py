@@ -11,9 +11,9 @@ from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.contract import Instruction
 from antom_refunds.domain.order import DEFAULT_MERCHANT
-from antom_refunds.errors import InstructionRefusedError
+from antom_refunds.errors import InstructionRejectedError
 from antom_refunds.views import RefundView
-from tests.engine import Stage
+from tests.harness import Harness
 
 OPS = Instruction(by="ops", reason="it hangs")
 # Temporal lets one workflow have this many updates that it has not answered.
@@ -21,13 +21,13 @@ UPDATES_MAX = 10
 
 
 async def test_more_instructions_at_once_than_temporal_lets_in_are_all_taken(
-    idle_stage: Stage, monkeypatch: pytest.MonkeyPatch
+    idle_harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(updates, "_WAITS", (0.05,) * 1000)
-    order = await idle_stage.start(idle_stage.paid(is_async=True))
-    sent = [_check_now(idle_stage, order.refund_request_id) for _ in range(UPDATES_MAX + 5)]
+    order = await idle_harness.start(idle_harness.payable_order(is_async=True))
+    sent = [_check_now(idle_harness, order.refund_request_id) for _ in range(UPDATES_MAX + 5)]
 
-    async with idle_stage.working():
+    async with idle_harness.running_worker():
         replies = await asyncio.gather(*sent)
 
     assert [reply for reply in replies if "being asked now" not in reply] == []
@@ -56,7 +56,7 @@ async def test_an_instruction_that_collides_is_repeated_as_the_same_instruction(
     monkeypatch.setattr(updates, "_WAITS", (0.001,) * 3)
     handle = Collides(2, status)
 
-    reply = await updates.instruct(cast("Any", handle), "check_now", OPS, who="rf_1")
+    reply = await updates.send_instruction(cast("Any", handle), "check_now", OPS, who="rf_1")
 
     assert reply == "taken"
     assert len(handle.ids) == 3
@@ -70,38 +70,40 @@ async def test_an_instruction_that_keeps_colliding_says_that_nothing_was_changed
     handle = Collides(1000, RPCStatusCode.ABORTED)
 
     with pytest.raises(TemporalUnavailableError, match=r"rf_1 is too busy.*nothing was changed"):
-        await updates.instruct(cast("Any", handle), "check_now", OPS, who="rf_1")
+        await updates.send_instruction(cast("Any", handle), "check_now", OPS, who="rf_1")
 
 
 class EndsMeanwhile(RefundClient):
     """A client whose refund ends just after it was looked at."""
 
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage.temporal)
-        self._stage = stage
+    def __init__(self, harness: Harness) -> None:
+        super().__init__(harness.temporal)
+        self._stage = harness
 
     async def describe(
         self, refund_request_id: str, *, merchant: str = DEFAULT_MERCHANT
     ) -> RefundView:
         view = await super().describe(refund_request_id, merchant=merchant)
         if view.is_running:
-            self._stage.wire.let_go()
+            self._stage.transport.release()
             await self.outcome(refund_request_id)
         return view
 
 
 async def test_an_instruction_that_the_end_overtakes_says_how_the_refund_ended(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    stage.wire.hold()
-    order = await stage.start(stage.paid())
+    harness.transport.hold()
+    order = await harness.start(harness.payable_order())
 
-    with pytest.raises(InstructionRefusedError, match="has ended: it is succeeded"):
-        await EndsMeanwhile(stage).check_now(order.refund_request_id, OPS)
+    with pytest.raises(InstructionRejectedError, match="has ended: it is succeeded"):
+        await EndsMeanwhile(harness).check_now(order.refund_request_id, OPS)
 
 
-async def _check_now(stage: Stage, refund_request_id: str) -> str:
-    handle = stage.temporal.get_workflow_handle(
+async def _check_now(harness: Harness, refund_request_id: str) -> str:
+    handle = harness.temporal.get_workflow_handle(
         contract.workflow_id(refund_request_id, merchant=DEFAULT_MERCHANT)
     )
-    return await updates.instruct(handle, contract.UPDATE_CHECK_NOW, OPS, who=refund_request_id)
+    return await updates.send_instruction(
+        handle, contract.UPDATE_CHECK_NOW, OPS, who=refund_request_id
+    )

@@ -12,14 +12,14 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from antom_refunds import attributes
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.views import RefundView, _amount, _state, _text, _time
-from tests.engine import PATIENCE, Stage
+from tests.harness import TEST_TIMEOUT, Harness
 
 
 class Foreign:
     """Starts workflows of our type that are not ours, about one payment that only they have."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, harness: Harness) -> None:
+        self._stage = harness
         self.payment_id = f"pay_{uuid4().hex}"
 
     async def start(self, workflow_id: str, **values: Any) -> WorkflowHandle[Any, Any]:
@@ -37,7 +37,7 @@ class Foreign:
 
     async def listed(self, number: int, **kind: Any) -> list[RefundView]:
         """What the list shows, once it shows so many; it is behind the present."""
-        async with asyncio.timeout(PATIENCE.total_seconds()):
+        async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
             while True:
                 found = [
                     view
@@ -49,8 +49,8 @@ class Foreign:
 
 
 @pytest.fixture
-def foreign(idle_stage: Stage) -> Foreign:
-    return Foreign(idle_stage)
+def foreign(idle_harness: Harness) -> Foreign:
+    return Foreign(idle_harness)
 
 
 async def test_odd_records_are_listed_with_what_is_known(foreign: Foreign) -> None:
@@ -77,14 +77,14 @@ async def test_odd_records_are_listed_with_what_is_known(foreign: Foreign) -> No
 
 
 async def test_a_refund_without_any_search_attribute_is_shown(
-    idle_stage: Stage, foreign: Foreign
+    idle_harness: Harness, foreign: Foreign
 ) -> None:
     own = uuid4().hex
-    handle = await idle_stage.temporal.start_workflow(
+    handle = await idle_harness.temporal.start_workflow(
         "Refund", id=f"refund/default/{own}", task_queue=f"nobody-{own}"
     )
 
-    view = await idle_stage.refunds.describe(own)
+    view = await idle_harness.refunds.describe(own)
     await handle.terminate()
 
     assert (view.refund_request_id, view.payment_id, view.amount) == (own, None, None)
@@ -102,17 +102,17 @@ async def test_the_newest_come_first_whatever_has_ended(foreign: Foreign) -> Non
 
 async def test_a_stopped_refund_needs_a_person(foreign: Foreign) -> None:
     own = uuid4().hex
-    state = {"RefundState": "processing", "RefundNeedsHuman": False}
+    state = {"RefundState": "processing", "RefundNeedsAttention": False}
     await foreign.start(f"refund/default/{own}-runs", **state)
     stopped = await foreign.start(f"refund/default/{own}-stopped", **state)
     await foreign.start(f"refund/default/{own}-bare")
 
     await stopped.terminate()
-    [view] = await foreign.listed(1, needs_human=True)
-    others = await foreign.listed(2, needs_human=False)
+    [view] = await foreign.listed(1, needs_attention=True)
+    others = await foreign.listed(2, needs_attention=False)
 
     assert view.refund_request_id == f"{own}-stopped"
-    assert (view.stopped_as, view.is_stopped, view.needs_human) == ("terminated", True, True)
+    assert (view.stopped_as, view.is_stopped, view.needs_attention) == ("terminated", True, True)
     assert {each.is_stopped for each in others} == {False}
     assert len(await foreign.listed(2, state=RefundState.PROCESSING)) == 2
     assert len(await foreign.listed(1, state=RefundState.PROCESSING, is_stopped=True)) == 1
@@ -123,13 +123,13 @@ async def test_a_stopped_run_with_a_later_run_needs_nobody(foreign: Foreign) -> 
     workflow_id = f"refund/default/{uuid4().hex}"
     first = await foreign.start(workflow_id)
     await first.terminate()
-    await foreign.listed(1, needs_human=True)
+    await foreign.listed(1, needs_attention=True)
 
     second = await foreign.start(workflow_id)
     [view] = await foreign.listed(1)
 
     assert view.run_id == second.first_execution_run_id
-    assert await foreign.listed(0, needs_human=True) == []
+    assert await foreign.listed(0, needs_attention=True) == []
 
 
 def test_attributes_of_another_type_are_unknown() -> None:

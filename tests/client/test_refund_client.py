@@ -11,56 +11,56 @@ from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.delivery import Delivery
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState, Step
 from antom_refunds.errors import (
-    InstructionRefusedError,
-    RefundAbandonedError,
+    InstructionRejectedError,
     RefundConflictError,
     RefundNotFoundError,
+    RefundTerminatedError,
 )
 from antom_refunds.simulator.requests import CallKind
-from tests.engine import Stage
+from tests.harness import Harness
 
 OPS = Instruction(by="ops", reason="the buyer asks")
 NOWHERE = "rf_that_never_was"
 
 
-def notice(order: RefundOrder, word: Word = Word.SUCCEEDED) -> Evidence:
+def notice(order: RefundOrder, kind: EvidenceKind = EvidenceKind.SUCCEEDED) -> Evidence:
     return Evidence(
-        source=Source.NOTICE,
-        word=word,
+        source=Source.NOTIFICATION,
+        kind=kind,
         code="SUCCESS",
         refund_request_id=order.refund_request_id,
         amount=order.amount,
     )
 
 
-async def test_asking_twice_with_the_same_fields_is_one_refund(stage: Stage) -> None:
-    order = await stage.start(stage.paid())
+async def test_asking_twice_with_the_same_fields_is_one_refund(harness: Harness) -> None:
+    order = await harness.start(harness.payable_order())
 
-    again = await stage.refunds.start(order)
-    outcome = await stage.end(order)
-    after_the_end = await stage.refunds.start(order)
+    again = await harness.refunds.start(order)
+    outcome = await harness.wait_for_outcome(order)
+    after_the_end = await harness.refunds.start(order)
 
     assert not again.is_new
     assert not after_the_end.is_new
     assert again == after_the_end
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.asked(order, CallKind.REFUND) == 1
+    assert harness.calls(order, CallKind.REFUND) == 1
 
 
-async def test_a_new_refund_says_where_it_runs(idle_stage: Stage) -> None:
-    order = idle_stage.order()
-    started = await idle_stage.refunds.start(order)
-    idle_stage.started.append(order.refund_request_id)
+async def test_a_new_refund_says_where_it_runs(idle_harness: Harness) -> None:
+    order = idle_harness.order()
+    started = await idle_harness.refunds.start(order)
+    idle_harness.started.append(order.refund_request_id)
 
     assert started.is_new
     assert started.workflow_id == f"refund/default/{order.refund_request_id}"
-    assert started.run_id == (await idle_stage.view(order)).run_id
-    assert idle_stage.refunds.namespace == "default"
+    assert started.run_id == (await idle_harness.view(order)).run_id
+    assert idle_harness.refunds.namespace == "default"
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ async def test_a_new_refund_says_where_it_runs(idle_stage: Stage) -> None:
     ],
 )
 async def test_an_id_taken_by_other_fields_names_exactly_those(
-    idle_stage: Stage, changes: dict[str, Any], fields: tuple[str, ...]
+    idle_harness: Harness, changes: dict[str, Any], fields: tuple[str, ...]
 ) -> None:
-    order = await idle_stage.start(idle_stage.order())
+    order = await idle_harness.start(idle_harness.order())
 
     with pytest.raises(RefundConflictError) as conflict:
-        await idle_stage.refunds.start(order.model_copy(update=changes))
+        await idle_harness.refunds.start(order.model_copy(update=changes))
 
     assert conflict.value.fields == fields
     assert ", ".join(fields) in str(conflict.value)
@@ -87,81 +87,81 @@ async def test_an_id_taken_by_other_fields_names_exactly_those(
 
 
 async def test_a_field_that_is_left_out_the_second_time_is_another_refund(
-    idle_stage: Stage,
+    idle_harness: Harness,
 ) -> None:
-    order = await idle_stage.start(idle_stage.order(reason="because"))
+    order = await idle_harness.start(idle_harness.order(reason="because"))
 
     with pytest.raises(RefundConflictError) as conflict:
-        await idle_stage.refunds.start(order.model_copy(update={"reason": None}))
+        await idle_harness.refunds.start(order.model_copy(update={"reason": None}))
 
     assert conflict.value.fields == ("reason",)
 
 
-async def test_twenty_callers_at_once_get_one_refund(stage: Stage) -> None:
-    order = stage.paid()
-    stage.started.append(order.refund_request_id)
+async def test_twenty_callers_at_once_get_one_refund(harness: Harness) -> None:
+    order = harness.payable_order()
+    harness.started.append(order.refund_request_id)
 
-    started = await asyncio.gather(*(stage.refunds.start(order) for _ in range(20)))
-    await stage.end(order)
+    started = await asyncio.gather(*(harness.refunds.start(order) for _ in range(20)))
+    await harness.wait_for_outcome(order)
 
     assert sum(each.is_new for each in started) == 1
     assert len({each.run_id for each in started}) == 1
-    assert stage.asked(order, CallKind.REFUND) == 1
-    assert stage.moved(order) == 1
+    assert harness.calls(order, CallKind.REFUND) == 1
+    assert harness.movements(order) == 1
 
 
-async def test_merchants_have_ids_of_their_own(idle_stage: Stage) -> None:
-    order = await idle_stage.start(idle_stage.order())
+async def test_merchants_have_ids_of_their_own(idle_harness: Harness) -> None:
+    order = await idle_harness.start(idle_harness.order())
     other = order.model_copy(update={"merchant": "other"})
 
-    started = await idle_stage.refunds.start(other)
+    started = await idle_harness.refunds.start(other)
 
     assert started.is_new
-    view = await idle_stage.refunds.describe(order.refund_request_id, merchant="other")
+    view = await idle_harness.refunds.describe(order.refund_request_id, merchant="other")
     assert view.merchant == "other"
-    await idle_stage.temporal.get_workflow_handle(started.workflow_id).terminate()
+    await idle_harness.temporal.get_workflow_handle(started.workflow_id).terminate()
 
 
-async def test_a_refund_without_an_end_has_no_outcome(idle_stage: Stage) -> None:
-    order = await idle_stage.start(idle_stage.order())
+async def test_a_refund_without_an_end_has_no_outcome(idle_harness: Harness) -> None:
+    order = await idle_harness.start(idle_harness.order())
 
-    outcome = await idle_stage.refunds.outcome(
+    outcome = await idle_harness.refunds.outcome(
         order.refund_request_id, wait=timedelta(milliseconds=50)
     )
 
     assert outcome is None
 
 
-async def test_a_refund_is_described_while_no_worker_runs(idle_stage: Stage) -> None:
-    order = await idle_stage.start(idle_stage.order())
+async def test_a_refund_is_described_while_no_worker_runs(idle_harness: Harness) -> None:
+    order = await idle_harness.start(idle_harness.order())
 
-    view = await idle_stage.view(order)
+    view = await idle_harness.view(order)
 
     assert view.refund_request_id == order.refund_request_id
     assert view.payment_id == order.payment_id
     assert view.amount == order.amount
-    assert (view.state, view.result_code, view.needs_human) == (
+    assert (view.state, view.result_code, view.needs_attention) == (
         RefundState.REQUESTED,
         "none",
         False,
     )
     assert view.is_running
     assert view.ended_at is None
-    assert view.due_at
-    patience = idle_stage.policy.patience
-    assert abs(view.due_at - view.started_at - patience) < timedelta(seconds=30)
+    assert view.overdue_at
+    patience = idle_harness.policy.scaled_overdue_after
+    assert abs(view.overdue_at - view.started_at - patience) < timedelta(seconds=30)
 
 
-async def test_refunds_are_listed_by_what_operators_ask_for(stage: Stage) -> None:
-    payment_id = stage.order().payment_id
-    ended = stage.paid(payment_id=payment_id)
-    await stage.end(await stage.start(ended))
-    waiting = stage.order(payment_id=payment_id)
-    stage.pay(waiting, is_async=True)
-    await stage.start(waiting)
+async def test_refunds_are_listed_by_what_operators_ask_for(harness: Harness) -> None:
+    payment_id = harness.order().payment_id
+    ended = harness.payable_order(payment_id=payment_id)
+    await harness.wait_for_outcome(await harness.start(ended))
+    waiting = harness.order(payment_id=payment_id)
+    harness.add_payment(waiting, is_async=True)
+    await harness.start(waiting)
 
     async def listed(**kind: Any) -> set[str]:
-        found = stage.refunds.list(payment_id=payment_id, **kind)
+        found = harness.refunds.list(payment_id=payment_id, **kind)
         return {view.refund_request_id async for view in found}
 
     async with asyncio.timeout(30):
@@ -169,75 +169,77 @@ async def test_refunds_are_listed_by_what_operators_ask_for(stage: Stage) -> Non
             await asyncio.sleep(0.02)
     assert await listed() == {ended.refund_request_id, waiting.refund_request_id}
     assert await listed(state=RefundState.SUCCEEDED) == {ended.refund_request_id}
-    assert await listed(needs_human=True) == set()
-    assert await listed(merchant="default", needs_human=False) == await listed()
+    assert await listed(needs_attention=True) == set()
+    assert await listed(merchant="default", needs_attention=False) == await listed()
     assert await listed(merchant="somebody's") == set()
-    assert len([view async for view in stage.refunds.list(payment_id=payment_id, limit=1)]) == 1
+    assert len([view async for view in harness.refunds.list(payment_id=payment_id, limit=1)]) == 1
 
 
-async def test_the_dossier_tells_the_whole_story(stage: Stage) -> None:
-    order = await stage.start(stage.paid(is_async=True))
-    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
+async def test_the_dossier_tells_the_whole_story(harness: Harness) -> None:
+    order = await harness.start(harness.payable_order(is_async=True))
+    await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
 
-    dossier = await stage.refunds.dossier(order.refund_request_id)
+    dossier = await harness.refunds.dossier(order.refund_request_id)
 
     assert dossier.refund.order == order
-    assert dossier.waits_for is Step.WATCH
-    assert dossier.human_reason is None
-    assert [entry.evidence.word for entry in dossier.entries] == [Word.PROCESSING]
+    assert dossier.waits_for is Step.POLL
+    assert dossier.attention_reason is None
+    assert [entry.evidence.kind for entry in dossier.entries] == [EvidenceKind.PROCESSING]
 
 
-async def test_a_terminated_refund_is_abandoned_and_not_failed(idle_stage: Stage) -> None:
-    order = await idle_stage.start(idle_stage.order())
-    await idle_stage.handle(order).terminate("by mistake")
+async def test_a_terminated_refund_is_abandoned_and_not_failed(idle_harness: Harness) -> None:
+    order = await idle_harness.start(idle_harness.order())
+    await idle_harness.handle(order).terminate("by mistake")
 
-    with pytest.raises(RefundAbandonedError, match=r"before Antom's last word"):
-        await idle_stage.refunds.outcome(order.refund_request_id)
+    with pytest.raises(RefundTerminatedError, match=r"before Antom's last word"):
+        await idle_harness.refunds.outcome(order.refund_request_id)
 
-    view = await idle_stage.view(order)
+    view = await idle_harness.view(order)
     assert not view.is_running
     assert view.state is RefundState.REQUESTED
 
 
 async def test_a_terminated_refund_takes_no_instructions_and_says_that_it_was_stopped(
-    idle_stage: Stage,
+    idle_harness: Harness,
 ) -> None:
-    order = idle_stage.order()
-    await idle_stage.refunds.start(order)
-    await idle_stage.handle(order).terminate("by mistake")
+    order = idle_harness.order()
+    await idle_harness.refunds.start(order)
+    await idle_harness.handle(order).terminate("by mistake")
 
-    with pytest.raises(RefundAbandonedError, match="ask Antom"):
-        await idle_stage.refunds.check_now(
+    with pytest.raises(RefundTerminatedError, match="ask Antom"):
+        await idle_harness.refunds.check_now(
             order.refund_request_id, Instruction(by="ops", reason="it hangs")
         )
 
 
 async def test_asking_again_for_a_terminated_refund_says_that_it_was_stopped(
-    idle_stage: Stage,
+    idle_harness: Harness,
 ) -> None:
-    order = await idle_stage.start(idle_stage.order())
-    await idle_stage.handle(order).terminate("by mistake")
+    order = await idle_harness.start(idle_harness.order())
+    await idle_harness.handle(order).terminate("by mistake")
 
-    with pytest.raises(RefundAbandonedError, match=order.refund_request_id):
-        await idle_stage.refunds.start(order)
+    with pytest.raises(RefundTerminatedError, match=order.refund_request_id):
+        await idle_harness.refunds.start(order)
 
 
-async def test_asking_for_an_id_that_was_started_with_no_order_says_so(idle_stage: Stage) -> None:
-    order = idle_stage.order()
-    await idle_stage.temporal.start_workflow(
+async def test_asking_for_an_id_that_was_started_with_no_order_says_so(
+    idle_harness: Harness,
+) -> None:
+    order = idle_harness.order()
+    await idle_harness.temporal.start_workflow(
         contract.WORKFLOW,
         {"refund_request_id": order.refund_request_id},
         id=contract.workflow_id(order.refund_request_id, merchant=order.merchant),
         task_queue=contract.REFUNDS_QUEUE,
     )
-    idle_stage.started.append(order.refund_request_id)
+    idle_harness.started.append(order.refund_request_id)
 
-    with pytest.raises(RefundAbandonedError, match=f"{order.refund_request_id}.*no refund order"):
-        await idle_stage.refunds.start(order)
+    with pytest.raises(RefundTerminatedError, match=f"{order.refund_request_id}.*no refund order"):
+        await idle_harness.refunds.start(order)
 
 
-async def test_what_was_never_started_is_not_found(idle_stage: Stage) -> None:
-    refunds = idle_stage.refunds
+async def test_what_was_never_started_is_not_found(idle_harness: Harness) -> None:
+    refunds = idle_harness.refunds
     resolution = Resolution(by="ops", reason="x", proof="y", state="failed")
 
     for call in (
@@ -252,70 +254,70 @@ async def test_what_was_never_started_is_not_found(idle_stage: Stage) -> None:
             await call
 
 
-async def test_an_instruction_that_comes_too_late_says_so(stage: Stage) -> None:
-    order = await stage.start(stage.paid(is_async=True))
-    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
+async def test_an_instruction_that_comes_too_late_says_so(harness: Harness) -> None:
+    order = await harness.start(harness.payable_order(is_async=True))
+    await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
 
-    with pytest.raises(InstructionRefusedError, match=f"{order.refund_request_id}: too late"):
-        await stage.refunds.call_off(order.refund_request_id, OPS)
-
-
-async def test_an_ended_refund_takes_no_instructions_and_says_so(stage: Stage) -> None:
-    order = await stage.start(stage.paid())
-    await stage.end(order)
-
-    with pytest.raises(InstructionRefusedError, match="has ended: it is succeeded"):
-        await stage.refunds.check_now(order.refund_request_id, OPS)
+    with pytest.raises(InstructionRejectedError, match=f"{order.refund_request_id}: too late"):
+        await harness.refunds.call_off(order.refund_request_id, OPS)
 
 
-async def test_a_notification_is_durable_once_it_is_delivered(idle_stage: Stage) -> None:
-    order = await idle_stage.start(idle_stage.order())
+async def test_an_ended_refund_takes_no_instructions_and_says_so(harness: Harness) -> None:
+    order = await harness.start(harness.payable_order())
+    await harness.wait_for_outcome(order)
+
+    with pytest.raises(InstructionRejectedError, match="has ended: it is succeeded"):
+        await harness.refunds.check_now(order.refund_request_id, OPS)
+
+
+async def test_a_notification_is_durable_once_it_is_delivered(idle_harness: Harness) -> None:
+    order = await idle_harness.start(idle_harness.order())
 
     for _ in range(3):
-        delivery = await idle_stage.notifications.deliver(
+        delivery = await idle_harness.notifications.deliver(
             order.refund_request_id, notice(order), delivery_id="one"
         )
         assert delivery is Delivery.DELIVERED
-    assert await idle_stage.signals(order) == 1
+    assert await idle_harness.signals(order) == 1
 
-    await idle_stage.notifications.deliver(
+    await idle_harness.notifications.deliver(
         order.refund_request_id, notice(order), delivery_id="two"
     )
-    assert await idle_stage.signals(order) == 2
+    assert await idle_harness.signals(order) == 2
 
 
-async def test_a_notification_after_the_end_agrees_or_contradicts(stage: Stage) -> None:
-    order = await stage.start(stage.paid())
-    await stage.end(order)
+async def test_a_notification_after_the_end_agrees_or_contradicts(harness: Harness) -> None:
+    order = await harness.start(harness.payable_order())
+    await harness.wait_for_outcome(order)
 
-    async def told(word: Word) -> Delivery:
-        return await stage.notifications.deliver(
-            order.refund_request_id, notice(order, word), delivery_id=word.value
+    async def told(kind: EvidenceKind) -> Delivery:
+        return await harness.notifications.deliver(
+            order.refund_request_id, notice(order, kind), delivery_id=kind.value
         )
 
-    assert await told(Word.SUCCEEDED) is Delivery.ENDED
-    assert await told(Word.FAILED) is Delivery.CONTRADICTS
+    assert await told(EvidenceKind.SUCCEEDED) is Delivery.ALREADY_TERMINAL
+    assert await told(EvidenceKind.FAILED) is Delivery.CONFLICTS
 
 
-async def test_a_notification_of_an_unknown_refund_says_so(idle_stage: Stage) -> None:
-    order = idle_stage.order()
+async def test_a_notification_of_an_unknown_refund_says_so(idle_harness: Harness) -> None:
+    order = idle_harness.order()
 
-    delivery = await idle_stage.notifications.deliver(
+    delivery = await idle_harness.notifications.deliver(
         order.refund_request_id, notice(order), delivery_id="one"
     )
 
     assert delivery is Delivery.UNKNOWN
 
 
-async def test_a_notification_of_an_abandoned_refund_says_so(idle_stage: Stage) -> None:
-    order = await idle_stage.start(idle_stage.order())
-    await idle_stage.handle(order).terminate("by mistake")
+async def test_a_notification_of_an_abandoned_refund_says_so(idle_harness: Harness) -> None:
+    order = await idle_harness.start(idle_harness.order())
+    await idle_harness.handle(order).terminate("by mistake")
 
-    delivery = await idle_stage.notifications.deliver(
+    delivery = await idle_harness.notifications.deliver(
         order.refund_request_id, notice(order), delivery_id="one"
     )
 
-    assert delivery is Delivery.ABANDONED
+    assert delivery is Delivery.TERMINATED
 
 
 async def test_an_unreachable_temporal_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,10 +328,10 @@ async def test_an_unreachable_temporal_is_named(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_client_connects_where_the_environment_says(
-    idle_stage: Stage, monkeypatch: pytest.MonkeyPatch
+    idle_harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = await idle_stage.start(idle_stage.order())
-    monkeypatch.setenv("TEMPORAL_ADDRESS", idle_stage.temporal.service_client.config.target_host)
+    order = await idle_harness.start(idle_harness.order())
+    monkeypatch.setenv("TEMPORAL_ADDRESS", idle_harness.temporal.service_client.config.target_host)
 
     refunds = await RefundClient.connect()
 

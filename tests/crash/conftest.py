@@ -16,11 +16,11 @@ from temporalio.runtime import Runtime
 from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import attributes
-from antom_refunds.simulator.server import serve_in_background
-from starter.server import QUICK_OPTIONS
+from antom_refunds.simulator.server import serve_simulator
+from starter.temporal_server import FAST_OPTIONS
 from tests.conftest import BIN
-from tests.crash.nursery import Birth
-from tests.engine import BRISK, CLIENT_ID, KeyFiles, Stage, stage_on
+from tests.crash.worker_forks import WorkerSpec
+from tests.harness import CLIENT_ID, FAST_POLICY, Harness, KeyFiles, harness_on
 
 ROOT = Path(__file__).parents[2]
 # So long Temporal waits for a decision from a worker that may be dead; ten seconds by default.
@@ -30,7 +30,7 @@ _MERCHANT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
 
 
 @dataclass
-class MortalWorker:
+class ForkedWorker:
     """A worker process: what it did so far, and whether it is dead."""
 
     pid: int
@@ -55,14 +55,14 @@ class MortalWorker:
         await self.dead.wait()
 
 
-class Nursery:
+class WorkerForks:
     """Where workers come from; every one of them reports to it, down to its death."""
 
     def __init__(self, process: asyncio.subprocess.Process, home: Path) -> None:
         self._process = process
         self._home = home
         self._address = ("", 0)
-        self._expected: dict[str, asyncio.Future[MortalWorker]] = {}
+        self._expected: dict[str, asyncio.Future[ForkedWorker]] = {}
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -71,35 +71,35 @@ class Nursery:
             self._address = server.sockets[0].getsockname()
             yield
 
-    async def bear(
+    async def fork(
         self,
         environment: Mapping[str, str],
         queues: str,
         *,
-        is_patient: bool = False,
+        never_inquires: bool = False,
         dies_at: Step | None = None,
-    ) -> MortalWorker:
+    ) -> ForkedWorker:
         """A new worker on these queues, born when this returns; a patient one never inquires."""
-        birth = Birth(
-            ticket=uuid4().hex,
+        spec = WorkerSpec(
+            token=uuid4().hex,
             report_to=self._address,
             log=str(self._home / f"{queues}.log"),
             environment=dict(environment),
             refunds_queue=f"refunds-{queues}",
             antom_queue=f"antom-calls-{queues}",
-            is_patient=is_patient,
+            never_inquires=never_inquires,
             dies_at=dies_at,
         )
-        born: asyncio.Future[MortalWorker] = asyncio.get_running_loop().create_future()
-        self._expected[birth.ticket] = born
+        born: asyncio.Future[ForkedWorker] = asyncio.get_running_loop().create_future()
+        self._expected[spec.token] = born
         assert self._process.stdin
-        self._process.stdin.write(birth.model_dump_json().encode() + b"\n")
+        self._process.stdin.write(spec.model_dump_json().encode() + b"\n")
         await self._process.stdin.drain()
         return await born
 
     async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ticket, pid = (await reader.readline()).decode().split()
-        worker = MortalWorker(int(pid))
+        worker = ForkedWorker(int(pid))
         self._expected.pop(ticket).set_result(worker)
         while line := await reader.readline():
             worker.note(line.decode().strip())
@@ -115,51 +115,51 @@ async def strict_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
         data_converter=pydantic_data_converter,
         search_attributes=list(attributes.KEYS),
         runtime=runtime,
-        dev_server_extra_args=[*QUICK_OPTIONS, *_DECISION_LIMIT],
+        dev_server_extra_args=[*FAST_OPTIONS, *_DECISION_LIMIT],
     )
     async with environment:
         yield environment
 
 
 @pytest.fixture
-async def stage(
+async def harness(
     strict_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Harness]:
     """A stage for workers in other processes."""
-    async with stage_on(strict_server, merchant_keys, antom_keys, policy=BRISK) as stage:
-        yield stage
+    async with harness_on(strict_server, merchant_keys, antom_keys, policy=FAST_POLICY) as harness:
+        yield harness
 
 
 @pytest.fixture
 async def environment(
-    stage: Stage, merchant_keys: KeyFiles, antom_keys: KeyFiles
+    harness: Harness, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> AsyncIterator[dict[str, str]]:
     """The settings of a worker; Antom listens at a real address while they are in use."""
-    async with serve_in_background(stage.simulator) as gateway:
+    async with serve_simulator(harness.simulator) as gateway:
         yield {
             f"{_MERCHANT}CLIENT_ID": CLIENT_ID,
             f"{_MERCHANT}PRIVATE_KEY_FILE": str(merchant_keys[0]),
             f"{_MERCHANT}ANTOM_PUBLIC_KEY_FILES": str(antom_keys[1]),
             f"{_MERCHANT}GATEWAY": gateway,
-            "ANTOM_REFUNDS_PACE": "1000",
-            "TEMPORAL_ADDRESS": stage.temporal.service_client.config.target_host,
+            "ANTOM_REFUNDS_SPEEDUP": "1000",
+            "TEMPORAL_ADDRESS": harness.temporal.service_client.config.target_host,
         }
 
 
 @pytest.fixture(scope="session")
-async def nursery(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nursery]:
+async def worker_forks(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WorkerForks]:
     ours = ("ANTOM_REFUNDS_", "TEMPORAL_", "COVERAGE_")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.crash.nursery",
+        "tests.crash.worker_forks",
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith(ours)},
         stdin=asyncio.subprocess.PIPE,
     )
-    nursery = Nursery(process, tmp_path_factory.mktemp("workers"))
-    async with nursery.open():
-        yield nursery
+    worker_forks = WorkerForks(process, tmp_path_factory.mktemp("workers"))
+    async with worker_forks.open():
+        yield worker_forks
     assert process.stdin
     process.stdin.close()
     assert await process.wait() == 0

@@ -21,22 +21,22 @@ from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
-from tests.crash.conftest import MortalWorker, Nursery, Step
-from tests.engine import NOTIFY_URL, Stage
+from tests.crash.conftest import ForkedWorker, Step, WorkerForks
+from tests.harness import NOTIFY_URL, Harness
 
 # Each refund has two processes of its own at most; more would only wait for the processor.
 _AT_ONCE: Final = 8
 _ALWAYS: Final = 100
 
 
-async def _nothing(stage: Stage, order: RefundOrder) -> None:
+async def _nothing(harness: Harness, order: RefundOrder) -> None:
     """The refund needs nobody else."""
 
 
-async def _notified(stage: Stage, order: RefundOrder) -> None:
+async def _notified(harness: Harness, order: RefundOrder) -> None:
     """The bank is done, and Antom says so, while nobody is asking."""
-    await stage.until_pending(order, contract.ACTIVITY_AWAIT_RESULT, "next in")
-    stage.settle(order)
+    await harness.until_pending(order, contract.ACTIVITY_AWAIT_RESULT, "next in")
+    harness.settle(order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +44,17 @@ class Way:
     """One way to an end, the same whoever gets lost on it."""
 
     ends: RefundState = RefundState.SUCCEEDED
-    is_patient: bool = False
+    never_inquires: bool = False
     payment: Mapping[str, Any] = field(default_factory=dict)
     order: Mapping[str, Any] = field(default_factory=dict)
     faults: Mapping[Operation, tuple[FaultKind | str, ...]] = field(default_factory=dict)
-    meanwhile: Callable[[Stage, RefundOrder], Coroutine[Any, Any, None]] = _nothing
+    meanwhile: Callable[[Harness, RefundOrder], Coroutine[Any, Any, None]] = _nothing
 
 
 WAYS: Final = {
     "at once": Way(),
     "notified": Way(
-        is_patient=True,
+        never_inquires=True,
         payment={"is_async": True},
         order={"notify_url": NOTIFY_URL},
         faults={Operation.INQUIRY: (FaultKind.STALE,) * _ALWAYS},
@@ -77,17 +77,17 @@ WAYS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Theatre:
+class CrashTest:
     """Where all of it happens."""
 
-    stage: Stage
-    nursery: Nursery
+    stage: Harness
+    nursery: WorkerForks
     environment: Mapping[str, str]
     starting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self, way: Way, queues: str) -> RefundOrder:
         order = self.stage.order(**way.order)
-        self.stage.pay(order, **way.payment)
+        self.stage.add_payment(order, **way.payment)
         for operation, faults in way.faults.items():
             self.stage.script(order, operation, *faults)
         async with self.starting:
@@ -95,22 +95,22 @@ class Theatre:
                 patch.setattr(contract, "REFUNDS_QUEUE", f"refunds-{queues}")
                 return await self.stage.start(order)
 
-    async def bear(self, way: Way, queues: str, *, dies_at: Step | None = None) -> MortalWorker:
-        return await self.nursery.bear(
-            self.environment, queues, is_patient=way.is_patient, dies_at=dies_at
+    async def bear(self, way: Way, queues: str, *, dies_at: Step | None = None) -> ForkedWorker:
+        return await self.nursery.fork(
+            self.environment, queues, never_inquires=way.never_inquires, dies_at=dies_at
         )
 
 
-async def _alive(theatre: Theatre, way: Way) -> tuple[list[Step], set[int]]:
+async def _alive(crash_test: CrashTest, way: Way) -> tuple[list[Step], set[int]]:
     """The steps of a worker that lives, and how many events there were at each decision."""
     queues = uuid4().hex[:8]
-    worker = await theatre.bear(way, queues)
+    worker = await crash_test.bear(way, queues)
     try:
-        order = await theatre.start(way, queues)
-        await way.meanwhile(theatre.stage, order)
-        _judge(theatre.stage, way, order, await theatre.stage.end(order))
+        order = await crash_test.start(way, queues)
+        await way.meanwhile(crash_test.stage, order)
+        _judge(crash_test.stage, way, order, await crash_test.stage.wait_for_outcome(order))
         decided = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-        events = (await theatre.stage.history(order)).events
+        events = (await crash_test.stage.history(order)).events
         lengths = {event.event_id - 1 for event in events if event.event_type == decided}
         await worker.until(("decision told", len(lengths)))
         return list(worker.steps), lengths
@@ -118,45 +118,45 @@ async def _alive(theatre: Theatre, way: Way) -> tuple[list[Step], set[int]]:
         await worker.kill()
 
 
-async def _lost(theatre: Theatre, way: Way, step: Step) -> int:
+async def _lost(crash_test: CrashTest, way: Way, step: Step) -> int:
     """Lose a worker in the middle of this step; how many events there were then."""
     queues = uuid4().hex[:8]
-    order = await theatre.start(way, queues)
-    worker = await theatre.bear(way, queues, dies_at=step)
-    meanwhile = asyncio.create_task(way.meanwhile(theatre.stage, order))
+    order = await crash_test.start(way, queues)
+    worker = await crash_test.bear(way, queues, dies_at=step)
+    meanwhile = asyncio.create_task(way.meanwhile(crash_test.stage, order))
     await worker.dead.wait()
     assert worker.steps[-1] == step
-    length = await theatre.stage.events(order)
-    successor = await theatre.bear(way, queues)
+    length = await crash_test.stage.events(order)
+    successor = await crash_test.bear(way, queues)
     try:
         await meanwhile
-        _judge(theatre.stage, way, order, await theatre.stage.end(order))
+        _judge(crash_test.stage, way, order, await crash_test.stage.wait_for_outcome(order))
     finally:
         await successor.kill()
     return length
 
 
-def _judge(stage: Stage, way: Way, order: RefundOrder, outcome: RefundOutcome) -> None:
+def _judge(harness: Harness, way: Way, order: RefundOrder, outcome: RefundOutcome) -> None:
     assert outcome.state is way.ends
     assert not outcome.is_contradicted
-    assert stage.moved(order) == (1 if way.ends is RefundState.SUCCEEDED else 0)
+    assert harness.movements(order) == (1 if way.ends is RefundState.SUCCEEDED else 0)
     # A worker that is lost before it sent anything may find the id closed already.
-    is_unsent = way.ends is RefundState.CLOSED and not stage.asked(order, CallKind.REFUND)
-    assert stage.payloads(order) == (0 if is_unsent else 1)
+    is_unsent = way.ends is RefundState.CLOSED and not harness.calls(order, CallKind.REFUND)
+    assert harness.payloads(order) == (0 if is_unsent else 1)
 
 
 @pytest.mark.parametrize("name", WAYS)
 @pytest.mark.slow
 async def test_a_worker_may_be_lost_at_every_step(
-    stage: Stage, nursery: Nursery, environment: dict[str, str], name: str
+    harness: Harness, worker_forks: WorkerForks, environment: dict[str, str], name: str
 ) -> None:
-    theatre, way = Theatre(stage, nursery, environment), WAYS[name]
-    steps, lengths_decided_at = await _alive(theatre, way)
+    crash_test, way = CrashTest(harness, worker_forks, environment), WAYS[name]
+    steps, lengths_decided_at = await _alive(crash_test, way)
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def lost(step: Step) -> int:
         async with gate:
-            return await _lost(theatre, way, step)
+            return await _lost(crash_test, way, step)
 
     lengths = await asyncio.gather(*(lost(step) for step in steps))
 

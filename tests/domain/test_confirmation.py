@@ -4,39 +4,45 @@ from typing import Any, Final
 
 import pytest
 
-from antom_refunds.domain.confirmation import awaits_quiet, confirmed
-from antom_refunds.domain.evidence import Evidence, Source, Word
-from antom_refunds.domain.fold import take
+from antom_refunds.domain.confirmation import awaits_quiet, confirm_by_inquiry
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import Refund, RefundState
+from antom_refunds.domain.state_machine import apply
 
 ORDER: Final = RefundOrder(
     refund_request_id="rf-1", payment_id="pay-1", amount=Money(currency="EUR", minor=1250)
 )
 
 
-def said(source: Source, word: Word, code: str, **fields: Any) -> Evidence:
-    return Evidence(source=source, word=word, code=code, message=f"{code} was said", **fields)
+def said(source: Source, kind: EvidenceKind, code: str, **fields: Any) -> Evidence:
+    return Evidence(source=source, kind=kind, code=code, message=f"{code} was said", **fields)
 
 
-def inquiry(word: Word, code: str = "CODE", **fields: Any) -> Evidence:
+def inquiry(kind: EvidenceKind, code: str = "CODE", **fields: Any) -> Evidence:
     named = {"refund_request_id": ORDER.refund_request_id, "amount": ORDER.amount}
-    return said(Source.INQUIRY, word, code, **{**named, **fields})
+    return said(Source.INQUIRY, kind, code, **{**named, **fields})
 
 
-CLOSING: Final = said(Source.ANSWER, Word.CLOSING, "ORDER_IS_CLOSED", advice="use a new id")
-FAILURE: Final = said(
-    Source.ANSWER, Word.FAILED_UNCONFIRMED, "RISK_REJECT", advice="ask Antom", needs_human=True
+CLOSING: Final = said(
+    Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED, "ORDER_IS_CLOSED", advice="use a new id"
 )
-CALL_OFF: Final = said(Source.OPERATOR, Word.CALL_OFF, "call_off_by_operator")
-ABSENT: Final = said(Source.INQUIRY, Word.ABSENT, "REFUND_NOT_EXIST")
+FAILURE: Final = said(
+    Source.RESPONSE,
+    EvidenceKind.FAILED_UNCONFIRMED,
+    "RISK_REJECT",
+    advice="ask Antom",
+    needs_attention=True,
+)
+CALL_OFF: Final = said(Source.OPERATOR, EvidenceKind.CALL_OFF, "call_off_by_operator")
+ABSENT: Final = said(Source.INQUIRY, EvidenceKind.NOT_FOUND, "REFUND_NOT_EXIST")
 
 
 def known(*evidence: Evidence) -> Refund:
     refund = Refund(order=ORDER)
     for each in evidence:
-        refund = take(refund, each)
+        refund = apply(refund, each)
     return refund
 
 
@@ -51,48 +57,55 @@ ANNOUNCED: Final = {
 
 
 @pytest.mark.parametrize(
-    ("announced", "word", "code", "end"),
+    ("announced", "kind", "code", "end"),
     [
-        ("closing", Word.ABSENT, "ORDER_IS_CLOSED", Word.CLOSED),
-        ("closing", Word.FAILED, "ORDER_IS_CLOSED", Word.CLOSED),
-        ("closing", Word.CLOSED, "ORDER_IS_CLOSED", Word.CLOSED),
-        ("failure", Word.ABSENT, "RISK_REJECT", Word.FAILED),
-        ("failure", Word.FAILED, "RISK_REJECT", Word.FAILED),
-        ("failure", Word.CLOSED, "CODE", Word.CLOSED),
-        ("call_off", Word.ABSENT, "call_off_by_operator", Word.CLOSED),
-        ("call_off", Word.FAILED, "CODE", Word.FAILED),
-        ("call_off", Word.CLOSED, "CODE", Word.CLOSED),
-        ("failure, then closing", Word.ABSENT, "ORDER_IS_CLOSED", Word.CLOSED),
-        ("call_off, then failure", Word.ABSENT, "RISK_REJECT", Word.FAILED),
-        ("nothing", Word.ABSENT, "CODE", Word.ABSENT),
-        ("nothing", Word.FAILED, "CODE", Word.FAILED),
-        ("nothing", Word.CLOSED, "CODE", Word.CLOSED),
+        ("closing", EvidenceKind.NOT_FOUND, "ORDER_IS_CLOSED", EvidenceKind.CLOSED),
+        ("closing", EvidenceKind.FAILED, "ORDER_IS_CLOSED", EvidenceKind.CLOSED),
+        ("closing", EvidenceKind.CLOSED, "ORDER_IS_CLOSED", EvidenceKind.CLOSED),
+        ("failure", EvidenceKind.NOT_FOUND, "RISK_REJECT", EvidenceKind.FAILED),
+        ("failure", EvidenceKind.FAILED, "RISK_REJECT", EvidenceKind.FAILED),
+        ("failure", EvidenceKind.CLOSED, "CODE", EvidenceKind.CLOSED),
+        ("call_off", EvidenceKind.NOT_FOUND, "call_off_by_operator", EvidenceKind.CLOSED),
+        ("call_off", EvidenceKind.FAILED, "CODE", EvidenceKind.FAILED),
+        ("call_off", EvidenceKind.CLOSED, "CODE", EvidenceKind.CLOSED),
+        ("failure, then closing", EvidenceKind.NOT_FOUND, "ORDER_IS_CLOSED", EvidenceKind.CLOSED),
+        ("call_off, then failure", EvidenceKind.NOT_FOUND, "RISK_REJECT", EvidenceKind.FAILED),
+        ("nothing", EvidenceKind.NOT_FOUND, "CODE", EvidenceKind.NOT_FOUND),
+        ("nothing", EvidenceKind.FAILED, "CODE", EvidenceKind.FAILED),
+        ("nothing", EvidenceKind.CLOSED, "CODE", EvidenceKind.CLOSED),
     ],
 )
 def test_an_inquiry_turns_an_announced_end_into_an_end(
-    announced: str, word: Word, code: str, end: Word
+    announced: str, kind: EvidenceKind, code: str, end: EvidenceKind
 ) -> None:
-    evidence = confirmed(ANNOUNCED[announced], inquiry(word), is_quiet=True)
+    evidence = confirm_by_inquiry(ANNOUNCED[announced], inquiry(kind), is_quiet=True)
 
-    assert (evidence.source, evidence.word, evidence.code) == (Source.INQUIRY, end, code)
+    assert (evidence.source, evidence.kind, evidence.code) == (Source.INQUIRY, end, code)
 
 
 @pytest.mark.parametrize("announced", ANNOUNCED)
 @pytest.mark.parametrize("is_quiet", [True, False])
 @pytest.mark.parametrize(
-    "word", [Word.SUCCEEDED, Word.PROCESSING, Word.SUSPECT, Word.SILENT, Word.BLOCKED]
+    "kind",
+    [
+        EvidenceKind.SUCCEEDED,
+        EvidenceKind.PROCESSING,
+        EvidenceKind.MISMATCH,
+        EvidenceKind.NO_INFORMATION,
+        EvidenceKind.BLOCKED,
+    ],
 )
 def test_what_confirms_no_end_is_returned_as_it_is(
-    announced: str, word: Word, *, is_quiet: bool
+    announced: str, kind: EvidenceKind, *, is_quiet: bool
 ) -> None:
-    evidence = inquiry(word)
+    evidence = inquiry(kind)
 
-    assert confirmed(ANNOUNCED[announced], evidence, is_quiet=is_quiet) is evidence
+    assert confirm_by_inquiry(ANNOUNCED[announced], evidence, is_quiet=is_quiet) is evidence
 
 
 @pytest.mark.parametrize("announced", ANNOUNCED)
 def test_no_such_refund_confirms_nothing_while_a_call_may_be_in_flight(announced: str) -> None:
-    assert confirmed(ANNOUNCED[announced], ABSENT, is_quiet=False) is ABSENT
+    assert confirm_by_inquiry(ANNOUNCED[announced], ABSENT, is_quiet=False) is ABSENT
 
 
 @pytest.mark.parametrize(
@@ -103,7 +116,7 @@ def test_a_named_failure_confirms_even_while_a_call_may_be_in_flight(
 ) -> None:
     refund = ANNOUNCED[announced]
 
-    ended = take(refund, confirmed(refund, inquiry(Word.FAILED), is_quiet=False))
+    ended = apply(refund, confirm_by_inquiry(refund, inquiry(EvidenceKind.FAILED), is_quiet=False))
 
     assert ended.state is state
 
@@ -121,51 +134,53 @@ def test_no_such_refund_names_none_and_still_ends_the_refund_it_was_asked_about(
 ) -> None:
     refund = ANNOUNCED[announced]
 
-    assert take(refund, confirmed(refund, ABSENT, is_quiet=True)).state is state
+    assert apply(refund, confirm_by_inquiry(refund, ABSENT, is_quiet=True)).state is state
 
 
 @pytest.mark.parametrize("announced", ["closing", "failure", "call_off"])
-@pytest.mark.parametrize("word", [Word.FAILED, Word.CLOSED])
-def test_an_inquiry_about_another_refund_confirms_nothing(announced: str, word: Word) -> None:
+@pytest.mark.parametrize("kind", [EvidenceKind.FAILED, EvidenceKind.CLOSED])
+def test_an_inquiry_about_another_refund_confirms_nothing(
+    announced: str, kind: EvidenceKind
+) -> None:
     refund = ANNOUNCED[announced]
-    other = inquiry(word, refund_request_id="rf-2")
+    other = inquiry(kind, refund_request_id="rf-2")
 
-    evidence = confirmed(refund, other, is_quiet=True)
+    evidence = confirm_by_inquiry(refund, other, is_quiet=True)
 
     assert evidence.refund_request_id == "rf-2"
-    assert not take(refund, evidence).is_final
+    assert not apply(refund, evidence).is_terminal
 
 
 @pytest.mark.parametrize("announced", ["closing", "failure"])
 def test_a_failure_that_names_no_refund_confirms_nothing(announced: str) -> None:
     refund = ANNOUNCED[announced]
-    nameless = inquiry(Word.FAILED, refund_request_id=None)
+    nameless = inquiry(EvidenceKind.FAILED, refund_request_id=None)
 
-    assert not take(refund, confirmed(refund, nameless, is_quiet=True)).is_final
+    assert not apply(refund, confirm_by_inquiry(refund, nameless, is_quiet=True)).is_terminal
 
 
 @pytest.mark.parametrize(("announced", "by"), [("closing", CLOSING), ("failure", FAILURE)])
 def test_a_confirmed_end_has_the_advice_of_the_announcement_and_both_messages(
     announced: str, by: Evidence
 ) -> None:
-    evidence = confirmed(ANNOUNCED[announced], ABSENT, is_quiet=True)
+    evidence = confirm_by_inquiry(ANNOUNCED[announced], ABSENT, is_quiet=True)
 
     assert evidence.message == f"{by.code} was said; confirmed: REFUND_NOT_EXIST was said"
-    assert (evidence.advice, evidence.needs_human) == (by.advice, by.needs_human)
+    assert (evidence.advice, evidence.needs_attention) == (by.advice, by.needs_attention)
 
 
 @pytest.mark.parametrize(
-    ("announced", "word", "is_awaited"),
+    ("announced", "kind", "is_awaited"),
     [
-        ("nothing", Word.ABSENT, False),
-        ("closing", Word.ABSENT, True),
-        ("failure", Word.ABSENT, True),
-        ("call_off", Word.ABSENT, True),
-        ("closing", Word.SILENT, False),
-        ("failure", Word.FAILED, False),
+        ("nothing", EvidenceKind.NOT_FOUND, False),
+        ("closing", EvidenceKind.NOT_FOUND, True),
+        ("failure", EvidenceKind.NOT_FOUND, True),
+        ("call_off", EvidenceKind.NOT_FOUND, True),
+        ("closing", EvidenceKind.NO_INFORMATION, False),
+        ("failure", EvidenceKind.FAILED, False),
     ],
 )
 def test_only_an_unconfirmed_end_waits_for_quiet(
-    announced: str, word: Word, *, is_awaited: bool
+    announced: str, kind: EvidenceKind, *, is_awaited: bool
 ) -> None:
-    assert awaits_quiet(ANNOUNCED[announced], inquiry(word)) is is_awaited
+    assert awaits_quiet(ANNOUNCED[announced], inquiry(kind)) is is_awaited

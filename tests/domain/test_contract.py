@@ -9,27 +9,27 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from antom_refunds import contract
-from antom_refunds.antom.wire import RefundInquiry, RefundNotice, RefundRequest
+from antom_refunds.antom.wire import InquireRefundRequest, RefundNotification, RefundRequest
 from antom_refunds.contract import (
     Attribute,
+    CallInput,
     Continuation,
     Dossier,
-    Entry,
+    DossierEntry,
     Instruction,
-    Question,
     RefundOutcome,
     Resolution,
     contradicts_outcome,
-    instructed,
+    evidence_from_instruction,
+    evidence_from_resolution,
     outcome_of,
-    resolved,
     workflow_id,
 )
-from antom_refunds.domain.evidence import Evidence, Source, Word
-from antom_refunds.domain.fold import contradicts, take
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import Refund, RefundState, Step
+from antom_refunds.domain.state_machine import apply, contradicts
 
 EUR: Final = Money(currency="EUR", minor=1250)
 FULL: Final = RefundOrder(
@@ -46,8 +46,8 @@ BARE: Final = RefundOrder(refund_request_id="rf-1", payment_id="pay-1", amount=E
 INSTRUCTION: Final = Instruction(by="ops", reason="the buyer called")
 RESOLUTION: Final = Resolution(by="ops", reason="seen at the bank", proof="T-1", state="failed")
 SUCCESS: Final = Evidence(
-    source=Source.NOTICE,
-    word=Word.SUCCEEDED,
+    source=Source.NOTIFICATION,
+    kind=EvidenceKind.SUCCEEDED,
     code="SUCCESS",
     message="notified",
     advice="none",
@@ -60,9 +60,9 @@ SUCCESS: Final = Evidence(
     is_repeated=True,
 )
 # A notification names no payment: it ends what Antom accepted for this one.
-ACCEPTED: Final = take(
+ACCEPTED: Final = apply(
     Refund(order=FULL),
-    Evidence(source=Source.ANSWER, word=Word.PROCESSING, code="REFUND_IN_PROCESS"),
+    Evidence(source=Source.RESPONSE, kind=EvidenceKind.PROCESSING, code="REFUND_IN_PROCESS"),
 )
 
 
@@ -83,7 +83,7 @@ def test_no_name_that_a_running_refund_relies_on_has_changed() -> None:
         "ACTIVITY_AWAIT_RESULT": "await_result",
         "ACTIVITY_INQUIRE": "inquire",
         "NOT_SENT": "NotSent",
-        "NO_NEWS": "NoNews",
+        "NOTHING_NEW": "NothingNew",
         "REFUNDS_QUEUE": "refunds",
         "ANTOM_QUEUE": "antom-calls",
         "INVALID_INPUT": "InvalidInput",
@@ -100,17 +100,17 @@ def test_no_name_that_a_running_refund_relies_on_has_changed() -> None:
             Attribute,
             (
                 "RefundState RefundRequestId RefundPaymentId RefundMerchant RefundCurrency "
-                "RefundResultCode RefundAmountMinor RefundNeedsHuman RefundDueAt"
+                "RefundResultCode RefundAmountMinor RefundNeedsAttention RefundOverdueAt"
             ),
         ),
         (RefundState, "requested blocked in_doubt processing succeeded failed closed"),
-        (Step, "ask watch inquire"),
-        (Source, "answer inquiry notice clock operator"),
+        (Step, "send poll inquire"),
+        (Source, "response inquiry notification clock operator"),
         (
-            Word,
+            EvidenceKind,
             (
                 "succeeded failed closed processing doubt failed_unconfirmed id_conflict blocked "
-                "closing suspect absent silent unsent overdue call_off check"
+                "closed_unconfirmed mismatch not_found no_information unsent overdue call_off check"
             ),
         ),
     ],
@@ -122,22 +122,22 @@ def test_no_stored_value_has_changed(names: Iterable[str], values: str) -> None:
 REFUND: Final = Refund(
     order=FULL,
     state=RefundState.SUCCEEDED,
-    basis=SUCCESS,
+    deciding_evidence=SUCCESS,
     doubt=SUCCESS,
     alarm=SUCCESS,
     alarms_cleared=3,
-    suspect=SUCCESS,
-    conflict=SUCCESS,
+    mismatch=SUCCESS,
+    id_conflict=SUCCESS,
     binding=SUCCESS,
-    claim=SUCCESS,
+    unbound_success=SUCCESS,
     failure=SUCCESS,
-    failure_again=SUCCESS,
-    closing=SUCCESS,
+    second_failure=SUCCESS,
+    closure=SUCCESS,
     call_off=SUCCESS,
     contradictions=(SUCCESS,),
     is_overdue=True,
     is_inquiry_due=True,
-    is_ask_due=True,
+    is_send_due=True,
     is_undecided=True,
 )
 GOLDEN_ORDER: Final[dict[str, Any]] = {
@@ -151,12 +151,12 @@ GOLDEN_ORDER: Final[dict[str, Any]] = {
     "reference_refund_id": "ref-1",
 }
 GOLDEN_EVIDENCE: Final[dict[str, Any]] = {
-    "source": "notice",
-    "word": "succeeded",
+    "source": "notification",
+    "kind": "succeeded",
     "code": "SUCCESS",
     "message": "notified",
     "advice": "none",
-    "needs_human": False,
+    "needs_attention": False,
     "refund_request_id": "rf-1",
     "payment_id": "pay-1",
     "refund_id": "antom-1",
@@ -168,22 +168,22 @@ GOLDEN_EVIDENCE: Final[dict[str, Any]] = {
 GOLDEN_REFUND: Final[dict[str, Any]] = {
     "order": GOLDEN_ORDER,
     "state": "succeeded",
-    "basis": GOLDEN_EVIDENCE,
+    "deciding_evidence": GOLDEN_EVIDENCE,
     "doubt": GOLDEN_EVIDENCE,
     "alarm": GOLDEN_EVIDENCE,
     "alarms_cleared": 3,
-    "suspect": GOLDEN_EVIDENCE,
-    "conflict": GOLDEN_EVIDENCE,
+    "mismatch": GOLDEN_EVIDENCE,
+    "id_conflict": GOLDEN_EVIDENCE,
     "binding": GOLDEN_EVIDENCE,
-    "claim": GOLDEN_EVIDENCE,
+    "unbound_success": GOLDEN_EVIDENCE,
     "failure": GOLDEN_EVIDENCE,
-    "failure_again": GOLDEN_EVIDENCE,
-    "closing": GOLDEN_EVIDENCE,
+    "second_failure": GOLDEN_EVIDENCE,
+    "closure": GOLDEN_EVIDENCE,
     "call_off": GOLDEN_EVIDENCE,
     "contradictions": [GOLDEN_EVIDENCE],
     "is_overdue": True,
     "is_inquiry_due": True,
-    "is_ask_due": True,
+    "is_send_due": True,
     "is_undecided": True,
 }
 NOON: Final = datetime(2026, 9, 12, 12, tzinfo=UTC)
@@ -192,43 +192,43 @@ GOLDEN: Final[tuple[tuple[BaseModel, dict[str, Any]], ...]] = (
     (SUCCESS, GOLDEN_EVIDENCE),
     (REFUND, GOLDEN_REFUND),
     (
-        Question(refund=REFUND, since=NOON, quiet_from=NOON, is_first_run=True),
+        CallInput(refund=REFUND, since=NOON, quiet_since=NOON, is_first_run=True),
         {
             "refund": GOLDEN_REFUND,
             "since": "2026-09-12T12:00:00Z",
-            "quiet_from": "2026-09-12T12:00:00Z",
+            "quiet_since": "2026-09-12T12:00:00Z",
             "is_first_run": True,
         },
     ),
     (
         Continuation(
             refund=REFUND,
-            entries=(Entry(at=NOON, evidence=SUCCESS),),
+            entries=(DossierEntry(at=NOON, evidence=SUCCESS),),
             since={"watch processing": NOON},
-            quiet_from=NOON,
+            quiet_since=NOON,
         ),
         {
             "refund": GOLDEN_REFUND,
             "entries": [{"at": "2026-09-12T12:00:00Z", "evidence": GOLDEN_EVIDENCE}],
             "since": {"watch processing": "2026-09-12T12:00:00Z"},
-            "quiet_from": "2026-09-12T12:00:00Z",
+            "quiet_since": "2026-09-12T12:00:00Z",
         },
     ),
     (
-        Entry(at=NOON, evidence=SUCCESS),
+        DossierEntry(at=NOON, evidence=SUCCESS),
         {"at": "2026-09-12T12:00:00Z", "evidence": GOLDEN_EVIDENCE},
     ),
     (
         Dossier(
             refund=REFUND,
-            waits_for=Step.WATCH,
-            human_reason="look",
-            entries=(Entry(at=NOON, evidence=SUCCESS),),
+            waits_for=Step.POLL,
+            attention_reason="look",
+            entries=(DossierEntry(at=NOON, evidence=SUCCESS),),
         ),
         {
             "refund": GOLDEN_REFUND,
-            "waits_for": "watch",
-            "human_reason": "look",
+            "waits_for": "poll",
+            "attention_reason": "look",
             "entries": [{"at": "2026-09-12T12:00:00Z", "evidence": GOLDEN_EVIDENCE}],
         },
     ),
@@ -249,7 +249,7 @@ GOLDEN: Final[tuple[tuple[BaseModel, dict[str, Any]], ...]] = (
             advice="none",
             refund_id="antom-1",
             refund_time=NOON,
-            needs_human="look",
+            attention_reason="look",
             is_contradicted=True,
         ),
         {
@@ -263,7 +263,7 @@ GOLDEN: Final[tuple[tuple[BaseModel, dict[str, Any]], ...]] = (
             "advice": "none",
             "refund_id": "antom-1",
             "refund_time": "2026-09-12T12:00:00Z",
-            "needs_human": "look",
+            "attention_reason": "look",
             "is_contradicted": True,
         },
     ),
@@ -283,11 +283,11 @@ def test_what_was_stored_yesterday_is_written_and_read_alike_today(
 @pytest.mark.parametrize(
     ("stored", "model"),
     [
-        ({"refund": {"order": GOLDEN_ORDER}}, Question(refund=Refund(order=FULL))),
+        ({"refund": {"order": GOLDEN_ORDER}}, CallInput(refund=Refund(order=FULL))),
         ({"refund": {"order": GOLDEN_ORDER}}, Continuation(refund=Refund(order=FULL))),
         (
-            {"source": "notice", "word": "doubt", "code": "x"},
-            Evidence(source=Source.NOTICE, word=Word.DOUBT, code="x"),
+            {"source": "notification", "kind": "doubt", "code": "x"},
+            Evidence(source=Source.NOTIFICATION, kind=EvidenceKind.DOUBT, code="x"),
         ),
     ],
 )
@@ -298,7 +298,7 @@ def test_a_field_that_an_older_version_did_not_store_has_its_default(
 
 
 @pytest.mark.parametrize(
-    "model", [REFUND, SUCCESS, Question(refund=REFUND), Continuation(refund=REFUND)]
+    "model", [REFUND, SUCCESS, CallInput(refund=REFUND), Continuation(refund=REFUND)]
 )
 def test_a_field_that_a_newer_version_stored_is_ignored(model: BaseModel) -> None:
     stored = {**model.model_dump(mode="json"), "from_the_future": 1}
@@ -332,7 +332,7 @@ def test_a_reason_is_sent_as_utf8() -> None:
 
 
 def test_an_inquiry_is_sent_as_exactly_these_bytes() -> None:
-    assert RefundInquiry(refund_request_id="rf-1").body() == b'{"refundRequestId":"rf-1"}'
+    assert InquireRefundRequest(refund_request_id="rf-1").body() == b'{"refundRequestId":"rf-1"}'
 
 
 def test_an_order_that_went_through_a_history_sends_the_same_bytes() -> None:
@@ -342,7 +342,7 @@ def test_an_order_that_went_through_a_history_sends_the_same_bytes() -> None:
 
 
 def test_a_notification_is_stored_under_antoms_names() -> None:
-    assert set(RefundNotice.model_json_schema(by_alias=True)["properties"]) == {
+    assert set(RefundNotification.model_json_schema(by_alias=True)["properties"]) == {
         "notifyType",
         "result",
         "refundStatus",
@@ -364,7 +364,7 @@ def test_a_refund_has_one_workflow_id() -> None:
 
 
 def test_an_outcome_tells_the_end_and_what_it_rests_on() -> None:
-    refund = take(ACCEPTED, SUCCESS)
+    refund = apply(ACCEPTED, SUCCESS)
 
     assert outcome_of(refund) == RefundOutcome(
         refund_request_id="rf-1",
@@ -381,20 +381,20 @@ def test_an_outcome_tells_the_end_and_what_it_rests_on() -> None:
 
 
 def test_an_outcome_tells_that_antom_said_two_last_words() -> None:
-    failed = SUCCESS.model_copy(update={"word": Word.FAILED})
+    failed = SUCCESS.model_copy(update={"kind": EvidenceKind.FAILED})
 
-    outcome = outcome_of(take(take(ACCEPTED, SUCCESS), failed))
+    outcome = outcome_of(apply(apply(ACCEPTED, SUCCESS), failed))
 
     assert outcome.is_contradicted
     assert outcome.state is RefundState.SUCCEEDED
-    assert outcome.needs_human is not None
+    assert outcome.attention_reason is not None
 
 
 @pytest.mark.parametrize(
     "refund",
     [
         Refund(order=BARE),
-        Refund(order=BARE, state=RefundState.PROCESSING, basis=SUCCESS),
+        Refund(order=BARE, state=RefundState.PROCESSING, deciding_evidence=SUCCESS),
         Refund(order=BARE, state=RefundState.SUCCEEDED),
     ],
 )
@@ -409,11 +409,11 @@ def test_there_is_no_outcome_before_the_end(refund: Refund) -> None:
         ({}, False),
         ({"refund_id": None}, False),
         ({"refund_id": "antom-2"}, True),
-        ({"word": Word.FAILED}, True),
-        ({"word": Word.CLOSED}, True),
-        ({"word": Word.CLOSING}, True),
-        ({"word": Word.SUSPECT}, True),
-        ({"word": Word.PROCESSING}, False),
+        ({"kind": EvidenceKind.FAILED}, True),
+        ({"kind": EvidenceKind.CLOSED}, True),
+        ({"kind": EvidenceKind.CLOSED_UNCONFIRMED}, True),
+        ({"kind": EvidenceKind.MISMATCH}, True),
+        ({"kind": EvidenceKind.PROCESSING}, False),
         ({"refund_request_id": "rf-2"}, True),
         ({"amount": EUR.model_copy(update={"minor": 1})}, True),
         ({"amount": None}, True),
@@ -422,7 +422,7 @@ def test_there_is_no_outcome_before_the_end(refund: Refund) -> None:
 def test_a_stored_outcome_is_contradicted_by_what_contradicts_its_refund(
     change: dict[str, Any], *, is_against: bool
 ) -> None:
-    refund = take(ACCEPTED, SUCCESS)
+    refund = apply(ACCEPTED, SUCCESS)
     late = SUCCESS.model_copy(update=change)
 
     assert contradicts_outcome(outcome_of(refund), late) is is_against
@@ -436,20 +436,20 @@ def test_a_stored_outcome_is_contradicted_by_what_contradicts_its_refund(
 def test_a_resolution_ends_the_refund_and_names_person_reason_and_proof(state: RefundState) -> None:
     resolution = Resolution.model_validate({**RESOLUTION.model_dump(), "state": state.value})
 
-    refund = take(Refund(order=BARE), resolved(resolution))
+    refund = apply(Refund(order=BARE), evidence_from_resolution(resolution))
 
     assert refund.state is state
-    assert refund.basis is not None
-    assert refund.basis.code == "resolved_by_operator"
-    assert refund.basis.message == "ops: seen at the bank (proof: T-1)"
+    assert refund.deciding_evidence is not None
+    assert refund.deciding_evidence.code == "resolved_by_operator"
+    assert refund.deciding_evidence.message == "ops: seen at the bank (proof: T-1)"
 
 
 def test_an_instruction_names_person_and_reason() -> None:
-    evidence = instructed(Word.CALL_OFF, INSTRUCTION)
+    evidence = evidence_from_instruction(EvidenceKind.CALL_OFF, INSTRUCTION)
 
     assert evidence == Evidence(
         source=Source.OPERATOR,
-        word=Word.CALL_OFF,
+        kind=EvidenceKind.CALL_OFF,
         code="call_off_by_operator",
         message="ops: the buyer called",
     )

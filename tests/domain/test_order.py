@@ -23,7 +23,7 @@ def _money(minor: object, currency: object = "EUR") -> dict[str, object]:
 
 
 def test_an_order_takes_what_was_asked_and_the_default_merchant() -> None:
-    order = RefundOrder.checked(FIELDS)
+    order = RefundOrder.from_fields(FIELDS)
 
     assert order.amount == Money(currency="EUR", minor=1250)
     assert order.merchant == DEFAULT_MERCHANT
@@ -31,7 +31,7 @@ def test_an_order_takes_what_was_asked_and_the_default_merchant() -> None:
 
 
 def test_an_order_is_read_from_any_mapping() -> None:
-    assert RefundOrder.checked(MappingProxyType(FIELDS)) == RefundOrder.checked(FIELDS)
+    assert RefundOrder.from_fields(MappingProxyType(FIELDS)) == RefundOrder.from_fields(FIELDS)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_an_order_is_read_from_any_mapping() -> None:
     ],
 )
 def test_everything_within_the_limits_is_accepted(change: dict[str, Any]) -> None:
-    order = RefundOrder.checked({**FIELDS, **change})
+    order = RefundOrder.from_fields({**FIELDS, **change})
 
     assert change.items() <= order.model_dump().items()
 
@@ -105,14 +105,14 @@ def test_what_is_wrong_is_named_with_its_rule_in_one_line(
     change: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(InvalidOrderError) as refusal:
-        RefundOrder.checked({**FIELDS, **change})
+        RefundOrder.from_fields({**FIELDS, **change})
 
     assert str(refusal.value) == complaint
 
 
 def test_all_that_is_wrong_is_named_at_once() -> None:
     with pytest.raises(InvalidOrderError) as refusal:
-        RefundOrder.checked({"colour": "red", "payment_id": "p-1"})
+        RefundOrder.from_fields({"colour": "red", "payment_id": "p-1"})
 
     assert str(refusal.value) == (
         "refund_request_id: is required; amount: is required; colour: unknown field"
@@ -123,4 +123,4 @@ def test_what_is_no_order_at_all_is_refused_as_such() -> None:
     nothing: Any = ["rf-1"]
 
     with pytest.raises(InvalidOrderError, match=r"^order: "):
-        RefundOrder.checked(nothing)
+        RefundOrder.from_fields(nothing)

@@ -7,26 +7,26 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from antom_refunds.domain.policy import (
-    BLOCKED,
-    DOUBT,
-    UNSENT,
-    WATCH,
+    POLL,
+    RETRY_BLOCKED,
+    RETRY_IN_DOUBT,
+    RETRY_UNSENT,
+    Interval,
     Policy,
     Schedule,
-    Stretch,
 )
 
 SECOND: Final = timedelta(seconds=1)
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
 ELAPSED: Final = st.timedeltas(min_value=-HOUR, max_value=timedelta(days=3650))
-SCHEDULES: Final = st.sampled_from([DOUBT, BLOCKED, UNSENT, WATCH])
+SCHEDULES: Final = st.sampled_from([RETRY_IN_DOUBT, RETRY_BLOCKED, RETRY_UNSENT, POLL])
 
 
 def _moments(schedule: Schedule, count: int) -> list[timedelta]:
     moments, now = [], timedelta()
     for _ in range(count):
-        now += schedule.wait(now)
+        now += schedule.next_wait(now)
         moments.append(now)
     return moments
 
@@ -34,11 +34,11 @@ def _moments(schedule: Schedule, count: int) -> list[timedelta]:
 @pytest.mark.parametrize(
     ("schedule", "unit", "moments"),
     [
-        (DOUBT, MINUTE, [2, 12, 22, 82, 142, 202, 262]),
-        (BLOCKED, MINUTE, [1, 5, 15, 30, 45, 60, 75]),
-        (UNSENT, SECOND, [1, 3, 7, 15, 30, 60, 120, 180, 240]),
+        (RETRY_IN_DOUBT, MINUTE, [2, 12, 22, 82, 142, 202, 262]),
+        (RETRY_BLOCKED, MINUTE, [1, 5, 15, 30, 45, 60, 75]),
+        (RETRY_UNSENT, SECOND, [1, 3, 7, 15, 30, 60, 120, 180, 240]),
         (
-            WATCH,
+            POLL,
             SECOND,
             # doubling, then each 15 min after the last of them, up to the hour
             [5, 20, 50, 110, 230, 530, 1430, 2330, 3230]
@@ -56,25 +56,27 @@ def test_a_schedule_has_exactly_these_moments(
 
 
 def test_a_moment_that_was_missed_is_not_made_up_for() -> None:
-    assert DOUBT.wait(30 * MINUTE) == 52 * MINUTE
+    assert RETRY_IN_DOUBT.next_wait(30 * MINUTE) == 52 * MINUTE
 
 
 @given(SCHEDULES, ELAPSED)
 def test_the_wait_is_always_more_than_nothing(schedule: Schedule, elapsed: timedelta) -> None:
-    assert schedule.wait(elapsed) > timedelta()
+    assert schedule.next_wait(elapsed) > timedelta()
 
 
 @given(SCHEDULES, ELAPSED)
 def test_asked_within_a_wait_the_moment_stays_the_same(
     schedule: Schedule, elapsed: timedelta
 ) -> None:
-    wait = schedule.wait(elapsed)
+    wait = schedule.next_wait(elapsed)
 
-    assert schedule.wait(elapsed + wait / 2) == wait - wait / 2
+    assert schedule.next_wait(elapsed + wait / 2) == wait - wait / 2
 
 
 def test_a_schedule_that_ran_out_goes_on_in_its_last_rhythm() -> None:
-    schedule = Schedule(first=(MINUTE,), stretches=(Stretch(every=MINUTE, until=3 * MINUTE),))
+    schedule = Schedule(
+        initial_waits=(MINUTE,), intervals=(Interval(every=MINUTE, until=3 * MINUTE),)
+    )
 
     assert _moments(schedule, 5) == [moment * MINUTE for moment in (1, 2, 3, 4, 5)]
 
@@ -93,22 +95,22 @@ def test_a_schedule_without_a_rhythm_is_refused(fields: dict[str, object]) -> No
 
 
 def test_pace_divides_every_wait_and_the_patience() -> None:
-    policy = Policy.at_pace(60)
+    policy = Policy.at_speedup(60)
 
-    assert policy.wait(policy.doubt, timedelta()) == 2 * SECOND
-    assert policy.wait(policy.doubt, 2 * SECOND) == 10 * SECOND
-    assert policy.patience == timedelta(days=10) / 60
+    assert policy.next_wait(policy.retry_in_doubt, timedelta()) == 2 * SECOND
+    assert policy.next_wait(policy.retry_in_doubt, 2 * SECOND) == 10 * SECOND
+    assert policy.scaled_overdue_after == timedelta(days=10) / 60
 
 
 def test_the_default_pace_is_real_time() -> None:
     policy = Policy()
 
-    assert policy.wait(policy.watch, timedelta()) == 5 * SECOND
-    assert policy.patience == timedelta(days=10)
+    assert policy.next_wait(policy.poll, timedelta()) == 5 * SECOND
+    assert policy.scaled_overdue_after == timedelta(days=10)
 
 
 def test_a_pace_may_come_with_a_patience_of_its_own() -> None:
-    assert Policy.at_pace(2, overdue_after=HOUR).patience == 30 * MINUTE
+    assert Policy.at_speedup(2, overdue_after=HOUR).scaled_overdue_after == 30 * MINUTE
 
 
 @given(
@@ -116,22 +118,26 @@ def test_a_pace_may_come_with_a_patience_of_its_own() -> None:
     st.timedeltas(min_value=timedelta(), max_value=timedelta(days=30)),
     st.floats(min_value=0.01, max_value=10_000),
 )
-@example(DOUBT, timedelta(microseconds=17_142_857), 7.0)
+@example(RETRY_IN_DOUBT, timedelta(microseconds=17_142_857), 7.0)
 def test_no_pace_makes_a_wait_of_nothing(
     schedule: Schedule, elapsed: timedelta, pace: float
 ) -> None:
-    assert Policy(pace=pace).wait(schedule, elapsed) > timedelta()
+    assert Policy(speedup=pace).next_wait(schedule, elapsed) > timedelta()
 
 
 @pytest.mark.parametrize("pace", [0, -1])
 def test_a_pace_is_more_than_nothing(pace: float) -> None:
     with pytest.raises(ValidationError):
-        Policy.at_pace(pace)
+        Policy.at_speedup(pace)
 
 
 @pytest.mark.parametrize(
     ("model", "name"),
-    [(DOUBT.stretches[0], "every"), (DOUBT, "first"), (Policy(), "pace")],
+    [
+        (RETRY_IN_DOUBT.intervals[0], "every"),
+        (RETRY_IN_DOUBT, "initial_waits"),
+        (Policy(), "speedup"),
+    ],
 )
 def test_a_policy_never_changes_while_refunds_rely_on_it(model: BaseModel, name: str) -> None:
     with pytest.raises(ValidationError, match="frozen"):

@@ -20,15 +20,15 @@ from temporalio.testing import WorkflowEnvironment
 from antom_refunds import attributes, contract
 from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.domain import policy as limits
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import CALL_TIMEOUT, Policy
 from antom_refunds.domain.refund import RefundState
-from antom_refunds.process import OK, leave
+from antom_refunds.process import OK, exit_process
 from antom_refunds.simulator.faults import FaultKind, Operation
-from starter.keys import write_pair
-from starter.server import temporal_cli
-from tests.engine import BRISK, NOTIFY_URL, Stage, stage_on
+from starter.key_pairs import write_pair
+from starter.temporal_server import temporal_cli
+from tests.harness import FAST_POLICY, NOTIFY_URL, Harness, harness_on
 
 HOME: Final = Path(__file__).parent
 IDENTITY: Final = "worker"
@@ -37,89 +37,89 @@ _OPS: Final = Instruction(by="ops", reason="the buyer asked")
 _PROOF: Final = Resolution(by="ops", reason="Antom told us", state="succeeded", proof="a ticket")
 
 
-async def _nothing(stage: Stage, order: RefundOrder) -> None:
+async def _nothing(harness: Harness, order: RefundOrder) -> None:
     """The refund needs nobody else."""
 
 
-async def _notified(stage: Stage, order: RefundOrder) -> None:
-    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
-    stage.settle(order)
+async def _notified(harness: Harness, order: RefundOrder) -> None:
+    await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
+    harness.settle(order)
 
 
-async def _polled(stage: Stage, order: RefundOrder) -> None:
-    await stage.until_pending(order, contract.ACTIVITY_AWAIT_RESULT, "next in")
-    stage.settle(order)
+async def _polled(harness: Harness, order: RefundOrder) -> None:
+    await harness.until_pending(order, contract.ACTIVITY_AWAIT_RESULT, "next in")
+    harness.settle(order)
 
 
-async def _checked(stage: Stage, order: RefundOrder) -> None:
-    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
-    stage.settle(order)
-    await stage.refunds.check_now(order.refund_request_id, _OPS)
+async def _checked(harness: Harness, order: RefundOrder) -> None:
+    await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
+    harness.settle(order)
+    await harness.refunds.check_now(order.refund_request_id, _OPS)
 
 
-async def _resolved(stage: Stage, order: RefundOrder) -> None:
-    await stage.until(order, lambda view: view.state is RefundState.IN_DOUBT)
-    await stage.refunds.resolve(order.refund_request_id, _PROOF)
+async def _resolved(harness: Harness, order: RefundOrder) -> None:
+    await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
+    await harness.refunds.resolve(order.refund_request_id, _PROOF)
 
 
-async def _called_off(stage: Stage, order: RefundOrder) -> None:
-    await stage.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
-    await stage.refunds.call_off(order.refund_request_id, _OPS)
+async def _called_off(harness: Harness, order: RefundOrder) -> None:
+    await harness.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
+    await harness.refunds.call_off(order.refund_request_id, _OPS)
 
 
-async def _cancelled(stage: Stage, order: RefundOrder) -> None:
-    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
-    await stage.handle(order).cancel()
-    stage.settle(order)
+async def _cancelled(harness: Harness, order: RefundOrder) -> None:
+    await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
+    await harness.handle(order).cancel()
+    harness.settle(order)
 
 
-async def _overdue(stage: Stage, order: RefundOrder) -> None:
-    await stage.until(order, lambda view: view.needs_human)
-    stage.settle(order)
+async def _overdue(harness: Harness, order: RefundOrder) -> None:
+    await harness.until(order, lambda view: view.needs_attention)
+    harness.settle(order)
 
 
-async def _contradicted(stage: Stage, order: RefundOrder) -> None:
+async def _contradicted(harness: Harness, order: RefundOrder) -> None:
     """Two last words, both there before a worker hears of either."""
-    for word, code in ((Word.SUCCEEDED, "SUCCESS"), (Word.FAILED, "PROCESS_FAIL")):
+    for kind, code in ((EvidenceKind.SUCCEEDED, "SUCCESS"), (EvidenceKind.FAILED, "PROCESS_FAIL")):
         notice = Evidence(
-            source=Source.NOTICE,
-            word=word,
+            source=Source.NOTIFICATION,
+            kind=kind,
             code=code,
             refund_request_id=order.refund_request_id,
             amount=order.amount,
         )
-        await stage.notifications.deliver(order.refund_request_id, notice, delivery_id=word)
+        await harness.notifications.deliver(order.refund_request_id, notice, delivery_id=kind)
 
 
-async def _held(stage: Stage, _order: RefundOrder) -> None:
-    stage.wire.hold()
+async def _held(harness: Harness, _order: RefundOrder) -> None:
+    harness.transport.hold()
 
 
-async def _called_off_in_flight(stage: Stage, order: RefundOrder) -> None:
-    await stage.wire.arrived.wait()
-    await stage.refunds.call_off(order.refund_request_id, _OPS)
-    stage.wire.let_go()
+async def _called_off_in_flight(harness: Harness, order: RefundOrder) -> None:
+    await harness.transport.arrived.wait()
+    await harness.refunds.call_off(order.refund_request_id, _OPS)
+    harness.transport.release()
 
 
-async def _cancelled_requested(stage: Stage, order: RefundOrder) -> None:
-    await stage.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
-    await stage.handle(order).cancel()
+async def _cancelled_requested(harness: Harness, order: RefundOrder) -> None:
+    await harness.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
+    await harness.handle(order).cancel()
 
 
-async def _lost(stage: Stage, order: RefundOrder) -> None:
+async def _lost(harness: Harness, order: RefundOrder) -> None:
     """The first attempt outlasts the time that Temporal grants it."""
-    await stage.until(order, lambda view: view.state is RefundState.IN_DOUBT)
-    stage.wire.let_go()
+    await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
+    harness.transport.release()
 
 
-async def _accepted_meanwhile(stage: Stage, order: RefundOrder) -> None:
+async def _accepted_meanwhile(harness: Harness, order: RefundOrder) -> None:
     """An inquiry brings PROCESSING while the refund call waits for its next time."""
-    await stage.until(order, lambda view: view.state is RefundState.IN_DOUBT)
-    await stage.antom.refund(order)
-    await stage.refunds.check_now(order.refund_request_id, _OPS)
-    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
-    stage.settle(order)
-    await stage.refunds.check_now(order.refund_request_id, _OPS)
+    await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
+    await harness.antom.refund(order)
+    await harness.refunds.check_now(order.refund_request_id, _OPS)
+    await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
+    harness.settle(order)
+    await harness.refunds.check_now(order.refund_request_id, _OPS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +129,11 @@ class Way:
     is_async: bool = False
     is_notified: bool = False
     is_unreachable: bool = False
-    policy: Policy = BRISK
+    policy: Policy = FAST_POLICY
     call_timeout: timedelta = CALL_TIMEOUT
     faults: Mapping[Operation, tuple[FaultKind | str, ...]] = field(default_factory=dict)
-    before: Callable[[Stage, RefundOrder], Awaitable[None]] = _nothing
-    meanwhile: Callable[[Stage, RefundOrder], Awaitable[None]] = _nothing
+    before: Callable[[Harness, RefundOrder], Awaitable[None]] = _nothing
+    meanwhile: Callable[[Harness, RefundOrder], Awaitable[None]] = _nothing
 
 
 _CALM: Final = Policy()
@@ -176,27 +176,27 @@ WAYS: Final[Mapping[str, Way]] = {
     ),
     "overdue": Way(
         is_async=True,
-        policy=Policy.at_pace(1000, overdue_after=_CALM.overdue_after / 2000),
+        policy=Policy.at_speedup(1000, overdue_after=_CALM.overdue_after / 2000),
         meanwhile=_overdue,
     ),
 }
 
 
-async def _history(stage: Stage, name: str, way: Way) -> str:
+async def _history(harness: Harness, name: str, way: Way) -> str:
     """The JSON of this way's history, from the start to the end."""
     fields: dict[str, Any] = {"refund_request_id": f"rf-{name}", "payment_id": f"pay-{name}"}
     if way.is_notified:
         fields["notify_url"] = NOTIFY_URL
-    order = stage.paid(is_async=way.is_async, **fields)
+    order = harness.payable_order(is_async=way.is_async, **fields)
     for operation, faults in way.faults.items():
-        stage.script(order, operation, *faults)
-    stage.wire.is_down = way.is_unreachable
-    await stage.start(order)
-    await way.before(stage, order)
-    async with stage.working():
-        await way.meanwhile(stage, order)
-        await stage.end(order)
-    return _neutral(json.loads((await stage.history(order)).to_json()))
+        harness.script(order, operation, *faults)
+    harness.transport.is_down = way.is_unreachable
+    await harness.start(order)
+    await way.before(harness, order)
+    async with harness.running_worker():
+        await way.meanwhile(harness, order)
+        await harness.wait_for_outcome(order)
+    return _neutral(json.loads((await harness.history(order)).to_json()))
 
 
 def _neutral(history: Any) -> str:
@@ -226,15 +226,15 @@ async def record(home: Path) -> None:
             for path, name in wanted.items():
                 way = WAYS[name]
                 limits.CALL_TIMEOUT = way.call_timeout  # type: ignore[misc]
-                async with stage_on(environment, merchant, antom, policy=way.policy) as stage:
-                    path.write_text(await _history(stage, name, way) + "\n")
+                async with harness_on(environment, merchant, antom, policy=way.policy) as harness:
+                    path.write_text(await _history(harness, name, way) + "\n")
     kept = len(WAYS) - len(wanted)
     print(f"{len(wanted)} histories of {release} recorded, {kept} were there and are kept")  # noqa: T201
 
 
 def main() -> None:
     asyncio.run(record(HOME))
-    leave(OK)
+    exit_process(OK)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from antom_refunds import contract
-from tests.engine import PATIENCE, Stage
+from tests.harness import TEST_TIMEOUT, Harness
 
 HERE: Final = Path(__file__).parent
 CLI: Final = Path(sys.executable).parent / "temporal"
@@ -44,7 +44,7 @@ async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | N
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(PATIENCE.total_seconds()):
+        async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
             out, complaint = await process.communicate()
     except TimeoutError:
         process.kill()
@@ -55,19 +55,19 @@ async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | N
     return out.decode()
 
 
-def address(stage: Stage) -> str:
-    return stage.temporal.service_client.config.target_host
+def address(harness: Harness) -> str:
+    return harness.temporal.service_client.config.target_host
 
 
 @dataclass(frozen=True)
 class CommandLine:
     """Temporal's command line."""
 
-    stage: Stage
+    stage: Harness
 
     async def start(self, workflow_id: str, *arguments: str) -> None:
         policy = ("--id-reuse-policy", "RejectDuplicate", "--fail-existing")
-        inputs = [word for argument in arguments for word in ("--input", argument)]
+        inputs = [kind for argument in arguments for kind in ("--input", argument)]
         kind = ("--type", contract.WORKFLOW, "--task-queue", contract.REFUNDS_QUEUE)
         await self._call("start", workflow_id, *kind, *policy, *inputs)
 
@@ -90,7 +90,7 @@ class CommandLine:
 class JavaScript:
     """Temporal's JavaScript SDK, installed in `home`."""
 
-    stage: Stage
+    stage: Harness
     home: Path
 
     async def start(self, workflow_id: str, *arguments: str) -> None:

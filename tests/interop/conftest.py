@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-from tests.engine import Stage
+from tests.harness import Harness
 from tests.interop.callers import (
     Caller,
     CallFailedError,
@@ -31,10 +31,10 @@ async def javascript_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["command line", "javascript"])
-def caller(stage: Stage, request: pytest.FixtureRequest) -> Caller:
+def caller(harness: Harness, request: pytest.FixtureRequest) -> Caller:
     if request.param == "command line":
-        return CommandLine(stage)
-    return JavaScript(stage, request.getfixturevalue("javascript_home"))
+        return CommandLine(harness)
+    return JavaScript(harness, request.getfixturevalue("javascript_home"))
 
 
 def _give_up(why: str) -> NoReturn:

@@ -15,7 +15,7 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.requests import CallKind
-from tests.engine import PATIENCE, Stage
+from tests.harness import TEST_TIMEOUT, Harness
 from tests.interop.callers import Caller, CallFailedError
 
 OTHER_AMOUNT = Money(currency="EUR", minor=1300)
@@ -26,119 +26,119 @@ def workflow_id_of(order: RefundOrder) -> str:
     return contract.workflow_id(order.refund_request_id, merchant=order.merchant)
 
 
-async def started(stage: Stage, caller: Caller, order: RefundOrder) -> RefundOrder:
+async def started(harness: Harness, caller: Caller, order: RefundOrder) -> RefundOrder:
     await caller.start(workflow_id_of(order), order.model_dump_json(exclude_none=True))
-    stage.started.append(order.refund_request_id)
+    harness.started.append(order.refund_request_id)
     return order
 
 
-async def listed(stage: Stage, order: RefundOrder, state: RefundState) -> RefundView:
+async def listed(harness: Harness, order: RefundOrder, state: RefundState) -> RefundView:
     """The refund as the list shows it; the list lags, and has no event for that."""
-    async with asyncio.timeout(PATIENCE.total_seconds()):
+    async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
         while True:
-            found = stage.refunds.list(payment_id=order.payment_id, state=state)
+            found = harness.refunds.list(payment_id=order.payment_id, state=state)
             async for view in found:
                 return view
             await asyncio.sleep(0.02)
 
 
 async def test_a_refund_that_another_caller_started_succeeds_and_moves_money_once(
-    stage: Stage, caller: Caller
+    harness: Harness, caller: Caller
 ) -> None:
-    order = await started(stage, caller, stage.paid())
+    order = await started(harness, caller, harness.payable_order())
 
-    outcome = await stage.end(order)
+    outcome = await harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.moved(order) == 1
+    assert harness.movements(order) == 1
 
 
-async def test_another_caller_reads_the_result(stage: Stage, caller: Caller) -> None:
-    order = await started(stage, caller, stage.paid())
+async def test_another_caller_reads_the_result(harness: Harness, caller: Caller) -> None:
+    order = await started(harness, caller, harness.payable_order())
 
     result = await caller.result(workflow_id_of(order))
 
-    assert contract.RefundOutcome.model_validate(result) == await stage.end(order)
+    assert contract.RefundOutcome.model_validate(result) == await harness.wait_for_outcome(order)
 
 
 async def test_operators_see_all_of_a_refund_that_another_caller_started(
-    stage: Stage, caller: Caller
+    harness: Harness, caller: Caller
 ) -> None:
-    order = await started(stage, caller, stage.paid())
-    await stage.end(order)
+    order = await started(harness, caller, harness.payable_order())
+    await harness.wait_for_outcome(order)
 
-    view = await stage.view(order)
+    view = await harness.view(order)
 
     assert view.payment_id == order.payment_id
     assert view.merchant == order.merchant
     assert view.amount == order.amount
     assert view.state is RefundState.SUCCEEDED
-    assert view.due_at is not None
-    assert view.due_at > view.started_at
+    assert view.overdue_at is not None
+    assert view.overdue_at > view.started_at
 
 
 async def test_the_list_shows_all_of_a_refund_that_another_caller_started(
-    stage: Stage, caller: Caller
+    harness: Harness, caller: Caller
 ) -> None:
-    order = await started(stage, caller, stage.paid(is_async=True))
+    order = await started(harness, caller, harness.payable_order(is_async=True))
 
-    view = await listed(stage, order, RefundState.PROCESSING)
+    view = await listed(harness, order, RefundState.PROCESSING)
 
     assert view.refund_request_id == order.refund_request_id
     assert view.merchant == order.merchant
     assert view.amount == order.amount
-    assert view.due_at is not None
+    assert view.overdue_at is not None
 
 
 async def test_our_client_joins_a_refund_that_another_caller_started(
-    stage: Stage, caller: Caller
+    harness: Harness, caller: Caller
 ) -> None:
-    order = await started(stage, caller, stage.paid(reason="returned goods"))
+    order = await started(harness, caller, harness.payable_order(reason="returned goods"))
 
-    again = await stage.refunds.start(order)
+    again = await harness.refunds.start(order)
 
     assert not again.is_new
     assert again.workflow_id == workflow_id_of(order)
-    assert (await stage.end(order)).state is RefundState.SUCCEEDED
-    assert stage.moved(order) == 1
+    assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
+    assert harness.movements(order) == 1
 
 
 async def test_fields_left_out_and_fields_at_their_default_are_the_same_refund(
-    stage: Stage, caller: Caller
+    harness: Harness, caller: Caller
 ) -> None:
-    order = stage.paid()
+    order = harness.payable_order()
     await caller.start(workflow_id_of(order), order.model_dump_json())
-    stage.started.append(order.refund_request_id)
+    harness.started.append(order.refund_request_id)
 
-    again = await stage.refunds.start(order)
+    again = await harness.refunds.start(order)
 
     assert not again.is_new
 
 
 async def test_other_fields_under_an_id_that_another_caller_used_are_refused(
-    stage: Stage, caller: Caller
+    harness: Harness, caller: Caller
 ) -> None:
-    order = await started(stage, caller, stage.paid())
+    order = await started(harness, caller, harness.payable_order())
 
     with pytest.raises(RefundConflictError, match="another amount"):
-        await stage.refunds.start(order.model_copy(update={"amount": OTHER_AMOUNT}))
+        await harness.refunds.start(order.model_copy(update={"amount": OTHER_AMOUNT}))
 
 
-async def test_another_caller_cannot_start_a_refund_twice(stage: Stage, caller: Caller) -> None:
-    order = await started(stage, caller, stage.paid())
-    await stage.end(order)
+async def test_another_caller_cannot_start_a_refund_twice(harness: Harness, caller: Caller) -> None:
+    order = await started(harness, caller, harness.payable_order())
+    await harness.wait_for_outcome(order)
 
     with pytest.raises(CallFailedError, match="already"):
-        await started(stage, caller, order)
+        await started(harness, caller, order)
 
-    assert stage.moved(order) == 1
+    assert harness.movements(order) == 1
 
 
-async def test_a_caller_that_allows_duplicates_still_moves_money_once(stage: Stage) -> None:
-    order = await stage.start(stage.paid())
-    await stage.end(order)
+async def test_a_caller_that_allows_duplicates_still_moves_money_once(harness: Harness) -> None:
+    order = await harness.start(harness.payable_order())
+    await harness.wait_for_outcome(order)
 
-    again = await stage.temporal.start_workflow(
+    again = await harness.temporal.start_workflow(
         contract.WORKFLOW,
         order,
         id=workflow_id_of(order),
@@ -148,14 +148,14 @@ async def test_a_caller_that_allows_duplicates_still_moves_money_once(stage: Sta
     )
 
     assert (await again.result()).state is RefundState.SUCCEEDED
-    assert stage.moved(order) == 1
+    assert harness.movements(order) == 1
 
 
 async def test_another_caller_has_antom_asked_and_reads_the_dossier(
-    stage: Stage, caller: Caller
+    harness: Harness, caller: Caller
 ) -> None:
-    order = await started(stage, caller, stage.paid(is_async=True))
-    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
+    order = await started(harness, caller, harness.payable_order(is_async=True))
+    await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
 
     reply = await caller.update(workflow_id_of(order), contract.UPDATE_CHECK_NOW, BY_OPS)
     dossier = await caller.query(workflow_id_of(order), contract.QUERY_DOSSIER)
@@ -165,18 +165,18 @@ async def test_another_caller_has_antom_asked_and_reads_the_dossier(
 
 
 @pytest.fixture
-async def wrong_id(stage: Stage) -> AsyncIterator[str]:
+async def wrong_id(harness: Harness) -> AsyncIterator[str]:
     """A workflow id for a start that must fail; ended by force if it did not."""
-    workflow_id = workflow_id_of(stage.order())
+    workflow_id = workflow_id_of(harness.order())
     yield workflow_id
-    handle = stage.temporal.get_workflow_handle(workflow_id)
+    handle = harness.temporal.get_workflow_handle(workflow_id)
     if (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
         await handle.terminate("the test is over")
 
 
-async def complaint_about(stage: Stage, workflow_id: str) -> str:
+async def complaint_about(harness: Harness, workflow_id: str) -> str:
     """What the failed run says; fails the test if the run goes on."""
-    handle = stage.temporal.get_workflow_handle(workflow_id)
+    handle = harness.temporal.get_workflow_handle(workflow_id)
     with pytest.raises(WorkflowFailureError) as failed:
         await asyncio.wait_for(handle.result(), timedelta(seconds=15).total_seconds())
     assert (await handle.describe()).status is WorkflowExecutionStatus.FAILED
@@ -209,11 +209,11 @@ def order_json(workflow_id: str, **changes: object) -> str:
     ids=["missing field", "no amount", "unknown field", "text", "nothing", "too long"],
 )
 async def test_a_wrong_order_fails_at_once_and_names_the_field(
-    stage: Stage, caller: Caller, wrong_id: str, changes: dict[str, object], field: str
+    harness: Harness, caller: Caller, wrong_id: str, changes: dict[str, object], field: str
 ) -> None:
     await caller.start(wrong_id, order_json(wrong_id, **changes))
 
-    said = await complaint_about(stage, wrong_id)
+    said = await complaint_about(harness, wrong_id)
 
     assert f"{field}: " in said
     assert "\n" not in said
@@ -221,7 +221,7 @@ async def test_a_wrong_order_fails_at_once_and_names_the_field(
 
 @pytest.mark.parametrize("wrong", ["two", "none", "null", "text", "list"])
 async def test_anything_but_one_order_fails_at_once_with_a_sentence(
-    stage: Stage, caller: Caller, wrong_id: str, wrong: str
+    harness: Harness, caller: Caller, wrong_id: str, wrong: str
 ) -> None:
     order = order_json(wrong_id)
     arguments = {
@@ -233,29 +233,29 @@ async def test_anything_but_one_order_fails_at_once_with_a_sentence(
     }
     await caller.start(wrong_id, *arguments[wrong])
 
-    said = await complaint_about(stage, wrong_id)
+    said = await complaint_about(harness, wrong_id)
 
     assert "order" in said
     assert "\n" not in said
 
 
 async def test_an_order_of_another_id_fails_at_once_and_names_the_right_id(
-    stage: Stage, caller: Caller, wrong_id: str
+    harness: Harness, caller: Caller, wrong_id: str
 ) -> None:
-    order = stage.paid()
+    order = harness.payable_order()
     await caller.start(wrong_id, order.model_dump_json())
 
-    said = await complaint_about(stage, wrong_id)
+    said = await complaint_about(harness, wrong_id)
 
     assert workflow_id_of(order) in said
-    assert stage.asked(order, CallKind.REFUND) == 0
+    assert harness.calls(order, CallKind.REFUND) == 0
 
 
 async def test_an_order_of_another_merchant_fails_at_once_and_names_the_right_id(
-    stage: Stage, caller: Caller, wrong_id: str
+    harness: Harness, caller: Caller, wrong_id: str
 ) -> None:
     await caller.start(wrong_id, order_json(wrong_id, merchant="kiosk"))
 
-    said = await complaint_about(stage, wrong_id)
+    said = await complaint_about(harness, wrong_id)
 
     assert wrong_id.replace("/default/", "/kiosk/") in said

@@ -14,8 +14,8 @@ from antom_refunds.attributes import KEYS
 from antom_refunds.contract import Dossier, Instruction, RefundOutcome, Resolution
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import END_STATES, RefundState
-from tests.engine import AMOUNT, Stage
+from antom_refunds.domain.refund import TERMINAL_STATES, RefundState
+from tests.harness import AMOUNT, Harness
 from tests.interop.callers import CLI, address, run
 
 PAGE: Final = (Path(__file__).parents[2] / "docs/wire-contract.md").read_text(encoding="utf-8")
@@ -121,14 +121,14 @@ def test_the_table_of_search_attributes_is_what_is_registered() -> None:
 
 def test_every_state_is_named() -> None:
     assert all(f"`{state}`" in section("Search attributes") for state in RefundState)
-    assert all(f"`{state}`" in section("Result: RefundOutcome") for state in END_STATES)
+    assert all(f"`{state}`" in section("Result: RefundOutcome") for state in TERMINAL_STATES)
 
 
-def example_paid(stage: Stage, refund_request_id: str) -> None:
+def example_paid(harness: Harness, refund_request_id: str) -> None:
     """The payment that an example is about, known to Antom."""
     fields = {"refund_request_id": refund_request_id, "payment_id": "pay-bank", "amount": AMOUNT}
-    stage.pay(RefundOrder.checked(fields), is_async=False)
-    stage.started.append(refund_request_id)
+    harness.add_payment(RefundOrder.from_fields(fields), is_async=False)
+    harness.started.append(refund_request_id)
 
 
 def here(example: str) -> str:
@@ -136,11 +136,11 @@ def here(example: str) -> str:
     return re.sub(r"\brefunds\b", contract.REFUNDS_QUEUE, example)
 
 
-async def test_the_examples_of_the_command_line_work(stage: Stage) -> None:
+async def test_the_examples_of_the_command_line_work(harness: Harness) -> None:
     start, result, *_ = fenced("sh")
     path = f"{CLI.parent}{os.pathsep}{os.environ['PATH']}"
-    env = {"TEMPORAL_ADDRESS": address(stage), "PATH": path}
-    example_paid(stage, "order-4711-1")
+    env = {"TEMPORAL_ADDRESS": address(harness), "PATH": path}
+    example_paid(harness, "order-4711-1")
 
     await run("sh", "-c", here(start), env=env)
     ended = json.loads(await run("sh", "-c", result, env=env))
@@ -148,13 +148,13 @@ async def test_the_examples_of_the_command_line_work(stage: Stage) -> None:
     assert ended["result"]["state"] == RefundState.SUCCEEDED
 
 
-async def test_the_example_in_typescript_works(stage: Stage, javascript_home: Path) -> None:
+async def test_the_example_in_typescript_works(harness: Harness, javascript_home: Path) -> None:
     (example,) = fenced("ts")
     program = javascript_home / "example.mjs"
     program.write_text(here(example), encoding="utf-8")
-    example_paid(stage, "order-4711-2")
+    example_paid(harness, "order-4711-2")
 
-    said = await run("node", str(program), env={"TEMPORAL_ADDRESS": address(stage)})
+    said = await run("node", str(program), env={"TEMPORAL_ADDRESS": address(harness)})
 
     assert said == "succeeded SUCCESS\n"
 

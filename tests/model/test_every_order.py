@@ -13,41 +13,42 @@ from typing import Any, Final
 
 import pytest
 
-from antom_refunds.domain.evidence import Evidence, Source, Word, weigh
-from antom_refunds.domain.fold import take
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source, check_against_order
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import Refund, RefundState
+from antom_refunds.domain.state_machine import apply
 
 AMOUNT: Final = Money(currency="EUR", minor=1250)
 ORDER: Final = RefundOrder(refund_request_id="rf-1", payment_id="pay-1", amount=AMOUNT)
 # What Antom, the clock and people can say, with everything that belongs to it.
 SAYS: Final = {
-    Source.ANSWER: (
-        "succeeded failed_unconfirmed processing doubt unsent blocked closing suspect id_conflict"
+    Source.RESPONSE: (
+        "succeeded failed_unconfirmed processing doubt unsent blocked "
+        "closed_unconfirmed mismatch id_conflict"
     ),
-    Source.INQUIRY: "succeeded failed closed processing suspect absent silent blocked",
-    Source.NOTICE: "succeeded failed closing suspect",
+    Source.INQUIRY: "succeeded failed closed processing mismatch not_found no_information blocked",
+    Source.NOTIFICATION: "succeeded failed closed_unconfirmed mismatch",
     Source.CLOCK: "overdue",
     Source.OPERATOR: "succeeded failed closed call_off check",
 }
 
 
-def said(source: Source, word: Word, **changes: Any) -> Evidence:
+def said(source: Source, kind: EvidenceKind, **changes: Any) -> Evidence:
     """A notification names no payment; nothing ties the refund to it that says only so much."""
     fields = {
-        "code": word.upper(),
+        "code": kind.upper(),
         "refund_request_id": ORDER.refund_request_id,
-        "payment_id": None if source is Source.NOTICE else ORDER.payment_id,
+        "payment_id": None if source is Source.NOTIFICATION else ORDER.payment_id,
         "amount": ORDER.amount,
     }
-    return Evidence(source=source, word=word, **{**fields, **changes})
+    return Evidence(source=source, kind=kind, **{**fields, **changes})
 
 
 EVERYTHING: Final = (
-    *(said(source, Word(word)) for source, words in SAYS.items() for word in words.split()),
-    said(Source.NOTICE, Word.SUCCEEDED, amount=Money(currency="EUR", minor=1)),
-    said(Source.ANSWER, Word.SUCCEEDED, payment_id=None),
+    *(said(source, EvidenceKind(kind)) for source, words in SAYS.items() for kind in words.split()),
+    said(Source.NOTIFICATION, EvidenceKind.SUCCEEDED, amount=Money(currency="EUR", minor=1)),
+    said(Source.RESPONSE, EvidenceKind.SUCCEEDED, payment_id=None),
 )
 OPEN: Final = (
     RefundState.REQUESTED,
@@ -62,7 +63,7 @@ Kind = tuple[RefundState, bool, bool]
 
 def kind(refund: Refund) -> Kind:
     """All that the next state can depend on."""
-    return refund.state, refund.is_bound, refund.claim is not None
+    return refund.state, refund.is_bound, refund.unbound_success is not None
 
 
 def everything_kept(refund: Refund) -> tuple[object, ...]:
@@ -70,11 +71,11 @@ def everything_kept(refund: Refund) -> tuple[object, ...]:
     return (
         *kind(refund),
         refund.failure is None,
-        refund.closing and refund.closing.source,
+        refund.closure and refund.closure.source,
         refund.call_off is None,
         refund.doubt is None,
-        refund.suspect is None,
-        refund.conflict is None,
+        refund.mismatch is None,
+        refund.id_conflict is None,
     )
 
 
@@ -93,8 +94,8 @@ def reachable() -> list[Refund]:
 
 def _after_each(refund: Refund) -> Iterator[Refund]:
     for evidence in EVERYTHING:
-        later = take(refund, evidence)
-        if not later.is_final:
+        later = apply(refund, evidence)
+        if not later.is_terminal:
             yield later
 
 
@@ -102,7 +103,7 @@ def test_where_evidence_leads_depends_on_the_kind_alone(reachable: list[Refund])
     table: dict[tuple[Kind, Evidence], RefundState] = {}
 
     for refund, evidence in product(reachable, EVERYTHING):
-        state = take(refund, evidence).state
+        state = apply(refund, evidence).state
         assert table.setdefault((kind(refund), evidence), state) is state
 
     assert {state for (state, _, _), _ in table} == set(OPEN)
@@ -112,8 +113,8 @@ def test_two_pieces_lead_to_the_same_state_in_either_order(reachable: list[Refun
     each_kind = {kind(refund): refund for refund in reachable}.values()
 
     for refund, (one, other) in product(each_kind, combinations(EVERYTHING, 2)):
-        ahead, behind = take(take(refund, one), other), take(take(refund, other), one)
-        if not (ahead.is_final and behind.is_final and ahead.contradictions):
+        ahead, behind = apply(apply(refund, one), other), apply(apply(refund, other), one)
+        if not (ahead.is_terminal and behind.is_terminal and ahead.contradictions):
             assert ahead.state is behind.state
 
 
@@ -124,15 +125,17 @@ def test_the_same_piece_twice_leads_nowhere_else(
     refund = next(each for each in reachable if each.state is state)
 
     for evidence in EVERYTHING:
-        once = take(refund, evidence)
-        assert take(once, evidence).state is once.state
+        once = apply(refund, evidence)
+        assert apply(once, evidence).state is once.state
 
 
 def test_a_contradiction_is_flagged_in_every_order_or_in_none() -> None:
     """What ends nothing by itself is left out: it contradicts an end only once there is one."""
-    doubtful = {Word.SUSPECT, Word.ID_CONFLICT, Word.FAILED_UNCONFIRMED}
-    believable = [each for each in EVERYTHING if weigh(ORDER, each).word not in doubtful]
+    doubtful = {EvidenceKind.MISMATCH, EvidenceKind.ID_CONFLICT, EvidenceKind.FAILED_UNCONFIRMED}
+    believable = [
+        each for each in EVERYTHING if check_against_order(ORDER, each).kind not in doubtful
+    ]
 
     for pieces in combinations(believable, 3):
-        refunds = [reduce(take, order, Refund(order=ORDER)) for order in permutations(pieces)]
+        refunds = [reduce(apply, order, Refund(order=ORDER)) for order in permutations(pieces)]
         assert len({bool(refund.contradictions) for refund in refunds}) == 1, pieces

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from antom_refunds.antom.client import Account, AntomClient
+from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
 from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.antom.signing import Signed, sign
+from antom_refunds.antom.signing import SignedMessage, sign
 from antom_refunds.simulator.accounts import AntomMerchant
 from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.server import create_app
@@ -57,13 +57,15 @@ def app(simulator: AntomSimulator) -> Starlette:
 
 
 @pytest.fixture(scope="session")
-def account(merchant_keys: tuple[Path, Path], antom_keys: tuple[Path, Path]) -> Account:
+def account(merchant_keys: tuple[Path, Path], antom_keys: tuple[Path, Path]) -> MerchantAccount:
     keys = KeyRing(merchant_keys[0], [antom_keys[1]])
-    return Account(client_id=CLIENT_ID, keys=keys, gateway="http://antom.test")
+    return MerchantAccount(client_id=CLIENT_ID, keys=keys, gateway="http://antom.test")
 
 
 @pytest.fixture
-async def antom(app: Starlette, account: Account, clock: FakeClock) -> AsyncIterator[AntomClient]:
+async def antom(
+    app: Starlette, account: MerchantAccount, clock: FakeClock
+) -> AsyncIterator[AntomClient]:
     """The product's client, calling the simulator with real signatures both ways."""
     transport = httpx.ASGITransport(app)
     async with AntomClient(account, transport=transport, now=lambda: clock.now) as antom:
@@ -93,7 +95,7 @@ def signed(merchant_keys: tuple[Path, Path]) -> Callable[..., dict[str, str]]:
     def headers(
         body: bytes, *, path: str = REFUND_PATH, client_id: str = CLIENT_ID, version: str = "1"
     ) -> dict[str, str]:
-        signed = Signed(path=path, client_id=client_id, time="1789531200000", body=body)
+        signed = SignedMessage(path=path, client_id=client_id, time="1789531200000", body=body)
         return {
             "content-type": "application/json; charset=UTF-8",
             "client-id": client_id,

@@ -94,7 +94,7 @@ def an_order(**changes: Any) -> RefundOrder:
         "amount": Money(currency="EUR", minor=1250),
         **changes,
     }
-    return RefundOrder.checked(fields)
+    return RefundOrder.from_fields(fields)
 
 
 def a_payment(**changes: Any) -> Payment:

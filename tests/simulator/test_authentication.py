@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.applications import Starlette
 
-from antom_refunds.antom.client import Account, AntomClient
-from antom_refunds.antom.errors import RefusedError
+from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
+from antom_refunds.antom.call_errors import GateRefusedError
 from antom_refunds.antom.key_files import read_public_key
-from antom_refunds.antom.signing import Signed, sign, verify
+from antom_refunds.antom.signing import SignedMessage, sign, verify
 from antom_refunds.simulator.accounts import AntomMerchant
 from antom_refunds.simulator.authentication import BODY_BYTES_MAX
 from antom_refunds.simulator.requests import CallKind
@@ -49,7 +49,7 @@ async def test_every_response_is_signed_by_antom_over_the_requested_path(
 
     response = await http.post(path, content=body, headers=signed(body, path=path))
 
-    covered = Signed(
+    covered = SignedMessage(
         path=path,
         client_id=response.headers["client-id"],
         time=response.headers["response-time"],
@@ -116,7 +116,7 @@ async def test_a_signature_of_another_request_is_invalid(
 async def test_a_signature_with_an_unregistered_key_is_invalid(http: httpx.AsyncClient) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     body = _body()
-    covered = Signed(path=REFUND_PATH, client_id=CLIENT_ID, time="1789531200000", body=body)
+    covered = SignedMessage(path=REFUND_PATH, client_id=CLIENT_ID, time="1789531200000", body=body)
     headers = {
         "content-type": "application/json",
         "client-id": CLIENT_ID,
@@ -317,7 +317,7 @@ async def test_the_sandbox_has_its_own_path_and_its_own_merchants(  # noqa: PLR0
     simulator: AntomSimulator,
     merchant: AntomMerchant,
     app: Starlette,
-    account: Account,
+    account: MerchantAccount,
     clock: FakeClock,
     is_sandbox: bool,  # noqa: FBT001 - parametrized
 ) -> None:
@@ -331,7 +331,7 @@ async def test_the_sandbox_has_its_own_path_and_its_own_merchants(  # noqa: PLR0
             assert (await sandbox.refund(an_order())).result.result_code == "SUCCESS"
         else:
             simulator.signs_gate_refusals = True
-            with pytest.raises(RefusedError, match="INVALID_API"):
+            with pytest.raises(GateRefusedError, match="INVALID_API"):
                 await sandbox.refund(an_order())
 
 

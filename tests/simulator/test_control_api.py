@@ -5,9 +5,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from antom_refunds.antom.client import AntomClient
+from antom_refunds.antom.antom_client import AntomClient
 from antom_refunds.antom.key_files import read_public_key
-from antom_refunds.antom.signing import Signed, WrongSignatureError, verify
+from antom_refunds.antom.signing import SignedMessage, WrongSignatureError, verify
 from antom_refunds.simulator.accounts import AntomMerchant, SettlementOutcome
 from antom_refunds.simulator.control_api import REQUEST_BYTES_MAX
 from antom_refunds.simulator.control_client import ControlRequestError, SimulatorClient
@@ -162,8 +162,8 @@ async def test_a_payment_does_not_list_a_refund_whose_id_was_reused_for_another_
     assert (await antom.inquire_payment("pay_1")).transactions == ()
 
 
-def _signed_part(request: httpx.Request) -> Signed:
-    return Signed(
+def _signed_part(request: httpx.Request) -> SignedMessage:
+    return SignedMessage(
         path=request.url.raw_path.decode(),
         client_id=request.headers["client-id"],
         time=request.headers["request-time"],

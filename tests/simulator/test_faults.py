@@ -11,20 +11,20 @@ from pathlib import Path
 import httpx
 import pytest
 
-from antom_refunds.antom.client import Account, AntomClient
-from antom_refunds.antom.errors import (
+from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
+from antom_refunds.antom.call_errors import (
     AntomError,
     BadStatusError,
-    GarbledAnswerError,
-    NoAnswerError,
-    UnverifiedAnswerError,
+    MalformedResponseError,
+    NoResponseError,
+    UnverifiedResponseError,
 )
 from antom_refunds.antom.key_files import read_public_key
-from antom_refunds.antom.signing import SignatureError, Signed, verify
+from antom_refunds.antom.signing import SignatureError, SignedMessage, verify
 from antom_refunds.antom.wire import RefundRequest
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
-from antom_refunds.simulator.server import serve_in_background
+from antom_refunds.simulator.server import serve_simulator
 from antom_refunds.simulator.simulator import AntomSimulator
 from tests.simulator.harness import (
     NOTIFY_URL,
@@ -41,23 +41,23 @@ from tests.simulator.harness import (
 Headers = Callable[..., dict[str, str]]
 
 RESPONSE_FAULTS = [
-    (FaultKind.CUT_BEFORE, NoAnswerError, 0),
-    (FaultKind.CUT_AFTER, NoAnswerError, 1),
-    (FaultKind.TRUNCATED, NoAnswerError, 1),
+    (FaultKind.CUT_BEFORE, NoResponseError, 0),
+    (FaultKind.CUT_AFTER, NoResponseError, 1),
+    (FaultKind.TRUNCATED, NoResponseError, 1),
     (FaultKind.HTTP_500, BadStatusError, 0),
-    (FaultKind.UNSIGNED, UnverifiedAnswerError, 1),
-    (FaultKind.WRONG_KEY, UnverifiedAnswerError, 1),
-    (FaultKind.GARBLED, GarbledAnswerError, 1),
+    (FaultKind.UNSIGNED, UnverifiedResponseError, 1),
+    (FaultKind.WRONG_KEY, UnverifiedResponseError, 1),
+    (FaultKind.GARBLED, MalformedResponseError, 1),
 ]
 
 
 @pytest.fixture
 async def over_sockets(
-    simulator: AntomSimulator, account: Account, clock: FakeClock
+    simulator: AntomSimulator, account: MerchantAccount, clock: FakeClock
 ) -> AsyncIterator[AntomClient]:
     """The product's client on a real connection to a real server on this machine."""
     async with (
-        serve_in_background(simulator) as gateway,
+        serve_simulator(simulator) as gateway,
         AntomClient(replace(account, gateway=gateway), now=lambda: clock.now) as antom,
     ):
         yield antom
@@ -188,7 +188,7 @@ async def test_payment_inquiries_have_faults_of_their_own(
 ) -> None:
     simulator.fault_plan.add(a_script(Operation.PAYMENT, FaultKind.UNSIGNED, subject="pay_1"))
 
-    with pytest.raises(UnverifiedAnswerError):
+    with pytest.raises(UnverifiedResponseError):
         await antom.inquire_payment("pay_1")
 
 
@@ -253,7 +253,7 @@ async def test_calls_and_payloads_are_counted_even_without_a_response(
     simulator.ledger.add_payment(a_payment())
     simulator.fault_plan.add(a_script(Operation.REFUND, FaultKind.CUT_BEFORE))
 
-    with pytest.raises(NoAnswerError):
+    with pytest.raises(NoResponseError):
         await antom.refund(an_order())
     await antom.refund(an_order())
     await antom.refund(an_order(reason="another text"))
@@ -289,7 +289,7 @@ async def _call(http: httpx.AsyncClient, headers: Headers, kind: CallKind) -> ht
 
 
 def _is_genuine(response: httpx.Response, path: str, antom_public: Path) -> bool:
-    covered = Signed(
+    covered = SignedMessage(
         path=path,
         client_id=response.headers["client-id"],
         time=response.headers.get("response-time", ""),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from antom_refunds.antom.client import AntomClient
+from antom_refunds.antom.antom_client import AntomClient
 from antom_refunds.domain.money import Money
 from antom_refunds.simulator.accounts import AntomMerchant, PaymentStatus, SettlementOutcome
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from antom_refunds.antom.client import AntomClient
+from antom_refunds.antom.antom_client import AntomClient
 from antom_refunds.antom.key_files import read_public_key
-from antom_refunds.antom.signing import Signed, WrongSignatureError, verify
-from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotice
+from antom_refunds.antom.signing import SignedMessage, WrongSignatureError, verify
+from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotification
 from antom_refunds.simulator.accounts import SettlementOutcome
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.notifier import SCHEDULE
@@ -31,7 +31,7 @@ from tests.simulator.harness import (
 
 
 def _verify(request: httpx.Request, antom_keys: tuple[Path, Path]) -> None:
-    signed = Signed(
+    signed = SignedMessage(
         path=request.url.raw_path.decode(),
         client_id=request.headers["client-id"],
         time=request.headers["request-time"],
@@ -59,7 +59,7 @@ async def test_the_end_of_an_asynchronous_refund_is_notified_with_antoms_signatu
     _verify(request, antom_keys)
     assert str(request.url) == NOTIFY_URL
     assert request.headers["client-id"] == CLIENT_ID
-    notice = RefundNotice.model_validate_json(request.content)
+    notice = RefundNotification.model_validate_json(request.content)
     assert (notice.notify_type, notice.refund_status) == ("REFUND_RESULT", "SUCCESS")
     assert (notice.result.result_status, notice.refund_request_id) == ("S", "rf_1")
     assert notice.refund_time
@@ -79,7 +79,7 @@ async def test_a_failure_is_notified_with_its_code(
 ) -> None:
     await _refund_until_idle(simulator, antom, ends=outcome)
 
-    notice = RefundNotice.model_validate_json(webhook.requests[0].content)
+    notice = RefundNotification.model_validate_json(webhook.requests[0].content)
     assert (notice.result.result_status, notice.result.result_code) == ("F", code)
     assert (notice.refund_status, notice.refund_time) == ("FAIL", None)
 

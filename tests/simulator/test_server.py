@@ -17,7 +17,7 @@ from antom_refunds.antom.key_files import KeyFileError
 from antom_refunds.simulator.__main__ import main
 from antom_refunds.simulator.config import MerchantConfig, SimulatorConfig
 from antom_refunds.simulator.control_client import SimulatorClient
-from antom_refunds.simulator.server import serve_in_background
+from antom_refunds.simulator.server import serve_simulator
 from antom_refunds.simulator.settlement import BackgroundTasks
 from antom_refunds.simulator.simulator import AntomSimulator
 from tests.simulator.harness import CLIENT_ID, a_payment
@@ -80,7 +80,7 @@ async def test_a_server_responds_at_the_address_it_yields(
     simulator: AntomSimulator, host: str
 ) -> None:
     async with (
-        serve_in_background(simulator, host=host) as address,
+        serve_simulator(simulator, host=host) as address,
         SimulatorClient(address) as control,
     ):
         await control.wait_until_ready()

@@ -12,9 +12,9 @@ from antom_refunds.client import RefundClient
 from antom_refunds.domain.policy import Policy
 from antom_refunds.simulator.control_client import SimulatorClient
 from starter.stack import Stack, local_stack
-from tests.starter.shop import COMMAND, Cli, Processes, Shop
+from tests.starter.processes import COMMAND, Cli, Processes, SampleRefunds
 
-NOBODY = "127.0.0.1:1"
+UNUSED_ADDRESS = "127.0.0.1:1"
 
 
 @pytest.fixture(scope="session")
@@ -23,17 +23,17 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     home = tmp_path_factory.mktemp("stack") / "home"
     async with AsyncExitStack() as ending:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("starter.ports._USUAL", (0, 0, 0, 0, 0))
-            running = await ending.enter_async_context(local_stack(home, pace=300))
+            patch.setattr("starter.tcp_ports._DEFAULTS", (0, 0, 0, 0, 0))
+            running = await ending.enter_async_context(local_stack(home, speedup=300))
         yield running
 
 
 @pytest.fixture(scope="session")
-async def shop(stack: Stack) -> AsyncIterator[Shop]:
-    refunds = RefundClient(await stack.temporal(), policy=Policy.at_pace(stack.pace))
+async def sample_refunds(stack: Stack) -> AsyncIterator[SampleRefunds]:
+    refunds = RefundClient(await stack.temporal(), policy=Policy.at_speedup(stack.speedup))
     async with SimulatorClient(stack.simulator_url) as antom:
         await antom.wait_until_ready()
-        yield Shop(stack, refunds, antom)
+        yield SampleRefunds(stack, refunds, antom)
 
 
 @pytest.fixture
@@ -42,13 +42,13 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in os.environ:
         if name.startswith(("ANTOM_REFUNDS_", "TEMPORAL_")) or name == "FORCE_COLOR":
             monkeypatch.delenv(name)
-    monkeypatch.setenv("TEMPORAL_ADDRESS", NOBODY)
+    monkeypatch.setenv("TEMPORAL_ADDRESS", UNUSED_ADDRESS)
     return monkeypatch
 
 
 @pytest.fixture
 def lone_cli(shell: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """The command line while Temporal is away."""
+    """The command line while Temporal is unavailable."""
     return Cli(capsys)
 
 
@@ -70,7 +70,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture
 def lone_processes(tmp_path: Path, compiled: dict[str, str]) -> Iterator[Processes]:
     """Real processes in a folder of their own; nothing of them is left afterwards."""
-    processes = Processes(tmp_path, {**compiled, "TEMPORAL_ADDRESS": NOBODY})
+    processes = Processes(tmp_path, {**compiled, "TEMPORAL_ADDRESS": UNUSED_ADDRESS})
     yield processes
     processes.clear()
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from antom_refunds.client import RefundClient, Started
+from antom_refunds.client import RefundClient, StartedRefund
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.errors import RefundConflictError
@@ -20,10 +20,10 @@ class Refunds(RefundClient):
         self._at_start = start
         self._at_end = end
 
-    async def start(self, order: RefundOrder) -> Started:  # noqa: ARG002
+    async def start(self, order: RefundOrder) -> StartedRefund:  # noqa: ARG002
         if self._at_start:
             raise self._at_start
-        return Started(workflow_id="w", run_id="r", is_new=True)
+        return StartedRefund(workflow_id="w", run_id="r", is_new=True)
 
     async def outcome(self, *_: object, **__: object) -> RefundOutcome:
         if self._at_end:

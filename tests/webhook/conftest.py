@@ -3,10 +3,10 @@
 import pytest
 
 from antom_refunds.domain.order import RefundOrder
-from tests.engine import Stage
+from tests.harness import Harness
 
 
 @pytest.fixture
-async def waiting(idle_stage: Stage) -> RefundOrder:
+async def waiting(idle_harness: Harness) -> RefundOrder:
     """A refund that has begun, and that no worker can move meanwhile."""
-    return await idle_stage.start(idle_stage.order())
+    return await idle_harness.start(idle_harness.order())

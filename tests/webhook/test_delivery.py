@@ -13,22 +13,22 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from antom_refunds import contract, delivery, notifications, webhook
-from antom_refunds.connection import TemporalUnavailableError, client_of
-from antom_refunds.delivery import SignalLimitError, store
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.connection import TemporalUnavailableError, open_client
+from antom_refunds.delivery import SignalLimitError, signal_once
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.merchants import Sender
+from antom_refunds.merchants import NotificationKeys
 from antom_refunds.notifications import NotificationDelivery
-from antom_refunds.webhook import Handler, create_app
+from antom_refunds.webhook import NotificationHandler, create_app
 from tests.conftest import BIN
-from tests.engine import CLIENT_ID, WEBHOOK_PATH, KeyFiles, Stage, Tally, senders
+from tests.harness import CLIENT_ID, WEBHOOK_PATH, Harness, KeyFiles, OutcomeLog, notification_keys
+from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body, posted
 from tests.webhook.proxy import Proxy
-from tests.webhook.signed import ACKNOWLEDGED, headers, posted, told
 
 SOON = timedelta(milliseconds=200)
 # Seconds: far above SOON, and far below what Temporal's client waits by itself.
 FAR_BELOW = 5
-EVIDENCE = Evidence(source=Source.NOTICE, word=Word.SUSPECT, code="SUCCESS")
+EVIDENCE = Evidence(source=Source.NOTIFICATION, kind=EvidenceKind.MISMATCH, code="SUCCESS")
 
 
 @pytest.fixture
@@ -36,19 +36,19 @@ async def proxy(dev_server: WorkflowEnvironment) -> AsyncIterator[tuple[Proxy, C
     """A way to the server that can fail, and a client that has connected by it."""
     proxy = Proxy(dev_server.client.service_client.config.target_host)
     async with proxy.listening() as address:
-        yield proxy, await client_of({"target_host": address})
+        yield proxy, await open_client({"target_host": address})
 
 
 async def test_a_signal_whose_connection_broke_is_sent_again(
-    proxy: tuple[Proxy, Client], idle_stage: Stage, waiting: RefundOrder
+    proxy: tuple[Proxy, Client], idle_harness: Harness, waiting: RefundOrder
 ) -> None:
     way, temporal = proxy
     way.cuts_left = 1
 
-    await store(temporal, idle_stage.handle(waiting).id, EVIDENCE, delivery_id="1")
+    await signal_once(temporal, idle_harness.handle(waiting).id, EVIDENCE, delivery_id="1")
 
     assert way.cuts == 1
-    assert await idle_stage.signals(waiting) == 1
+    assert await idle_harness.signals(waiting) == 1
 
 
 async def test_a_signal_that_is_never_answered_fails_in_bounded_time(
@@ -61,7 +61,7 @@ async def test_a_signal_that_is_never_answered_fails_in_bounded_time(
 
     async with asyncio.timeout(FAR_BELOW):
         with pytest.raises(RPCError):
-            await store(temporal, workflow_id, EVIDENCE, delivery_id="1")
+            await signal_once(temporal, workflow_id, EVIDENCE, delivery_id="1")
 
 
 async def test_antom_is_told_to_come_again_when_temporal_does_not_answer_in_time(
@@ -69,10 +69,10 @@ async def test_antom_is_told_to_come_again_when_temporal_does_not_answer_in_time
 ) -> None:
     way, temporal = proxy
     way.is_swallowing = True
-    tally, body = Tally(), told(waiting)
-    handler = Handler(
+    tally, body = OutcomeLog(), notification_body(waiting)
+    handler = NotificationHandler(
         notifications=NotificationDelivery(temporal),
-        senders=senders(antom_keys),
+        keys=notification_keys(antom_keys),
         count=tally,
         temporal_limit=SOON,
     )
@@ -81,27 +81,29 @@ async def test_antom_is_told_to_come_again_when_temporal_does_not_answer_in_time
     async with asyncio.timeout(FAR_BELOW):
         answer = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, tally.ends) == (503, ["temporal_away"])
+    assert (answer.status_code, tally.outcomes) == (503, ["temporal_unavailable"])
 
 
-def test_temporal_has_less_time_than_antom_gives_us(idle_stage: Stage) -> None:
-    handler = Handler(notifications=idle_stage.notifications, senders={}, count=Tally())
+def test_temporal_has_less_time_than_antom_gives_us(idle_harness: Harness) -> None:
+    handler = NotificationHandler(
+        notifications=idle_harness.notifications, keys={}, count=OutcomeLog()
+    )
 
     assert delivery._RPC_TIMEOUT < handler.temporal_limit <= timedelta(seconds=5)
 
 
 async def test_a_refund_that_runs_again_after_it_took_no_signal_is_to_be_notified_once_more(
-    idle_stage: Stage, waiting: RefundOrder, monkeypatch: pytest.MonkeyPatch
+    idle_harness: Harness, waiting: RefundOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def too_early(*_: object, **__: object) -> None:
         raise RPCError("workflow not found", RPCStatusCode.NOT_FOUND, b"")
 
-    monkeypatch.setattr(notifications, "store", too_early)
+    monkeypatch.setattr(notifications, "signal_once", too_early)
     monkeypatch.setattr(notifications, "RPC_TIMEOUT", SOON)
 
     async with asyncio.timeout(FAR_BELOW):
         with pytest.raises(TemporalUnavailableError, match="notify it once more"):
-            await idle_stage.notifications.deliver(
+            await idle_harness.notifications.deliver(
                 waiting.refund_request_id, EVIDENCE, delivery_id="1"
             )
 
@@ -122,14 +124,16 @@ LASTING = (
 
 
 @pytest.fixture
-def refusing(idle_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Callable[[RPCStatusCode], None]:
+def refusing(
+    idle_harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[RPCStatusCode], None]:
     """Has Temporal refuse signals with this status; a local server does so at no one's wish."""
 
     def refuse(status: RPCStatusCode) -> None:
         async def refused(*_: object, **__: object) -> None:
             raise RPCError("said by the server", status, b"")
 
-        service = idle_stage.temporal.workflow_service
+        service = idle_harness.temporal.workflow_service
         monkeypatch.setattr(service, "signal_workflow_execution", refused)
 
     return refuse
@@ -137,24 +141,24 @@ def refusing(idle_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Callable[[RP
 
 @pytest.mark.parametrize("status", PASSING)
 async def test_antom_is_told_to_come_again_while_temporal_has_passing_trouble(
-    idle_stage: Stage,
+    idle_harness: Harness,
     antom_keys: KeyFiles,
     refusing: Callable[[RPCStatusCode], None],
     caplog: pytest.LogCaptureFixture,
     status: RPCStatusCode,
 ) -> None:
     refusing(status)
-    body = told(idle_stage.order())
+    body = notification_body(idle_harness.order())
 
-    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, idle_stage.tally.ends) == (503, ["temporal_away"])
+    assert (answer.status_code, idle_harness.outcomes.outcomes) == (503, ["temporal_unavailable"])
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
 
 
 @pytest.mark.parametrize("refusal", LASTING)
 async def test_a_refusal_that_a_person_must_fix_is_an_error_too(
-    idle_stage: Stage,
+    idle_harness: Harness,
     antom_keys: KeyFiles,
     refusing: Callable[[RPCStatusCode], None],
     caplog: pytest.LogCaptureFixture,
@@ -162,20 +166,20 @@ async def test_a_refusal_that_a_person_must_fix_is_an_error_too(
 ) -> None:
     status, named = refusal
     refusing(status)
-    order = idle_stage.order()
-    body = told(order)
+    order = idle_harness.order()
+    body = notification_body(order)
 
-    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, idle_stage.tally.ends) == (503, ["temporal_away"])
+    assert (answer.status_code, idle_harness.outcomes.outcomes) == (503, ["temporal_unavailable"])
     (record,) = [each for each in caplog.records if each.levelno >= logging.ERROR]
-    assert (record.name, record.message) == (webhook.__name__, "notice.undeliverable")
+    assert (record.name, record.message) == (webhook.__name__, "notification.undeliverable")
     assert named in record.__dict__["reason"]
     assert record.__dict__["refund_request_id"] == order.refund_request_id
 
 
 async def test_a_refund_that_takes_no_more_signals_is_an_error_and_not_acknowledged(
-    runtime: Runtime, idle_stage: Stage, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
+    runtime: Runtime, idle_harness: Harness, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(BIN / "temporal"),
@@ -186,42 +190,42 @@ async def test_a_refund_that_takes_no_more_signals_is_an_error_and_not_acknowled
             "history.maximumSignalsPerExecution=1",
         ],
     )
-    order, tally = idle_stage.order(), Tally()
+    order, tally = idle_harness.order(), OutcomeLog()
     async with environment:
         workflow_id = contract.workflow_id(order.refund_request_id, merchant="default")
         await environment.client.start_workflow("Refund", id=workflow_id, task_queue="nobody")
-        handler = Handler(
+        handler = NotificationHandler(
             notifications=NotificationDelivery(environment.client),
-            senders=senders(antom_keys),
+            keys=notification_keys(antom_keys),
             count=tally,
         )
         app = create_app(handler, path=WEBHOOK_PATH)
         answers = []
         for refund_id in ("1", "2"):
-            body = told(order, refundId=refund_id)
+            body = notification_body(order, refundId=refund_id)
             answers.append(await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH))
         with pytest.raises(SignalLimitError):
-            await store(environment.client, workflow_id, EVIDENCE, delivery_id="3")
+            await signal_once(environment.client, workflow_id, EVIDENCE, delivery_id="3")
 
     assert [each.status_code for each in answers] == [200, 503]
-    assert tally.ends == ["delivered", "temporal_away"]
+    assert tally.outcomes == ["delivered", "temporal_unavailable"]
     (error,) = [each for each in caplog.records if each.levelno == logging.ERROR]
     assert order.refund_request_id in error.__dict__["reason"]
 
 
 async def test_a_notification_goes_to_the_refund_of_the_merchant_that_it_was_sent_to(
-    idle_stage: Stage, antom_keys: KeyFiles
+    idle_harness: Harness, antom_keys: KeyFiles
 ) -> None:
-    order = idle_stage.order(merchant="other")
-    await idle_stage.refunds.start(order)
-    handle = idle_stage.temporal.get_workflow_handle(
+    order = idle_harness.order(merchant="other")
+    await idle_harness.refunds.start(order)
+    handle = idle_harness.temporal.get_workflow_handle(
         contract.workflow_id(order.refund_request_id, merchant="other")
     )
-    keys = senders(antom_keys)[CLIENT_ID].keys
-    both = {CLIENT_ID: Sender("default", keys), "5X1": Sender("other", keys)}
-    tally, body = Tally(), told(order)
+    keys = notification_keys(antom_keys)[CLIENT_ID].keys
+    both = {CLIENT_ID: NotificationKeys("default", keys), "5X1": NotificationKeys("other", keys)}
+    tally, body = OutcomeLog(), notification_body(order)
     app = create_app(
-        Handler(notifications=idle_stage.notifications, senders=both, count=tally),
+        NotificationHandler(notifications=idle_harness.notifications, keys=both, count=tally),
         path=WEBHOOK_PATH,
     )
 
@@ -230,14 +234,14 @@ async def test_a_notification_goes_to_the_refund_of_the_merchant_that_it_was_sen
         assert (await posted(app, body, signed, WEBHOOK_PATH)).content == ACKNOWLEDGED
     await handle.terminate("the test is over")
 
-    assert tally.ends == ["unknown", "delivered"]
+    assert tally.outcomes == ["unknown", "delivered"]
 
 
 async def test_notifications_with_other_bytes_are_stored_each(
-    idle_stage: Stage, antom_keys: KeyFiles, waiting: RefundOrder
+    idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     for refund_id in ("1", "2"):
-        body = told(waiting, refundId=refund_id)
-        await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        body = notification_body(waiting, refundId=refund_id)
+        await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert await idle_stage.signals(waiting) == 2
+    assert await idle_harness.signals(waiting) == 2

@@ -14,9 +14,9 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from antom_refunds import contract, late_evidence, webhook
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.errors import RefundAbandonedError
-from tests.engine import PATIENCE, WEBHOOK_PATH, KeyFiles, Stage
-from tests.webhook.signed import ACKNOWLEDGED, headers, told
+from antom_refunds.errors import RefundTerminatedError
+from tests.harness import TEST_TIMEOUT, WEBHOOK_PATH, Harness, KeyFiles
+from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body
 
 
 @workflow.defn(name="Stoppable", sandboxed=False)
@@ -51,22 +51,26 @@ STOPS: dict[str, Callable[[WorkflowHandle[Any, Any]], Awaitable[None]]] = {
 
 
 @pytest.fixture(params=STOPS)
-async def stopped(request: pytest.FixtureRequest, idle_stage: Stage) -> AsyncIterator[RefundOrder]:
+async def stopped(
+    request: pytest.FixtureRequest, idle_harness: Harness
+) -> AsyncIterator[RefundOrder]:
     """A refund whose workflow was stopped without an outcome."""
-    order, queue = idle_stage.order(), f"stoppable-{uuid4().hex[:8]}"
+    order, queue = idle_harness.order(), f"stoppable-{uuid4().hex[:8]}"
     worker = Worker(
-        idle_stage.temporal,
+        idle_harness.temporal,
         task_queue=queue,
         workflows=[Stoppable],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
     async with worker:
-        handle = await idle_stage.temporal.start_workflow(
+        handle = await idle_harness.temporal.start_workflow(
             "Stoppable",
             request.param,
             id=contract.workflow_id(order.refund_request_id, merchant="default"),
             task_queue=queue,
-            execution_timeout=timedelta(seconds=1) if request.param == "timed out" else PATIENCE,
+            execution_timeout=timedelta(seconds=1)
+            if request.param == "timed out"
+            else TEST_TIMEOUT,
         )
         await STOPS[request.param](handle)
         with pytest.raises(WorkflowFailureError):
@@ -75,26 +79,26 @@ async def stopped(request: pytest.FixtureRequest, idle_stage: Stage) -> AsyncIte
 
 
 async def test_its_notification_is_acknowledged_kept_in_the_log_and_handed_over(
-    idle_stage: Stage,
+    idle_harness: Harness,
     antom_keys: KeyFiles,
     stopped: RefundOrder,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    body = told(stopped)
+    body = notification_body(stopped)
 
-    answer = await idle_stage.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
     assert answer.content == ACKNOWLEDGED
-    assert idle_stage.tally.ends == ["abandoned"]
+    assert idle_harness.outcomes.outcomes == ["terminated"]
     by_name = {record.name: record for record in caplog.records}
     kept, late = by_name[webhook.__name__], by_name[late_evidence.__name__]
-    assert (kept.levelno, kept.message) == (logging.ERROR, "notice.abandoned")
-    assert kept.__dict__["notice"] == body.decode()
+    assert (kept.levelno, kept.message) == (logging.ERROR, "notification.terminated")
+    assert kept.__dict__["notification"] == body.decode()
     assert (late.levelno, late.message) == (logging.ERROR, "late_evidence.workflow_stopped")
 
 
 async def test_to_ask_for_it_again_says_that_it_was_stopped(
-    idle_stage: Stage, stopped: RefundOrder
+    idle_harness: Harness, stopped: RefundOrder
 ) -> None:
-    with pytest.raises(RefundAbandonedError):
-        await idle_stage.refunds.start(stopped)
+    with pytest.raises(RefundTerminatedError):
+        await idle_harness.refunds.start(stopped)

@@ -16,8 +16,8 @@ import httpx
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from antom_refunds.simulator.server import serve_in_background
-from tests.engine import BRISK, CLIENT_ID, KeyFiles, Stage, stage_on
+from antom_refunds.simulator.server import serve_simulator
+from tests.harness import CLIENT_ID, FAST_POLICY, Harness, KeyFiles, harness_on
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,18 +86,18 @@ async def started(environment: Mapping[str, str], *module: str) -> AsyncIterator
 
 
 @pytest.fixture
-async def stage(
+async def harness(
     dev_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Harness]:
     """A stage on the task queues of the product itself, for workers in other processes."""
-    async with stage_on(dev_server, merchant_keys, antom_keys, policy=BRISK) as stage:
-        yield stage
+    async with harness_on(dev_server, merchant_keys, antom_keys, policy=FAST_POLICY) as harness:
+        yield harness
 
 
 @pytest.fixture
-async def gateway(stage: Stage) -> AsyncIterator[str]:
+async def gateway(harness: Harness) -> AsyncIterator[str]:
     """Antom at a real address."""
-    async with serve_in_background(stage.simulator) as address:
+    async with serve_simulator(harness.simulator) as address:
         yield address
 
 
@@ -116,7 +116,7 @@ def environment(merchant_keys: KeyFiles, antom_keys: KeyFiles) -> dict[str, str]
         f"{merchant}ANTOM_PUBLIC_KEY_FILES": str(antom_keys[1]),
         "ANTOM_REFUNDS_LOG_FORMAT": "json",
         "ANTOM_REFUNDS_SHUTDOWN_SECONDS": "10",
-        "ANTOM_REFUNDS_PACE": "1000",
+        "ANTOM_REFUNDS_SPEEDUP": "1000",
         # A task for a worker's memory waits ten seconds for a worker that is gone.
         "ANTOM_REFUNDS_CACHED_WORKFLOWS_MAX": "0",
         "TEMPORAL_ADDRESS": "127.0.0.1:1",
@@ -124,12 +124,12 @@ def environment(merchant_keys: KeyFiles, antom_keys: KeyFiles) -> dict[str, str]
 
 
 @pytest.fixture
-def serving(environment: dict[str, str], gateway: str, stage: Stage) -> dict[str, str]:
+def serving(environment: dict[str, str], gateway: str, harness: Harness) -> dict[str, str]:
     """The settings of a worker that can do its work."""
     return {
         **environment,
         "ANTOM_REFUNDS_MERCHANTS__DEFAULT__GATEWAY": gateway,
-        "TEMPORAL_ADDRESS": stage.temporal.service_client.config.target_host,
+        "TEMPORAL_ADDRESS": harness.temporal.service_client.config.target_host,
     }
 
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from antom_refunds.antom.client import AntomClient
-from antom_refunds.merchants import clients_of
+from antom_refunds.antom.antom_client import AntomClient
+from antom_refunds.merchants import build_clients
 from antom_refunds.settings import MerchantSettings, Settings
 from worker import Health
 
@@ -33,7 +33,7 @@ async def clients(
         )
         for name in ("shop", "kiosk")
     }
-    built = dict(clients_of(Settings(merchants=merchants)))
+    built = dict(build_clients(Settings(merchants=merchants)))
     yield built
     for client in built.values():
         await client.aclose()
@@ -53,7 +53,7 @@ async def test_a_worker_is_ready_while_temporal_answers(
     before = await asked(health)
     health.temporal = dev_server.client
 
-    assert before == (503, {"status": "Temporal is away"})
+    assert before == (503, {"status": "Temporal is unavailable"})
     assert await asked(health) == (200, {"status": "ok"})
 
 

@@ -15,28 +15,28 @@ from temporalio.runtime import Runtime
 from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
 from antom_refunds import attributes
-from antom_refunds.connection import client_of
-from antom_refunds.contract import Question
+from antom_refunds.connection import open_client
+from antom_refunds.contract import CallInput
 from antom_refunds.domain.refund import Refund, RefundState
 from antom_refunds.settings import Settings
 from antom_refunds.simulator.faults import Fault, Operation
 from antom_refunds.simulator.requests import CallKind
 from tests.conftest import BIN
-from tests.engine import KeyFiles, Stage
+from tests.harness import Harness, KeyFiles
 from tests.worker.conftest import fetched, free_port, started
-from worker import workers_of
+from worker import build_workers
 
 DEFAULT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
 
 
-async def own_client(stage: Stage) -> Client:
+async def own_client(harness: Harness) -> Client:
     """One that no other worker uses: two of a kind on one client are refused."""
-    address = stage.temporal.service_client.config.target_host
-    return await client_of(ClientConnectConfig(target_host=address))
+    address = harness.temporal.service_client.config.target_host
+    return await open_client(ClientConnectConfig(target_host=address))
 
 
 async def test_a_worker_serves_refunds_tells_how_it_is_and_stops_when_told(
-    stage: Stage, serving: dict[str, str]
+    harness: Harness, serving: dict[str, str]
 ) -> None:
     health, metrics = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     serving["ANTOM_REFUNDS_HEALTH_LISTEN"] = health
@@ -44,8 +44,8 @@ async def test_a_worker_serves_refunds_tells_how_it_is_and_stops_when_told(
 
     async with started(serving) as worker:
         running = await worker.until_logged("worker.running")
-        order = await stage.start(stage.paid())
-        outcome = await stage.end(order)
+        order = await harness.start(harness.payable_order())
+        outcome = await harness.wait_for_outcome(order)
         live, ready = (
             await fetched(f"http://{health}/live"),
             await fetched(f"http://{health}/ready"),
@@ -55,7 +55,7 @@ async def test_a_worker_serves_refunds_tells_how_it_is_and_stops_when_told(
 
     assert running["queues"] == ["refunds", "antom-calls"]
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.moved(order) == 1
+    assert harness.movements(order) == 1
     assert (live.status_code, ready.status_code) == (200, 200)
     assert 'call="request_refund"' in page.text
     assert "refund_antom_calls{" in page.text
@@ -63,8 +63,8 @@ async def test_a_worker_serves_refunds_tells_how_it_is_and_stops_when_told(
     assert any("worker.stopped" in line for line in worker.lines)
 
 
-async def test_calls_are_limited_in_each_worker_as_in_the_whole_namespace(stage: Stage) -> None:
-    _, calls = workers_of(await own_client(stage), {}, Settings(antom_calls_per_second=7))
+async def test_calls_are_limited_in_each_worker_as_in_the_whole_namespace(harness: Harness) -> None:
+    _, calls = build_workers(await own_client(harness), {}, Settings(antom_calls_per_second=7))
 
     told = calls.config()
 
@@ -72,63 +72,63 @@ async def test_calls_are_limited_in_each_worker_as_in_the_whole_namespace(stage:
     assert told["max_task_queue_activities_per_second"] == 7
 
 
-async def test_a_call_is_not_sent_before_its_share_of_the_limit_is_over(stage: Stage) -> None:
+async def test_a_call_is_not_sent_before_its_share_of_the_limit_is_over(harness: Harness) -> None:
     one_an_hour = Settings().model_copy(update={"antom_calls_per_second": 1 / 3600})
-    _, calls = workers_of(await own_client(stage), {"default": stage.antom}, one_an_hour)
+    _, calls = build_workers(await own_client(harness), {"default": harness.antom}, one_an_hour)
     ask, *_ = calls.config()["activities"]
-    first, second = (Question(refund=Refund(order=stage.paid())) for _ in range(2))
+    first, second = (CallInput(refund=Refund(order=harness.payable_order())) for _ in range(2))
 
     await ActivityEnvironment().run(ask, first)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1):
             await ActivityEnvironment().run(ask, second)
 
-    assert [stage.moved(each.refund.order) for each in (first, second)] == [1, 0]
+    assert [harness.movements(each.refund.order) for each in (first, second)] == [1, 0]
 
 
 @pytest.mark.slow
 async def test_a_call_in_the_air_is_kept_when_the_worker_is_told_to_stop(
-    stage: Stage, serving: dict[str, str]
+    harness: Harness, serving: dict[str, str]
 ) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, Fault(delay=timedelta(seconds=1)))
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, Fault(delay=timedelta(seconds=1)))
 
     async with started(serving) as first:
         await first.until_logged("worker.running")
-        await stage.start(order)
-        await stage.until_asked(order, CallKind.REFUND, times=1)
+        await harness.start(order)
+        await harness.until_called(order, CallKind.REFUND, times=1)
         code = await first.stop()
     async with started(serving) as second:
         await second.until_logged("worker.running")
-        outcome = await stage.end(order)
+        outcome = await harness.wait_for_outcome(order)
         await second.stop()
 
     assert code == 0
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.asked(order, CallKind.REFUND) == 1
-    assert stage.moved(order) == 1
+    assert harness.calls(order, CallKind.REFUND) == 1
+    assert harness.movements(order) == 1
 
 
 async def test_a_worker_that_was_killed_loses_nothing(
-    stage: Stage, serving: dict[str, str]
+    harness: Harness, serving: dict[str, str]
 ) -> None:
-    order = stage.paid(is_async=True)
+    order = harness.payable_order(is_async=True)
 
     async with started(serving) as first:
         await first.until_logged("worker.running")
-        await stage.start(order)
-        await stage.until_asked(order, CallKind.INQUIRY, times=6)
-        await stage.until_at_rest(order)
+        await harness.start(order)
+        await harness.until_called(order, CallKind.INQUIRY, times=6)
+        await harness.until_waiting(order)
         assert await first.stop(signal.SIGKILL) == -signal.SIGKILL
-    stage.settle(order)
+    harness.settle(order)
     async with started(serving) as second:
         await second.until_logged("worker.running")
-        outcome = await stage.end(order)
+        outcome = await harness.wait_for_outcome(order)
         assert await second.stop(signal.SIGINT) == 0
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.asked(order, CallKind.REFUND) == 1
-    assert stage.moved(order) == 1
+    assert harness.calls(order, CallKind.REFUND) == 1
+    assert harness.movements(order) == 1
 
 
 @pytest.mark.slow
@@ -166,7 +166,7 @@ async def test_each_flaw_of_the_settings_is_named_in_one_line(
 
 
 async def test_an_address_that_is_taken_is_named_in_one_line(
-    stage: Stage, serving: dict[str, str], gateway: str
+    harness: Harness, serving: dict[str, str], gateway: str
 ) -> None:
     taken = gateway.removeprefix("http://")
     serving["ANTOM_REFUNDS_HEALTH_LISTEN"] = taken
@@ -221,7 +221,7 @@ async def test_a_worker_waits_for_temporal_and_knows_when_it_goes_away(
     environment["ANTOM_REFUNDS_SHUTDOWN_SECONDS"] = "1"
 
     async with started(environment) as worker:
-        away = await worker.until_logged("temporal.away")
+        away = await worker.until_logged("temporal.unavailable")
         assert f"127.0.0.1:{port}" in away["reason"]
         assert (await fetched(f"http://{health}/live")).status_code == 200
         assert (await fetched(f"http://{health}/ready")).status_code == 503
@@ -245,7 +245,7 @@ async def test_a_worker_that_waits_for_temporal_stops_when_told(
     environment: dict[str, str],
 ) -> None:
     async with started(environment) as worker:
-        await worker.until_logged("temporal.away")
+        await worker.until_logged("temporal.unavailable")
 
         assert await worker.stop() == 0
 

@@ -10,137 +10,137 @@ from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
-from tests.engine import Stage
+from tests.harness import Harness
 
 OPS = Instruction(by="ops", reason="fixed")
 
 
-async def reason(stage: Stage, order: RefundOrder) -> str:
-    return (await stage.refunds.dossier(order.refund_request_id)).human_reason or ""
+async def reason(harness: Harness, order: RefundOrder) -> str:
+    return (await harness.refunds.dossier(order.refund_request_id)).attention_reason or ""
 
 
 @pytest.mark.parametrize(
     "fault", [FaultKind.UNSIGNED, FaultKind.WRONG_KEY, FaultKind.HTTP_500, FaultKind.GARBLED]
 )
 async def test_the_second_identical_unusable_response_calls_an_operator(
-    stage: Stage, fault: FaultKind
+    harness: Harness, fault: FaultKind
 ) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, *[fault] * 3)
-    stage.script(order, Operation.INQUIRY, *[fault] * 3)
-    await stage.start(order)
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, *[fault] * 3)
+    harness.script(order, Operation.INQUIRY, *[fault] * 3)
+    await harness.start(order)
 
-    view = await stage.until(order, lambda view: view.needs_human)
+    view = await harness.until(order, lambda view: view.needs_attention)
 
     assert view.state is RefundState.IN_DOUBT
-    assert stage.asked(order, CallKind.REFUND) <= 3
-    outcome = await stage.end(order)
+    assert harness.calls(order, CallKind.REFUND) <= 3
+    outcome = await harness.wait_for_outcome(order)
     assert outcome.state is RefundState.SUCCEEDED
-    assert outcome.needs_human is None
-    assert stage.moved(order) == 1
+    assert outcome.attention_reason is None
+    assert harness.movements(order) == 1
 
 
-async def test_different_unusable_responses_call_an_operator_at_the_third(stage: Stage) -> None:
-    order = stage.paid()
+async def test_different_unusable_responses_call_an_operator_at_the_third(harness: Harness) -> None:
+    order = harness.payable_order()
     faults = (FaultKind.CUT_BEFORE, FaultKind.HTTP_500, FaultKind.GARBLED)
-    stage.script(order, Operation.REFUND, *faults)
-    stage.script(order, Operation.INQUIRY, *faults)
+    harness.script(order, Operation.REFUND, *faults)
+    harness.script(order, Operation.INQUIRY, *faults)
 
-    await stage.start(order)
-    await stage.until(order, lambda view: view.needs_human)
+    await harness.start(order)
+    await harness.until(order, lambda view: view.needs_attention)
 
-    assert (await stage.end(order)).state is RefundState.SUCCEEDED
+    assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
 
 
 async def test_inquiries_that_keep_failing_while_processing_call_an_operator(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    order = stage.paid(is_async=True)
-    stage.script(order, Operation.INQUIRY, *[FaultKind.HTTP_500] * 4)
-    await stage.start(order)
+    order = harness.payable_order(is_async=True)
+    harness.script(order, Operation.INQUIRY, *[FaultKind.HTTP_500] * 4)
+    await harness.start(order)
 
-    view = await stage.until(order, lambda view: view.needs_human)
+    view = await harness.until(order, lambda view: view.needs_attention)
     assert view.state is RefundState.PROCESSING
-    await stage.until(order, lambda view: not view.needs_human)
+    await harness.until(order, lambda view: not view.needs_attention)
 
-    stage.settle(order)
-    assert (await stage.end(order)).needs_human is None
+    harness.settle(order)
+    assert (await harness.wait_for_outcome(order)).attention_reason is None
 
 
-async def test_one_failed_inquiry_between_good_ones_calls_nobody(stage: Stage) -> None:
-    order = stage.paid(is_async=True)
+async def test_one_failed_inquiry_between_good_ones_calls_nobody(harness: Harness) -> None:
+    order = harness.payable_order(is_async=True)
     faults = [FaultKind.HTTP_500, FaultKind.STALE] * 4
-    stage.script(order, Operation.INQUIRY, *faults)
-    await stage.start(order)
-    await stage.until_asked(order, CallKind.INQUIRY, times=len(faults))
+    harness.script(order, Operation.INQUIRY, *faults)
+    await harness.start(order)
+    await harness.until_called(order, CallKind.INQUIRY, times=len(faults))
 
-    stage.settle(order)
-    await stage.end(order)
+    harness.settle(order)
+    await harness.wait_for_outcome(order)
 
-    dossier = await stage.refunds.dossier(order.refund_request_id)
+    dossier = await harness.refunds.dossier(order.refund_request_id)
     assert dossier.refund.alarms_cleared == 0
 
 
-async def test_a_gateway_that_cannot_be_reached_calls_an_operator(stage: Stage) -> None:
-    order = stage.paid()
-    stage.wire.is_down = True
-    await stage.start(order)
+async def test_a_gateway_that_cannot_be_reached_calls_an_operator(harness: Harness) -> None:
+    order = harness.payable_order()
+    harness.transport.is_down = True
+    await harness.start(order)
 
-    view = await stage.until(order, lambda view: view.needs_human)
+    view = await harness.until(order, lambda view: view.needs_attention)
 
     assert view.state is RefundState.REQUESTED
-    assert "network" in await reason(stage, order)
-    stage.wire.is_down = False
-    outcome = await stage.end(order)
-    assert outcome.needs_human is None
-    assert stage.moved(order) == 1
+    assert "network" in await reason(harness, order)
+    harness.transport.is_down = False
+    outcome = await harness.wait_for_outcome(order)
+    assert outcome.attention_reason is None
+    assert harness.movements(order) == 1
 
 
 @pytest.mark.slow
 async def test_an_alarm_that_comes_and_goes_cannot_grow_the_history_without_limit(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("antom_refunds.domain.fold.ALARMS_CLEARED_MAX", 2)
-    order = stage.paid(is_async=True)
-    stage.script(
+    monkeypatch.setattr("antom_refunds.domain.state_machine.ALARMS_CLEARED_MAX", 2)
+    order = harness.payable_order(is_async=True)
+    harness.script(
         order, Operation.INQUIRY, *[FaultKind.HTTP_500, FaultKind.HTTP_500, FaultKind.STALE] * 5
     )
-    await stage.start(order)
-    await stage.until_asked(order, CallKind.INQUIRY, times=9)
-    await stage.until(order, lambda view: view.needs_human)
-    before = await stage.events(order)
+    await harness.start(order)
+    await harness.until_called(order, CallKind.INQUIRY, times=9)
+    await harness.until(order, lambda view: view.needs_attention)
+    before = await harness.events(order)
 
-    await stage.until_asked(order, CallKind.INQUIRY, times=14)
+    await harness.until_called(order, CallKind.INQUIRY, times=14)
 
-    assert await stage.events(order) == before
-    stage.settle(order)
-    assert (await stage.end(order)).needs_human is None
+    assert await harness.events(order) == before
+    harness.settle(order)
+    assert (await harness.wait_for_outcome(order)).attention_reason is None
 
 
 async def test_check_now_sends_an_inquiry_at_once_though_one_is_waiting(
-    calm_stage: Stage,
+    unscaled_harness: Harness,
 ) -> None:
-    stage = calm_stage
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, "ORDER_IS_CLOSED")
-    stage.script(order, Operation.INQUIRY, *["PROCESS_FAIL"] * 900)
-    await stage.start(order)
-    await stage.until_asked(order, CallKind.INQUIRY, times=1)
-    await stage.until_at_rest(order)
-    before = stage.asked(order, CallKind.INQUIRY)
+    harness = unscaled_harness
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, "ORDER_IS_CLOSED")
+    harness.script(order, Operation.INQUIRY, *["PROCESS_FAIL"] * 900)
+    await harness.start(order)
+    await harness.until_called(order, CallKind.INQUIRY, times=1)
+    await harness.until_waiting(order)
+    before = harness.calls(order, CallKind.INQUIRY)
 
-    await stage.refunds.check_now(order.refund_request_id, OPS)
+    await harness.refunds.check_now(order.refund_request_id, OPS)
 
     async with asyncio.timeout(4):
-        await stage.until_asked(order, CallKind.INQUIRY, times=before + 1)
+        await harness.until_called(order, CallKind.INQUIRY, times=before + 1)
 
 
-async def test_a_broken_certificate_is_not_taken_for_a_failure(stage: Stage) -> None:
-    order = stage.paid()
-    stage.wire.error = httpx.ConnectError("certificate verify failed")
-    await stage.start(order)
-    await stage.until(order, lambda view: view.needs_human)
+async def test_a_broken_certificate_is_not_taken_for_a_failure(harness: Harness) -> None:
+    order = harness.payable_order()
+    harness.transport.error = httpx.ConnectError("certificate verify failed")
+    await harness.start(order)
+    await harness.until(order, lambda view: view.needs_attention)
 
-    stage.wire.error = None
+    harness.transport.error = None
 
-    assert (await stage.end(order)).state is RefundState.SUCCEEDED
+    assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED

@@ -10,10 +10,10 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from antom_refunds import contract
 from antom_refunds.contract import Instruction
 from antom_refunds.domain.refund import RefundState
-from antom_refunds.errors import InstructionRefusedError
+from antom_refunds.errors import InstructionRejectedError
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
-from tests.engine import Stage
+from tests.harness import Harness
 
 OPS = Instruction(by="ops", reason="the wrong order")
 
@@ -30,136 +30,136 @@ OPS = Instruction(by="ops", reason="the wrong order")
     ],
 )
 async def test_a_call_off_with_a_call_in_flight_moves_no_money_after_it(
-    stage: Stage, response: FaultKind | str, inquiries: tuple[FaultKind | str, ...]
+    harness: Harness, response: FaultKind | str, inquiries: tuple[FaultKind | str, ...]
 ) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, response)
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, response)
     if inquiries:
-        stage.script(order, Operation.INQUIRY, *inquiries)
-    stage.wire.hold()
-    await stage.start(order)
-    await stage.wire.arrived.wait()
+        harness.script(order, Operation.INQUIRY, *inquiries)
+    harness.transport.hold()
+    await harness.start(order)
+    await harness.transport.arrived.wait()
 
-    await stage.refunds.call_off(order.refund_request_id, OPS)
-    stage.wire.let_go()
-    outcome = await stage.end(order)
+    await harness.refunds.call_off(order.refund_request_id, OPS)
+    harness.transport.release()
+    outcome = await harness.wait_for_outcome(order)
 
     assert outcome.state in {RefundState.CLOSED, RefundState.FAILED}
-    assert stage.asked(order, CallKind.REFUND) == 1
-    assert stage.moved(order) == 0
+    assert harness.calls(order, CallKind.REFUND) == 1
+    assert harness.movements(order) == 0
 
 
-async def test_a_call_off_while_blocked_is_taken(stage: Stage) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, *["ACCESS_DENIED"] * 100)
-    await stage.start(order)
-    await stage.until(order, lambda view: view.state is RefundState.BLOCKED)
+async def test_a_call_off_while_blocked_is_taken(harness: Harness) -> None:
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, *["ACCESS_DENIED"] * 100)
+    await harness.start(order)
+    await harness.until(order, lambda view: view.state is RefundState.BLOCKED)
 
-    await stage.refunds.call_off(order.refund_request_id, OPS)
-    asked = stage.asked(order, CallKind.REFUND)
-    outcome = await stage.end(order)
+    await harness.refunds.call_off(order.refund_request_id, OPS)
+    asked = harness.calls(order, CallKind.REFUND)
+    outcome = await harness.wait_for_outcome(order)
 
     assert (outcome.state, outcome.result_code) == (RefundState.CLOSED, "call_off_by_operator")
-    assert outcome.needs_human is None
-    assert stage.asked(order, CallKind.REFUND) <= asked + 1
-    assert stage.moved(order) == 0
+    assert outcome.attention_reason is None
+    assert harness.calls(order, CallKind.REFUND) <= asked + 1
+    assert harness.movements(order) == 0
 
 
 async def test_a_refund_of_an_unknown_merchant_is_called_off_without_an_inquiry(
-    idle_stage: Stage,
+    idle_harness: Harness,
 ) -> None:
-    order = await idle_stage.start(idle_stage.paid())
+    order = await idle_harness.start(idle_harness.payable_order())
 
-    async with idle_stage.deciding(), idle_stage.calling({}):
-        await idle_stage.until(order, lambda view: view.state is RefundState.BLOCKED)
-        await idle_stage.refunds.call_off(order.refund_request_id, OPS)
-        outcome = await idle_stage.end(order)
+    async with idle_harness.workflow_worker(), idle_harness.activity_worker({}):
+        await idle_harness.until(order, lambda view: view.state is RefundState.BLOCKED)
+        await idle_harness.refunds.call_off(order.refund_request_id, OPS)
+        outcome = await idle_harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.CLOSED
-    assert outcome.needs_human is None
+    assert outcome.attention_reason is None
 
 
-async def test_a_call_off_keeps_what_the_call_in_flight_was_answered(stage: Stage) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, "ACCESS_DENIED", "ACCESS_DENIED")
-    stage.wire.hold()
-    await stage.start(order)
-    await stage.wire.arrived.wait()
-    stage.wire.arrived.clear()
-    stage.wire.let_go()
-    stage.wire.hold()
-    await stage.wire.arrived.wait()
+async def test_a_call_off_keeps_what_the_call_in_flight_was_answered(harness: Harness) -> None:
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, "ACCESS_DENIED", "ACCESS_DENIED")
+    harness.transport.hold()
+    await harness.start(order)
+    await harness.transport.arrived.wait()
+    harness.transport.arrived.clear()
+    harness.transport.release()
+    harness.transport.hold()
+    await harness.transport.arrived.wait()
 
-    await stage.refunds.call_off(order.refund_request_id, OPS)
-    stage.wire.let_go()
-    outcome = await stage.end(order)
+    await harness.refunds.call_off(order.refund_request_id, OPS)
+    harness.transport.release()
+    outcome = await harness.wait_for_outcome(order)
 
-    dossier = await stage.refunds.dossier(order.refund_request_id)
+    dossier = await harness.refunds.dossier(order.refund_request_id)
     assert (outcome.state, outcome.result_code) == (RefundState.CLOSED, "call_off_by_operator")
     assert dossier.refund.doubt is None
-    assert stage.asked(order, CallKind.REFUND) == 2
+    assert harness.calls(order, CallKind.REFUND) == 2
 
 
-async def test_a_call_off_that_comes_too_late_is_shown(stage: Stage) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, FaultKind.CUT_AFTER)
-    stage.wire.hold()
-    await stage.start(order)
-    await stage.wire.arrived.wait()
+async def test_a_call_off_that_comes_too_late_is_shown(harness: Harness) -> None:
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, FaultKind.CUT_AFTER)
+    harness.transport.hold()
+    await harness.start(order)
+    await harness.transport.arrived.wait()
 
-    await stage.refunds.call_off(order.refund_request_id, OPS)
-    stage.wire.let_go()
-    outcome = await stage.end(order)
+    await harness.refunds.call_off(order.refund_request_id, OPS)
+    harness.transport.release()
+    outcome = await harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert outcome.needs_human
-    assert "called off" in outcome.needs_human
-    assert stage.asked(order, CallKind.REFUND) == 1
+    assert outcome.attention_reason
+    assert "called off" in outcome.attention_reason
+    assert harness.calls(order, CallKind.REFUND) == 1
 
 
-async def test_a_second_call_off_is_refused_with_a_sentence(stage: Stage) -> None:
-    order = stage.paid()
-    stage.wire.hold()
-    await stage.start(order)
-    await stage.wire.arrived.wait()
-    await stage.refunds.call_off(order.refund_request_id, OPS)
+async def test_a_second_call_off_is_refused_with_a_sentence(harness: Harness) -> None:
+    order = harness.payable_order()
+    harness.transport.hold()
+    await harness.start(order)
+    await harness.transport.arrived.wait()
+    await harness.refunds.call_off(order.refund_request_id, OPS)
 
-    with pytest.raises(InstructionRefusedError, match="called off already"):
-        await stage.refunds.call_off(order.refund_request_id, OPS)
+    with pytest.raises(InstructionRejectedError, match="called off already"):
+        await harness.refunds.call_off(order.refund_request_id, OPS)
 
-    stage.wire.let_go()
-    await stage.end(order)
+    harness.transport.release()
+    await harness.wait_for_outcome(order)
 
 
 async def test_after_a_reset_an_old_runs_call_is_waited_out_before_it_closes(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    order = stage.paid()
-    stage.wire.hold()
-    await stage.start(order)
-    await stage.wire.arrived.wait()
-    stage.wire.is_down = True
-    await _reset(stage, order.refund_request_id)
-    await stage.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
+    order = harness.payable_order()
+    harness.transport.hold()
+    await harness.start(order)
+    await harness.transport.arrived.wait()
+    harness.transport.is_down = True
+    await _reset(harness, order.refund_request_id)
+    await harness.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
 
-    await stage.refunds.call_off(order.refund_request_id, OPS)
-    stage.wire.is_down = False
-    stage.wire.let_go()
-    outcome = await stage.end(order)
+    await harness.refunds.call_off(order.refund_request_id, OPS)
+    harness.transport.is_down = False
+    harness.transport.release()
+    outcome = await harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.moved(order) == 1
+    assert harness.movements(order) == 1
 
 
-async def _reset(stage: Stage, refund_request_id: str) -> None:
+async def _reset(harness: Harness, refund_request_id: str) -> None:
     """To the first workflow task, as an operator does it in the UI."""
-    handle = stage.temporal.get_workflow_handle(
+    handle = harness.temporal.get_workflow_handle(
         contract.workflow_id(refund_request_id, merchant="default")
     )
-    first = await _first_task(stage, handle.id)
-    await stage.temporal.workflow_service.reset_workflow_execution(
+    first = await _first_task(harness, handle.id)
+    await harness.temporal.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
-            namespace=stage.temporal.namespace,
+            namespace=harness.temporal.namespace,
             workflow_execution=WorkflowExecution(workflow_id=handle.id),
             reason="a try",
             workflow_task_finish_event_id=first,
@@ -168,11 +168,11 @@ async def _reset(stage: Stage, refund_request_id: str) -> None:
     )
 
 
-async def _first_task(stage: Stage, workflow_id: str) -> int:
+async def _first_task(harness: Harness, workflow_id: str) -> int:
     kind = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
     async with asyncio.timeout(20):
         while True:
-            history = await stage.temporal.get_workflow_handle(workflow_id).fetch_history()
+            history = await harness.temporal.get_workflow_handle(workflow_id).fetch_history()
             for event in history.events:
                 if event.event_type == kind:
                     return int(event.event_id)

@@ -9,7 +9,7 @@ from antom_refunds.domain import policy
 from antom_refunds.domain.refund import RefundState, Step
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
-from tests.engine import NOTIFY_URL, KeyFiles, Stage, known_by
+from tests.harness import NOTIFY_URL, Harness, KeyFiles, simulated_merchant
 
 
 @pytest.fixture
@@ -28,18 +28,18 @@ def short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 async def test_doubt_is_worked_off_with_the_same_id_and_the_same_bytes(
-    stage: Stage, fault: FaultKind | str
+    harness: Harness, fault: FaultKind | str
 ) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, fault)
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, fault)
 
-    outcome = await stage.end(await stage.start(order))
+    outcome = await harness.wait_for_outcome(await harness.start(order))
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert outcome.needs_human is None
-    assert stage.asked(order, CallKind.REFUND) == 2
-    assert stage.payloads(order) == 1
-    assert stage.moved(order) == 1
+    assert outcome.attention_reason is None
+    assert harness.calls(order, CallKind.REFUND) == 2
+    assert harness.payloads(order) == 1
+    assert harness.movements(order) == 1
 
 
 @pytest.mark.parametrize(
@@ -47,197 +47,203 @@ async def test_doubt_is_worked_off_with_the_same_id_and_the_same_bytes(
     [FaultKind.CUT_AFTER, FaultKind.UNSIGNED, FaultKind.WRONG_KEY, FaultKind.GARBLED],
 )
 async def test_doubt_about_a_refund_that_antom_made_is_settled_by_inquiries(
-    stage: Stage, fault: FaultKind
+    harness: Harness, fault: FaultKind
 ) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, fault)
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, fault)
 
-    outcome = await stage.end(await stage.start(order))
+    outcome = await harness.wait_for_outcome(await harness.start(order))
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert outcome.needs_human is None
-    assert stage.asked(order, CallKind.REFUND) == 1
-    assert stage.moved(order) == 1
+    assert outcome.attention_reason is None
+    assert harness.calls(order, CallKind.REFUND) == 1
+    assert harness.movements(order) == 1
 
 
-async def test_doubt_can_be_filtered_by(calm_stage: Stage) -> None:
-    stage = calm_stage
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, FaultKind.CUT_AFTER)
-    await stage.start(order)
+async def test_doubt_can_be_filtered_by(unscaled_harness: Harness) -> None:
+    harness = unscaled_harness
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, FaultKind.CUT_AFTER)
+    await harness.start(order)
 
-    view = await stage.until(order, lambda view: view.state is RefundState.IN_DOUBT)
+    view = await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
 
-    assert view.result_code == "no_answer"
+    assert view.result_code == "no_response"
     assert view.is_running
-    assert not view.needs_human
-    dossier = await stage.refunds.dossier(order.refund_request_id)
-    assert dossier.waits_for is Step.ASK
+    assert not view.needs_attention
+    dossier = await harness.refunds.dossier(order.refund_request_id)
+    assert dossier.waits_for is Step.SEND
 
 
-async def test_what_was_never_sent_is_no_doubt(stage: Stage) -> None:
-    order = stage.paid()
-    stage.wire.is_down = True
-    await stage.start(order)
-    await stage.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
+async def test_what_was_never_sent_is_no_doubt(harness: Harness) -> None:
+    order = harness.payable_order()
+    harness.transport.is_down = True
+    await harness.start(order)
+    await harness.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
 
-    assert (await stage.view(order)).state is RefundState.REQUESTED
-    stage.wire.is_down = False
+    assert (await harness.view(order)).state is RefundState.REQUESTED
+    harness.transport.is_down = False
 
-    assert (await stage.end(order)).state is RefundState.SUCCEEDED
-    assert stage.asked(order, CallKind.REFUND) == 1
+    assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
+    assert harness.calls(order, CallKind.REFUND) == 1
 
 
 async def test_a_blocked_refund_goes_on_by_itself_once_the_key_is_mended(
-    stage: Stage, merchant_keys: KeyFiles, antom_keys: KeyFiles
+    harness: Harness, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
-    order = stage.paid()
-    stage.simulator.register(known_by(antom_keys[1]))
-    await stage.start(order)
+    order = harness.payable_order()
+    harness.simulator.register(simulated_merchant(antom_keys[1]))
+    await harness.start(order)
 
-    view = await stage.until(order, lambda view: view.state is RefundState.BLOCKED)
+    view = await harness.until(order, lambda view: view.state is RefundState.BLOCKED)
     assert view.result_code == "INVALID_SIGNATURE"
-    assert view.needs_human
-    stage.simulator.register(known_by(merchant_keys[1]))
-    outcome = await stage.end(order)
+    assert view.needs_attention
+    harness.simulator.register(simulated_merchant(merchant_keys[1]))
+    outcome = await harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert outcome.needs_human is None
-    assert not (await stage.view(order)).needs_human
-    assert stage.moved(order) == 1
+    assert outcome.attention_reason is None
+    assert not (await harness.view(order)).needs_attention
+    assert harness.movements(order) == 1
 
 
 async def test_a_merchant_that_the_worker_does_not_serve_blocks_the_refund(
-    idle_stage: Stage, short_calls: None
+    idle_harness: Harness, short_calls: None
 ) -> None:
-    order = await idle_stage.start(idle_stage.paid())
+    order = await idle_harness.start(idle_harness.payable_order())
 
-    async with idle_stage.deciding():
-        async with idle_stage.calling({}):
-            view = await idle_stage.until(order, lambda view: view.state is RefundState.BLOCKED)
-            await idle_stage.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "next in")
+    async with idle_harness.workflow_worker():
+        async with idle_harness.activity_worker({}):
+            view = await idle_harness.until(order, lambda view: view.state is RefundState.BLOCKED)
+            await idle_harness.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "next in")
         assert view.result_code == "merchant_not_configured"
-        async with idle_stage.calling({"default": idle_stage.antom}):
-            outcome = await idle_stage.end(order)
+        async with idle_harness.activity_worker({"default": idle_harness.antom}):
+            outcome = await idle_harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert idle_stage.moved(order) == 1
+    assert idle_harness.movements(order) == 1
 
 
 async def test_a_refusal_at_the_gate_never_lowers_doubt(
-    stage: Stage, merchant_keys: KeyFiles, antom_keys: KeyFiles
+    harness: Harness, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, *[FaultKind.CUT_AFTER] * 4)
-    stage.script(order, Operation.INQUIRY, *[FaultKind.CUT_AFTER] * 4)
-    await stage.start(order)
-    await stage.until(order, lambda view: view.state is RefundState.IN_DOUBT)
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, *[FaultKind.CUT_AFTER] * 4)
+    harness.script(order, Operation.INQUIRY, *[FaultKind.CUT_AFTER] * 4)
+    await harness.start(order)
+    await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
 
-    stage.simulator.register(known_by(antom_keys[1]))
-    view = await stage.until(order, lambda view: view.needs_human)
+    harness.simulator.register(simulated_merchant(antom_keys[1]))
+    view = await harness.until(order, lambda view: view.needs_attention)
     assert view.state is RefundState.IN_DOUBT
-    stage.simulator.register(known_by(merchant_keys[1]))
-    outcome = await stage.end(order)
+    harness.simulator.register(simulated_merchant(merchant_keys[1]))
+    outcome = await harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.moved(order) == 1
-    assert stage.payloads(order) == 1
+    assert harness.movements(order) == 1
+    assert harness.payloads(order) == 1
 
 
-async def test_a_refund_that_an_inquiry_does_not_know_is_asked_for_again(stage: Stage) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, "REFUND_IN_PROCESS")
+async def test_a_refund_that_an_inquiry_does_not_know_is_asked_for_again(harness: Harness) -> None:
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, "REFUND_IN_PROCESS")
 
-    outcome = await stage.end(await stage.start(order))
+    outcome = await harness.wait_for_outcome(await harness.start(order))
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.asked(order, CallKind.INQUIRY) == 1
-    assert stage.asked(order, CallKind.REFUND) == 2
-    assert stage.payloads(order) == 1
-    assert stage.moved(order) == 1
+    assert harness.calls(order, CallKind.INQUIRY) == 1
+    assert harness.calls(order, CallKind.REFUND) == 2
+    assert harness.payloads(order) == 1
+    assert harness.movements(order) == 1
 
 
-async def test_a_failed_inquiry_says_nothing_of_the_refund(stage: Stage) -> None:
-    order = stage.paid(is_async=True)
-    stage.script(order, Operation.INQUIRY, "PROCESS_FAIL", FaultKind.HTTP_500, FaultKind.STALE)
-    await stage.start(order)
-    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
-    await stage.until_asked(order, CallKind.INQUIRY, times=2)
+async def test_a_failed_inquiry_says_nothing_of_the_refund(harness: Harness) -> None:
+    order = harness.payable_order(is_async=True)
+    harness.script(order, Operation.INQUIRY, "PROCESS_FAIL", FaultKind.HTTP_500, FaultKind.STALE)
+    await harness.start(order)
+    await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
+    await harness.until_called(order, CallKind.INQUIRY, times=2)
 
-    stage.settle(order)
+    harness.settle(order)
 
-    assert (await stage.end(order)).state is RefundState.SUCCEEDED
-    assert stage.asked(order, CallKind.REFUND) == 1
+    assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
+    assert harness.calls(order, CallKind.REFUND) == 1
 
 
 async def test_an_attempt_lost_with_its_worker_is_doubt(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy, "CALL_TIMEOUT", timedelta(seconds=1))
-    order = stage.paid()
-    stage.wire.hold()
-    await stage.start(order)
+    order = harness.payable_order()
+    harness.transport.hold()
+    await harness.start(order)
 
-    view = await stage.until(order, lambda view: view.state is RefundState.IN_DOUBT)
+    view = await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
     assert view.result_code == "worker_lost"
-    stage.wire.let_go()
-    outcome = await stage.end(order)
+    harness.transport.release()
+    outcome = await harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.payloads(order) == 1
-    assert stage.moved(order) == 1
+    assert harness.payloads(order) == 1
+    assert harness.movements(order) == 1
 
 
 async def test_a_worker_that_stops_with_a_call_in_the_air_reports_doubt(
-    idle_stage: Stage,
+    idle_harness: Harness,
 ) -> None:
-    order = await idle_stage.start(idle_stage.paid())
-    idle_stage.wire.hold()
+    order = await idle_harness.start(idle_harness.payable_order())
+    idle_harness.transport.hold()
 
-    async with idle_stage.deciding():
-        async with idle_stage.calling({"default": idle_stage.antom}, grace=timedelta()):
-            await idle_stage.wire.arrived.wait()
-        view = await idle_stage.until(order, lambda view: view.state is RefundState.IN_DOUBT)
-        assert view.result_code == "no_answer"
-        idle_stage.wire.let_go()
-        async with idle_stage.calling({"default": idle_stage.antom}):
-            outcome = await idle_stage.end(order)
+    async with idle_harness.workflow_worker():
+        async with idle_harness.activity_worker({"default": idle_harness.antom}, grace=timedelta()):
+            await idle_harness.transport.arrived.wait()
+        view = await idle_harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
+        assert view.result_code == "no_response"
+        idle_harness.transport.release()
+        async with idle_harness.activity_worker({"default": idle_harness.antom}):
+            outcome = await idle_harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert idle_stage.moved(order) == 1
-    assert idle_stage.payloads(order) == 1
+    assert idle_harness.movements(order) == 1
+    assert idle_harness.payloads(order) == 1
 
 
 async def test_another_worker_takes_over_a_refund_in_process(
-    idle_stage: Stage, short_calls: None
+    idle_harness: Harness, short_calls: None
 ) -> None:
-    order = await idle_stage.start(idle_stage.paid(is_async=True))
-    async with idle_stage.working():
-        await idle_stage.until_asked(order, CallKind.INQUIRY, times=6)
-        await idle_stage.until_at_rest(order)
-    idle_stage.settle(order)
+    order = await idle_harness.start(idle_harness.payable_order(is_async=True))
+    async with idle_harness.running_worker():
+        await idle_harness.until_called(order, CallKind.INQUIRY, times=6)
+        await idle_harness.until_waiting(order)
+    idle_harness.settle(order)
 
-    async with idle_stage.working():
-        outcome = await idle_stage.end(order)
+    async with idle_harness.running_worker():
+        outcome = await idle_harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert idle_stage.asked(order, CallKind.REFUND) == 1
+    assert idle_harness.calls(order, CallKind.REFUND) == 1
 
 
 async def test_a_worker_that_forgets_each_refund_brings_it_to_the_same_end(
-    idle_stage: Stage,
+    idle_harness: Harness,
 ) -> None:
-    at_once, doubtful = idle_stage.paid(), idle_stage.paid()
-    closed, notified = idle_stage.paid(), idle_stage.paid(is_async=True, notify_url=NOTIFY_URL)
-    idle_stage.script(doubtful, Operation.REFUND, FaultKind.CUT_AFTER)
-    idle_stage.script(closed, Operation.REFUND, "ORDER_IS_CLOSED")
+    at_once, doubtful = idle_harness.payable_order(), idle_harness.payable_order()
+    closed, notified = (
+        idle_harness.payable_order(),
+        idle_harness.payable_order(is_async=True, notify_url=NOTIFY_URL),
+    )
+    idle_harness.script(doubtful, Operation.REFUND, FaultKind.CUT_AFTER)
+    idle_harness.script(closed, Operation.REFUND, "ORDER_IS_CLOSED")
 
-    async with idle_stage.working(cached_workflows_max=0):
+    async with idle_harness.running_worker(cached_workflows_max=0):
         for order in (at_once, doubtful, closed, notified):
-            await idle_stage.start(order)
-        await idle_stage.until(notified, lambda view: view.state is RefundState.PROCESSING)
-        idle_stage.settle(notified)
-        ends = [await idle_stage.end(order) for order in (at_once, doubtful, closed, notified)]
+            await idle_harness.start(order)
+        await idle_harness.until(notified, lambda view: view.state is RefundState.PROCESSING)
+        idle_harness.settle(notified)
+        ends = [
+            await idle_harness.wait_for_outcome(order)
+            for order in (at_once, doubtful, closed, notified)
+        ]
 
     assert [end.state for end in ends] == [
         RefundState.SUCCEEDED,
@@ -245,7 +251,7 @@ async def test_a_worker_that_forgets_each_refund_brings_it_to_the_same_end(
         RefundState.CLOSED,
         RefundState.SUCCEEDED,
     ]
-    assert [idle_stage.moved(order) for order in (at_once, doubtful, closed, notified)] == [
+    assert [idle_harness.movements(order) for order in (at_once, doubtful, closed, notified)] == [
         1,
         1,
         0,

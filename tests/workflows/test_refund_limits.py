@@ -11,7 +11,7 @@ from antom_refunds.domain import policy
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
-from tests.engine import NOTIFY_URL, Stage
+from tests.harness import NOTIFY_URL, Harness
 
 OPS = Instruction(by="automation", reason="every second")
 PROOF = Resolution(by="ops", reason="ticket", proof="ticket 4", state="succeeded")
@@ -23,63 +23,63 @@ def short_histories(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "HISTORY_EVENTS_MAX", 60)
 
 
-async def run_ids(stage: Stage, workflow_id: str) -> set[str]:
-    runs = stage.temporal.list_workflows(f"WorkflowId = '{workflow_id}'")
+async def run_ids(harness: Harness, workflow_id: str) -> set[str]:
+    runs = harness.temporal.list_workflows(f"WorkflowId = '{workflow_id}'")
     return {run.run_id async for run in runs}
 
 
 async def test_a_long_history_goes_on_in_a_new_run_with_everything_known(
-    stage: Stage, short_histories: None
+    harness: Harness, short_histories: None
 ) -> None:
-    order = await stage.start(stage.paid(is_async=True, notify_url=NOTIFY_URL))
-    first = (await stage.until(order, lambda view: view.state is RefundState.PROCESSING)).run_id
+    order = await harness.start(harness.payable_order(is_async=True, notify_url=NOTIFY_URL))
+    first = (await harness.until(order, lambda view: view.state is RefundState.PROCESSING)).run_id
     for _ in range(40):
-        await stage.refunds.check_now(order.refund_request_id, OPS)
+        await harness.refunds.check_now(order.refund_request_id, OPS)
 
-    view = await stage.until(order, lambda view: view.run_id != first)
-    stage.settle(order)
-    outcome = await stage.end(order)
+    view = await harness.until(order, lambda view: view.run_id != first)
+    harness.settle(order)
+    outcome = await harness.wait_for_outcome(order)
 
     assert view.state is RefundState.PROCESSING
     assert view.payment_id == order.payment_id
-    assert view.due_at
+    assert view.overdue_at
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.asked(order, CallKind.REFUND) == 1
-    assert not (await stage.refunds.start(order)).is_new
-    dossier = await stage.refunds.dossier(order.refund_request_id)
+    assert harness.calls(order, CallKind.REFUND) == 1
+    assert not (await harness.refunds.start(order)).is_new
+    dossier = await harness.refunds.dossier(order.refund_request_id)
     assert len(dossier.entries) >= 2
 
 
 async def test_doubt_goes_on_in_a_new_run_with_the_same_bytes(
-    stage: Stage, short_histories: None
+    harness: Harness, short_histories: None
 ) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, *[FaultKind.HTTP_500] * 3)
-    stage.script(order, Operation.INQUIRY, *[FaultKind.HTTP_500] * 40)
-    await stage.start(order)
-    await stage.until(order, lambda view: view.state is RefundState.IN_DOUBT)
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, *[FaultKind.HTTP_500] * 3)
+    harness.script(order, Operation.INQUIRY, *[FaultKind.HTTP_500] * 40)
+    await harness.start(order)
+    await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
 
     for _ in range(15):
-        await stage.refunds.check_now(order.refund_request_id, OPS)
-    outcome = await stage.end(order)
+        await harness.refunds.check_now(order.refund_request_id, OPS)
+    outcome = await harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.payloads(order) == 1
-    assert stage.moved(order) == 1
+    assert harness.payloads(order) == 1
+    assert harness.movements(order) == 1
 
 
 async def test_an_operator_can_resolve_after_thousands_of_signals_and_updates(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy, "HISTORY_EVENTS_MAX", 300)
-    order = await stage.start(stage.paid(is_async=True))
-    await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
-    handle = stage.handle(order)
+    order = await harness.start(harness.payable_order(is_async=True))
+    await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
+    handle = harness.handle(order)
     for _ in range(20):
         await asyncio.gather(*(handle.signal("notify", uuid4().hex) for _ in range(50)))
 
-    said = await stage.refunds.resolve(order.refund_request_id, PROOF)
+    said = await harness.refunds.resolve(order.refund_request_id, PROOF)
 
     assert "succeeded" in said
-    assert (await stage.end(order)).state is RefundState.SUCCEEDED
+    assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
     assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED

@@ -13,12 +13,12 @@ from temporalio.worker._workflow_instance import _WorkflowLogicFlag as Flag
 
 from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.delivery import Delivery
-from antom_refunds.domain.evidence import Evidence, Source, Word
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
-from tests.engine import Stage
+from tests.harness import Harness
 
 OPS = Instruction(by="ops", reason="the wrong order")
 FAILED = Resolution(by="ops", reason="ticket", proof="ticket 7", state="failed")
@@ -31,36 +31,36 @@ def batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(sdk, "_DEFAULT_ENABLED_WORKFLOW_LOGIC_FLAGS", flags)
 
 
-def notice(order: RefundOrder, word: Word) -> Evidence:
+def notice(order: RefundOrder, kind: EvidenceKind) -> Evidence:
     return Evidence(
-        source=Source.NOTICE,
-        word=word,
-        code="SUCCESS" if word is Word.SUCCEEDED else "PROCESS_FAIL",
+        source=Source.NOTIFICATION,
+        kind=kind,
+        code="SUCCESS" if kind is EvidenceKind.SUCCEEDED else "PROCESS_FAIL",
         refund_request_id=order.refund_request_id,
         amount=order.amount,
     )
 
 
-async def kinds(stage: Stage, order: RefundOrder) -> list[EventType.ValueType]:
-    return [event.event_type for event in (await stage.history(order)).events]
+async def kinds(harness: Harness, order: RefundOrder) -> list[EventType.ValueType]:
+    return [event.event_type for event in (await harness.history(order)).events]
 
 
-async def until_event(stage: Stage, order: RefundOrder, kind: EventType.ValueType) -> None:
+async def until_event(harness: Harness, order: RefundOrder, kind: EventType.ValueType) -> None:
     async with asyncio.timeout(20):
-        while kind not in await kinds(stage, order):  # noqa: ASYNC110 - the server tells nobody
+        while kind not in await kinds(harness, order):  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.01)
 
 
-async def instruct(stage: Stage, order: RefundOrder, how: str) -> asyncio.Task[str] | None:
+async def instruct(harness: Harness, order: RefundOrder, how: str) -> asyncio.Task[str] | None:
     """Returns once the server has it; an update that no worker has taken yet leaves no event."""
     if how == "cancel":
-        await stage.handle(order).cancel()
+        await harness.handle(order).cancel()
         return None
     own = order.refund_request_id
     call = (
-        stage.refunds.call_off(own, OPS)
+        harness.refunds.call_off(own, OPS)
         if how == "call_off"
-        else stage.refunds.resolve(own, FAILED)
+        else harness.refunds.resolve(own, FAILED)
     )
     task = asyncio.create_task(call)
     await asyncio.sleep(0.3)
@@ -70,142 +70,144 @@ async def instruct(stage: Stage, order: RefundOrder, how: str) -> asyncio.Task[s
 @pytest.mark.parametrize("how", ["cancel", "call_off"])
 @pytest.mark.parametrize("is_answered_first", [True, False])
 async def test_what_stops_a_refund_meets_antoms_answer(
-    idle_stage: Stage, how: str, *, is_answered_first: bool
+    idle_harness: Harness, how: str, *, is_answered_first: bool
 ) -> None:
-    stage = idle_stage
-    order = stage.paid()
-    stage.wire.hold()
+    harness = idle_harness
+    order = harness.payable_order()
+    harness.transport.hold()
     said = None
-    async with stage.calling({"default": stage.antom}):
-        async with stage.deciding(cached_workflows_max=0):
-            await stage.start(order)
-            await stage.wire.arrived.wait()
+    async with harness.activity_worker({"default": harness.antom}):
+        async with harness.workflow_worker(cached_workflows_max=0):
+            await harness.start(order)
+            await harness.transport.arrived.wait()
         if not is_answered_first:
-            said = await instruct(stage, order, how)
-        stage.wire.let_go()
-        await until_event(stage, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
+            said = await instruct(harness, order, how)
+        harness.transport.release()
+        await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
         if is_answered_first:
-            said = await instruct(stage, order, how)
+            said = await instruct(harness, order, how)
 
-    async with stage.working():
-        outcome = await stage.end(order)
+    async with harness.running_worker():
+        outcome = await harness.wait_for_outcome(order)
         if said is not None:
             await asyncio.gather(said, return_exceptions=True)
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.moved(order) == 1
-    assert EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED not in await kinds(stage, order)
+    assert harness.movements(order) == 1
+    assert EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED not in await kinds(harness, order)
 
 
-async def test_cancellations_with_live_workers_always_end_in_an_outcome(stage: Stage) -> None:
+async def test_cancellations_with_live_workers_always_end_in_an_outcome(harness: Harness) -> None:
     for turn in range(12):
-        order = stage.paid()
-        stage.wire.arrived.clear()
-        stage.wire.hold()
-        await stage.start(order)
-        await stage.wire.arrived.wait()
-        stage.wire.let_go()
+        order = harness.payable_order()
+        harness.transport.arrived.clear()
+        harness.transport.hold()
+        await harness.start(order)
+        await harness.transport.arrived.wait()
+        harness.transport.release()
         await asyncio.sleep(turn % 6 * 0.003)
-        await stage.handle(order).cancel()
+        await harness.handle(order).cancel()
 
-        assert (await stage.end(order)).state is RefundState.SUCCEEDED
+        assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
 
 
-async def test_two_opposite_final_results_in_one_task_are_both_kept(idle_stage: Stage) -> None:
-    stage = idle_stage
-    order = stage.paid()
-    stage.wire.hold()
-    async with stage.calling({"default": stage.antom}):
-        async with stage.deciding(cached_workflows_max=0):
-            await stage.start(order)
-            await stage.wire.arrived.wait()
-        stage.wire.let_go()
-        await until_event(stage, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
+async def test_two_opposite_final_results_in_one_task_are_both_kept(idle_harness: Harness) -> None:
+    harness = idle_harness
+    order = harness.payable_order()
+    harness.transport.hold()
+    async with harness.activity_worker({"default": harness.antom}):
+        async with harness.workflow_worker(cached_workflows_max=0):
+            await harness.start(order)
+            await harness.transport.arrived.wait()
+        harness.transport.release()
+        await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
     own = order.refund_request_id
-    await stage.notifications.deliver(own, notice(order, Word.FAILED), delivery_id="x")
+    await harness.notifications.deliver(own, notice(order, EvidenceKind.FAILED), delivery_id="x")
 
-    async with stage.working():
-        outcome = await stage.end(order)
+    async with harness.running_worker():
+        outcome = await harness.wait_for_outcome(order)
 
     assert outcome.is_contradicted
-    assert outcome.needs_human
+    assert outcome.attention_reason
 
 
 async def test_an_operators_end_and_antoms_answer_in_one_task_are_both_kept(
-    idle_stage: Stage,
+    idle_harness: Harness,
 ) -> None:
-    stage = idle_stage
-    order = stage.paid()
-    stage.wire.hold()
-    async with stage.calling({"default": stage.antom}):
-        async with stage.deciding(cached_workflows_max=0):
-            await stage.start(order)
-            await stage.wire.arrived.wait()
-        stage.wire.let_go()
-        await until_event(stage, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
-    said = await instruct(stage, order, "resolve")
+    harness = idle_harness
+    order = harness.payable_order()
+    harness.transport.hold()
+    async with harness.activity_worker({"default": harness.antom}):
+        async with harness.workflow_worker(cached_workflows_max=0):
+            await harness.start(order)
+            await harness.transport.arrived.wait()
+        harness.transport.release()
+        await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
+    said = await instruct(harness, order, "resolve")
 
-    async with stage.working():
-        outcome = await stage.end(order)
+    async with harness.running_worker():
+        outcome = await harness.wait_for_outcome(order)
         assert said is not None
         await asyncio.gather(said, return_exceptions=True)
 
     assert outcome.state is RefundState.SUCCEEDED or outcome.is_contradicted
 
 
-async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(stage: Stage) -> None:
-    order = stage.paid(is_async=True)
-    stage.script(order, Operation.INQUIRY, FaultKind.NOT_FOUND)
-    stage.wire.hold()
-    await stage.start(order)
+async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(
+    harness: Harness,
+) -> None:
+    order = harness.payable_order(is_async=True)
+    harness.script(order, Operation.INQUIRY, FaultKind.NOT_FOUND)
+    harness.transport.hold()
+    await harness.start(order)
     for _ in ("the refund call", "the inquiry"):
-        await stage.wire.arrived.wait()
-        stage.wire.arrived.clear()
-        stage.wire.let_go()
-        stage.wire.hold()
-    await stage.wire.arrived.wait()
+        await harness.transport.arrived.wait()
+        harness.transport.arrived.clear()
+        harness.transport.release()
+        harness.transport.hold()
+    await harness.transport.arrived.wait()
 
-    delivery = await stage.notifications.deliver(
-        order.refund_request_id, notice(order, Word.SUCCEEDED), delivery_id="x"
+    delivery = await harness.notifications.deliver(
+        order.refund_request_id, notice(order, EvidenceKind.SUCCEEDED), delivery_id="x"
     )
-    await until_event(stage, order, EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED)
-    stage.wire.let_go()
-    outcome = await stage.end(order)
+    await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED)
+    harness.transport.release()
+    outcome = await harness.wait_for_outcome(order)
 
     assert delivery is Delivery.DELIVERED
     assert outcome.state is RefundState.SUCCEEDED
-    assert stage.asked(order, CallKind.REFUND) == 2
-    assert (await kinds(stage, order)).count(EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED) == 3
+    assert harness.calls(order, CallKind.REFUND) == 2
+    assert (await kinds(harness, order)).count(EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED) == 3
 
 
-async def test_a_call_in_flight_at_the_end_is_waited_for_and_taken(stage: Stage) -> None:
-    order = stage.paid()
-    stage.wire.hold()
-    await stage.start(order)
-    await stage.wire.arrived.wait()
+async def test_a_call_in_flight_at_the_end_is_waited_for_and_taken(harness: Harness) -> None:
+    order = harness.payable_order()
+    harness.transport.hold()
+    await harness.start(order)
+    await harness.transport.arrived.wait()
 
-    await stage.refunds.resolve(order.refund_request_id, FAILED)
-    stage.wire.let_go()
-    outcome = await stage.end(order)
+    await harness.refunds.resolve(order.refund_request_id, FAILED)
+    harness.transport.release()
+    outcome = await harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.FAILED
     assert outcome.is_contradicted
-    assert (await stage.view(order)).needs_human
-    assert stage.moved(order) == 1
+    assert (await harness.view(order)).needs_attention
+    assert harness.movements(order) == 1
 
 
-async def test_a_notified_success_that_the_answer_denies_is_shown(stage: Stage) -> None:
-    order = stage.paid()
-    stage.script(order, Operation.REFUND, "REFUND_AMOUNT_EXCEED")
-    stage.wire.hold()
-    await stage.start(order)
-    await stage.wire.arrived.wait()
+async def test_a_notified_success_that_the_answer_denies_is_shown(harness: Harness) -> None:
+    order = harness.payable_order()
+    harness.script(order, Operation.REFUND, "REFUND_AMOUNT_EXCEED")
+    harness.transport.hold()
+    await harness.start(order)
+    await harness.transport.arrived.wait()
 
     own = order.refund_request_id
-    await stage.notifications.deliver(own, notice(order, Word.SUCCEEDED), delivery_id="x")
-    stage.wire.let_go()
-    outcome = await stage.end(order)
+    await harness.notifications.deliver(own, notice(order, EvidenceKind.SUCCEEDED), delivery_id="x")
+    harness.transport.release()
+    outcome = await harness.wait_for_outcome(order)
 
     assert outcome.is_contradicted
-    assert (await stage.view(order)).needs_human
-    assert stage.asked(order, CallKind.INQUIRY) >= 1
+    assert (await harness.view(order)).needs_attention
+    assert harness.calls(order, CallKind.INQUIRY) >= 1

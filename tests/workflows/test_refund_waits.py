@@ -14,162 +14,193 @@ from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
-from tests.engine import Stage
+from tests.harness import Harness
 
 _YEAR = timedelta(days=365)
 OPS = Instruction(by="ops", reason="the wrong order")
 
 
-def _minutes_between_calls(stage: Stage) -> list[int]:
-    gaps = (later - earlier for earlier, later in pairwise(stage.wire.moments))
+def _minutes_between_calls(harness: Harness) -> list[int]:
+    gaps = (later - earlier for earlier, later in pairwise(harness.transport.call_times))
     return [round(gap / timedelta(minutes=1)) for gap in gaps]
 
 
 async def test_doubt_asks_again_after_2_and_10_and_10_minutes_and_then_hourly(
-    long_stage: Stage,
+    time_skipping_harness: Harness,
 ) -> None:
-    order = long_stage.paid()
-    long_stage.script(order, Operation.REFUND, *[FaultKind.CUT_BEFORE] * 6)
+    order = time_skipping_harness.payable_order()
+    time_skipping_harness.script(order, Operation.REFUND, *[FaultKind.CUT_BEFORE] * 6)
 
-    outcome = await long_stage.end(await long_stage.start(order))
+    outcome = await time_skipping_harness.wait_for_outcome(await time_skipping_harness.start(order))
 
     assert outcome.state is RefundState.SUCCEEDED
     # Before each call but the first an inquiry asks whether it is needed.
-    assert _minutes_between_calls(long_stage) == [2, 0, 10, 0, 10, 0, 60, 0, 60, 0, 60, 0]
-    assert long_stage.asked(order, CallKind.REFUND) == 7
+    assert _minutes_between_calls(time_skipping_harness) == [
+        2,
+        0,
+        10,
+        0,
+        10,
+        0,
+        60,
+        0,
+        60,
+        0,
+        60,
+        0,
+    ]
+    assert time_skipping_harness.calls(order, CallKind.REFUND) == 7
     # The second identical response costs one call more, since an operator is told of it.
-    assert await long_stage.events(order) <= 28
-    assert long_stage.payloads(order) == 1
-    assert long_stage.moved(order) == 1
+    assert await time_skipping_harness.events(order) <= 28
+    assert time_skipping_harness.payloads(order) == 1
+    assert time_skipping_harness.movements(order) == 1
 
 
-async def test_a_blocked_refund_is_tried_every_quarter_of_an_hour(long_stage: Stage) -> None:
-    order = long_stage.paid()
-    long_stage.script(order, Operation.REFUND, *["ACCESS_DENIED"] * 5)
+async def test_a_blocked_refund_is_tried_every_quarter_of_an_hour(
+    time_skipping_harness: Harness,
+) -> None:
+    order = time_skipping_harness.payable_order()
+    time_skipping_harness.script(order, Operation.REFUND, *["ACCESS_DENIED"] * 5)
 
-    outcome = await long_stage.end(await long_stage.start(order))
-
-    assert outcome.state is RefundState.SUCCEEDED
-    assert _minutes_between_calls(long_stage) == [1, 4, 10, 15, 15]
-
-
-async def test_two_hundred_inquiries_cost_no_more_history_than_one(long_stage: Stage) -> None:
-    order = long_stage.paid(is_async=True)
-    long_stage.refunds = RefundClient(long_stage.temporal, policy=Policy(overdue_after=_YEAR))
-    await long_stage.start(order)
-    async with long_stage.flowing():
-        await long_stage.until_asked(order, CallKind.INQUIRY, times=200)
-
-    long_stage.settle(order)
-    outcome = await long_stage.end(order)
+    outcome = await time_skipping_harness.wait_for_outcome(await time_skipping_harness.start(order))
 
     assert outcome.state is RefundState.SUCCEEDED
-    assert outcome.needs_human is None
-    assert long_stage.asked(order, CallKind.REFUND) == 1
-    assert await long_stage.events(order) <= 20
+    assert _minutes_between_calls(time_skipping_harness) == [1, 4, 10, 15, 15]
 
 
-async def test_an_overdue_refund_calls_a_person_once_and_is_watched_on(long_stage: Stage) -> None:
-    order = long_stage.paid(is_async=True)
-    await long_stage.start(order)
-    async with long_stage.flowing():
-        view = await long_stage.until(order, lambda view: view.needs_human)
+async def test_two_hundred_inquiries_cost_no_more_history_than_one(
+    time_skipping_harness: Harness,
+) -> None:
+    order = time_skipping_harness.payable_order(is_async=True)
+    time_skipping_harness.refunds = RefundClient(
+        time_skipping_harness.temporal, policy=Policy(overdue_after=_YEAR)
+    )
+    await time_skipping_harness.start(order)
+    async with time_skipping_harness.time_skipping():
+        await time_skipping_harness.until_called(order, CallKind.INQUIRY, times=200)
+
+    time_skipping_harness.settle(order)
+    outcome = await time_skipping_harness.wait_for_outcome(order)
+
+    assert outcome.state is RefundState.SUCCEEDED
+    assert outcome.attention_reason is None
+    assert time_skipping_harness.calls(order, CallKind.REFUND) == 1
+    assert await time_skipping_harness.events(order) <= 20
+
+
+async def test_an_overdue_refund_calls_a_person_once_and_is_watched_on(
+    time_skipping_harness: Harness,
+) -> None:
+    order = time_skipping_harness.payable_order(is_async=True)
+    await time_skipping_harness.start(order)
+    async with time_skipping_harness.time_skipping():
+        view = await time_skipping_harness.until(order, lambda view: view.needs_attention)
     assert view.state is RefundState.PROCESSING
-    assert view.due_at
-    assert view.due_at <= await long_stage.env.get_current_time()
-    before = await long_stage.events(order)
-    asked = long_stage.asked(order, CallKind.INQUIRY)
+    assert view.overdue_at
+    assert view.overdue_at <= await time_skipping_harness.env.get_current_time()
+    before = await time_skipping_harness.events(order)
+    asked = time_skipping_harness.calls(order, CallKind.INQUIRY)
 
-    async with long_stage.flowing():
-        await long_stage.until_asked(order, CallKind.INQUIRY, times=asked + 200)
+    async with time_skipping_harness.time_skipping():
+        await time_skipping_harness.until_called(order, CallKind.INQUIRY, times=asked + 200)
 
-    assert await long_stage.events(order) == before
-    long_stage.settle(order)
-    outcome = await long_stage.end(order)
+    assert await time_skipping_harness.events(order) == before
+    time_skipping_harness.settle(order)
+    outcome = await time_skipping_harness.wait_for_outcome(order)
     assert outcome.state is RefundState.SUCCEEDED
-    assert outcome.needs_human is None
-    assert not (await long_stage.view(order)).needs_human
+    assert outcome.attention_reason is None
+    assert not (await time_skipping_harness.view(order)).needs_attention
 
 
-async def test_a_refund_that_was_never_answered_becomes_overdue_too(long_stage: Stage) -> None:
-    order = long_stage.paid()
-    long_stage.script(order, Operation.REFUND, *[FaultKind.CUT_BEFORE] * 400)
-    long_stage.script(order, Operation.INQUIRY, *[FaultKind.CUT_BEFORE] * 400)
-    await long_stage.start(order)
+async def test_a_refund_that_was_never_answered_becomes_overdue_too(
+    time_skipping_harness: Harness,
+) -> None:
+    order = time_skipping_harness.payable_order()
+    time_skipping_harness.script(order, Operation.REFUND, *[FaultKind.CUT_BEFORE] * 400)
+    time_skipping_harness.script(order, Operation.INQUIRY, *[FaultKind.CUT_BEFORE] * 400)
+    await time_skipping_harness.start(order)
 
-    async with long_stage.flowing():
-        await long_stage.until_overdue(order)
+    async with time_skipping_harness.time_skipping():
+        await time_skipping_harness.until_overdue(order)
 
-    view = await long_stage.view(order)
+    view = await time_skipping_harness.view(order)
     assert view.state is RefundState.IN_DOUBT
     assert view.is_running
-    assert view.needs_human
+    assert view.needs_attention
 
 
-async def test_a_refund_that_is_only_inquired_about_becomes_overdue_too(long_stage: Stage) -> None:
-    order = long_stage.paid()
-    long_stage.script(order, Operation.REFUND, "ORDER_IS_CLOSED")
-    long_stage.script(order, Operation.INQUIRY, *["PROCESS_FAIL"] * 900)
-    await long_stage.start(order)
+async def test_a_refund_that_is_only_inquired_about_becomes_overdue_too(
+    time_skipping_harness: Harness,
+) -> None:
+    order = time_skipping_harness.payable_order()
+    time_skipping_harness.script(order, Operation.REFUND, "ORDER_IS_CLOSED")
+    time_skipping_harness.script(order, Operation.INQUIRY, *["PROCESS_FAIL"] * 900)
+    await time_skipping_harness.start(order)
 
-    async with long_stage.flowing():
-        await long_stage.until_overdue(order)
+    async with time_skipping_harness.time_skipping():
+        await time_skipping_harness.until_overdue(order)
 
-    assert (await long_stage.view(order)).needs_human
+    assert (await time_skipping_harness.view(order)).needs_attention
 
 
 async def test_a_called_off_refund_that_nothing_confirms_becomes_overdue_too(
-    long_stage: Stage,
+    time_skipping_harness: Harness,
 ) -> None:
-    order = long_stage.paid()
-    long_stage.wire.hold()
-    await long_stage.start(order)
-    await long_stage.wire.arrived.wait()
-    await long_stage.refunds.call_off(order.refund_request_id, OPS)
-    long_stage.script(order, Operation.REFUND, FaultKind.CUT_BEFORE)
-    long_stage.script(order, Operation.INQUIRY, *["PROCESS_FAIL"] * 900)
-    long_stage.wire.let_go()
+    order = time_skipping_harness.payable_order()
+    time_skipping_harness.transport.hold()
+    await time_skipping_harness.start(order)
+    await time_skipping_harness.transport.arrived.wait()
+    await time_skipping_harness.refunds.call_off(order.refund_request_id, OPS)
+    time_skipping_harness.script(order, Operation.REFUND, FaultKind.CUT_BEFORE)
+    time_skipping_harness.script(order, Operation.INQUIRY, *["PROCESS_FAIL"] * 900)
+    time_skipping_harness.transport.release()
 
-    async with long_stage.flowing():
-        await long_stage.until_overdue(order)
+    async with time_skipping_harness.time_skipping():
+        await time_skipping_harness.until_overdue(order)
 
-    assert (await long_stage.view(order)).needs_human
-    assert long_stage.asked(order, CallKind.REFUND) == 1
+    assert (await time_skipping_harness.view(order)).needs_attention
+    assert time_skipping_harness.calls(order, CallKind.REFUND) == 1
 
 
 async def test_a_refund_that_no_worker_calls_for_becomes_overdue(
-    idle_stage: Stage,
+    idle_harness: Harness,
 ) -> None:
-    stage = idle_stage
-    stage.refunds = RefundClient(stage.temporal, policy=Policy(overdue_after=timedelta(seconds=2)))
+    harness = idle_harness
+    harness.refunds = RefundClient(
+        harness.temporal, policy=Policy(overdue_after=timedelta(seconds=2))
+    )
 
-    async with stage.deciding():
-        order = await stage.start(stage.paid())
-        view = await stage.until(order, lambda view: view.needs_human)
+    async with harness.workflow_worker():
+        order = await harness.start(harness.payable_order())
+        view = await harness.until(order, lambda view: view.needs_attention)
 
     assert view.state is RefundState.REQUESTED
 
 
-async def test_a_refund_whose_call_an_operator_paused_becomes_overdue(calm_stage: Stage) -> None:
-    stage = calm_stage
-    stage.refunds = RefundClient(stage.temporal, policy=Policy(overdue_after=timedelta(seconds=3)))
-    order = await stage.start(stage.paid(is_async=True))
-    await stage.until_pending(order, contract.ACTIVITY_AWAIT_RESULT, "next in")
-    await stage.temporal.workflow_service.pause_activity(
+async def test_a_refund_whose_call_an_operator_paused_becomes_overdue(
+    unscaled_harness: Harness,
+) -> None:
+    harness = unscaled_harness
+    harness.refunds = RefundClient(
+        harness.temporal, policy=Policy(overdue_after=timedelta(seconds=3))
+    )
+    order = await harness.start(harness.payable_order(is_async=True))
+    await harness.until_pending(order, contract.ACTIVITY_AWAIT_RESULT, "next in")
+    await harness.temporal.workflow_service.pause_activity(
         PauseActivityRequest(
-            namespace=stage.temporal.namespace,
-            execution=WorkflowExecution(workflow_id=stage.handle(order).id),
+            namespace=harness.temporal.namespace,
+            execution=WorkflowExecution(workflow_id=harness.handle(order).id),
             type=contract.ACTIVITY_AWAIT_RESULT,
         )
     )
 
-    view = await stage.until(order, lambda view: view.needs_human)
+    view = await harness.until(order, lambda view: view.needs_attention)
 
     assert view.state is RefundState.PROCESSING
 
 
 async def test_overdue_is_counted_by_the_servers_clock(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Ahead(datetime):
         @classmethod
@@ -177,11 +208,11 @@ async def test_overdue_is_counted_by_the_servers_clock(
             return super().now(tz) + timedelta(days=300)
 
     monkeypatch.setattr("antom_refunds.client.datetime", Ahead)
-    order = await stage.start(stage.paid(is_async=True))
+    order = await harness.start(harness.payable_order(is_async=True))
 
-    view = await stage.until(order, lambda view: view.state is RefundState.PROCESSING)
+    view = await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
 
-    assert view.due_at
-    assert view.due_at - view.started_at < timedelta(days=1)
-    stage.settle(order)
-    await stage.end(order)
+    assert view.overdue_at
+    assert view.overdue_at - view.started_at < timedelta(days=1)
+    harness.settle(order)
+    await harness.wait_for_outcome(order)

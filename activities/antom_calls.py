@@ -1,0 +1,164 @@
+"""Calls at Antom as evidence: whatever comes back, or does not, is said in the domain's words."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from aiolimiter import AsyncLimiter
+from temporalio import activity
+
+from activities.attempts import SendGuard, finish_despite_cancellation
+from antom_refunds import contract
+from antom_refunds.antom import interpret
+from antom_refunds.antom.antom_client import AntomClient
+from antom_refunds.antom.call_errors import (
+    AntomError,
+    GateRefusedError,
+    NoResponseError,
+    NotSentError,
+    OutcomeUnknownError,
+)
+from antom_refunds.domain.evidence import UNUSABLE, Evidence, EvidenceKind, Source
+from antom_refunds.domain.refund import MERCHANT_NOT_CONFIGURED, Refund
+from antom_refunds.log_limit import LogLimit
+
+log = logging.getLogger(__name__)
+
+_ABOUT_PAYMENT: Final = frozenset({EvidenceKind.SUCCEEDED, EvidenceKind.PROCESSING})
+_LOG_WINDOW: Final = timedelta(minutes=10)
+_LOG_KEYS_MAX: Final = 1000
+Result = TypeVar("Result")
+
+
+class EvidenceCalls:
+    """One call at a time for the merchants this worker serves.
+
+    Each call takes one turn from `rate_limiter`, and waits for it; without them nobody waits.
+    """
+
+    def __init__(
+        self, clients: Mapping[str, AntomClient], *, rate_limiter: AsyncLimiter | None = None
+    ) -> None:
+        self._clients = clients
+        self._rate_limiter = rate_limiter
+        self._log_limit = LogLimit(window=_LOG_WINDOW, keys_max=_LOG_KEYS_MAX)
+
+    async def refund(self, refund: Refund, guard: SendGuard) -> Evidence:
+        """What Antom says to the refund call, or what follows from its silence.
+
+        Nothing is sent if the attempt may have been given up by its turn.
+        """
+        evidence = await self._send_refund(refund, guard)
+        self._record(contract.ACTIVITY_REQUEST_REFUND, refund, evidence)
+        return evidence
+
+    async def inquiry(self, refund: Refund) -> Evidence:
+        """What Antom says if it is asked about the refund.
+
+        Its payment is asked about too, where nothing else ties the refund to it.
+        """
+        evidence = await self._send_inquiry(refund)
+        if (
+            evidence.kind in _ABOUT_PAYMENT
+            and not refund.is_bound
+            and await self._payment_lists_refund(refund)
+        ):
+            evidence = evidence.model_copy(update={"payment_id": refund.order.payment_id})
+        self._record(contract.ACTIVITY_INQUIRE, refund, evidence)
+        return evidence
+
+    async def _send_refund(self, refund: Refund, guard: SendGuard) -> Evidence:
+        client = self._clients.get(refund.order.merchant)
+        if client is None:
+            return _unknown_merchant(refund.order.merchant, Source.RESPONSE)
+        guard.start_waiting()
+        await self._acquire_rate_limit()
+        if (reason := guard.reason_not_to_send()) is not None:
+            return interpret.from_not_sent(NotSentError("attempt_too_late", reason))
+        try:
+            return interpret.from_response(
+                await finish_despite_cancellation(client.refund(refund.order))
+            )
+        except NotSentError as error:
+            return interpret.from_not_sent(error)
+        except (OutcomeUnknownError, GateRefusedError) as error:
+            return interpret.from_error(error)
+        except asyncio.CancelledError:
+            # The worker is stopping with the call in flight: its outcome is unknown.
+            return interpret.from_error(NoResponseError("no_response", "the worker was stopped"))
+        except Exception:
+            # A defect of ours: nobody knows whether it struck before or after the sending.
+            log.exception("refund.internal_error")
+            return interpret.from_error(
+                NoResponseError("internal_error", "the call broke: see the log")
+            )
+
+    async def _send_inquiry(self, refund: Refund) -> Evidence:
+        client = self._clients.get(refund.order.merchant)
+        if client is None:
+            return _unknown_merchant(refund.order.merchant, Source.INQUIRY)
+        try:
+            answer = await self._rate_limited(client.inquire_refund(refund.order.refund_request_id))
+        except AntomError as error:
+            return interpret.from_inquiry_error(error)
+        return interpret.from_inquiry(answer)
+
+    async def _payment_lists_refund(self, refund: Refund) -> bool:
+        """Whether Antom lists the refund among its payment's; False if it cannot be asked."""
+        client = self._clients[refund.order.merchant]
+        try:
+            answer = await self._rate_limited(client.inquire_payment(refund.order.payment_id))
+        except AntomError as error:
+            log.warning("payment.not_inquired", extra={"reason": str(error)})
+            return False
+        return interpret.lists_refund(answer, refund.order)
+
+    def _record(self, call: str, refund: Refund, evidence: Evidence) -> None:
+        """Metrics for each call, and one warning for each merchant and cause."""
+        merchant = refund.order.merchant
+        _count(call, evidence)
+        if (client := self._clients.get(merchant)) is not None:
+            _report_pool(merchant, client)
+        key = (merchant, evidence.code, evidence.claimed_code)
+        is_new = evidence.kind in UNUSABLE and self._log_limit.admit(key) is not None
+        if is_new:
+            fields = {"merchant": merchant, "code": evidence.code, "reason": evidence.message}
+            log.warning("antom.call_unusable", extra={**fields, "advice": evidence.advice})
+
+    async def _rate_limited(self, call: Coroutine[Any, Any, Result]) -> Result:
+        try:
+            await self._acquire_rate_limit()
+        except asyncio.CancelledError:
+            call.close()
+            raise
+        return await call
+
+    async def _acquire_rate_limit(self) -> None:
+        """A call that is cancelled while it waits here was not sent."""
+        if self._rate_limiter is not None:
+            await self._rate_limiter.acquire()
+
+
+def _unknown_merchant(merchant: str, source: Source) -> Evidence:
+    return Evidence(
+        source=source,
+        kind=EvidenceKind.BLOCKED,
+        code=MERCHANT_NOT_CONFIGURED,
+        message=f"merchant {merchant!r} is not configured on this worker; nothing was sent",
+        advice="add the merchant to the worker's settings",
+        needs_attention=True,
+    )
+
+
+def _report_pool(merchant: str, client: AntomClient) -> None:
+    meter = activity.metric_meter().with_additional_attributes({"merchant": merchant})
+    gauge = meter.create_gauge("refund_antom_pool_stalled", "1 while calls get no connection")
+    gauge.set(int(client.pool_is_stalled))
+
+
+def _count(call: str, evidence: Evidence) -> None:
+    labels = {"call": call, "outcome": evidence.kind.value}
+    meter = activity.metric_meter().with_additional_attributes(labels)
+    meter.create_counter("refund_antom_calls", "Calls at Antom by what they said").add(1)

@@ -1,0 +1,58 @@
+"""Why a request is not acknowledged, and the HTTP status that says so."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Rejection(StrEnum):
+    """Why a request was not acknowledged."""
+
+    UNKNOWN_CLIENT = "unknown_client"
+    MISSING_SIGNATURE = "missing_signature"
+    MALFORMED_SIGNATURE = "malformed_signature"
+    WRONG_SIGNATURE = "wrong_signature"
+    MALFORMED_HEADER = "malformed_header"
+    UNKNOWN_PATH = "unknown_path"
+    WRONG_METHOD = "wrong_method"
+    SLOW_BODY = "slow_body"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_ENCODING = "unsupported_encoding"
+    DISCONNECTED = "disconnected"
+    DEFECT = "defect"
+    TEMPORAL_UNAVAILABLE = "temporal_unavailable"
+
+
+STATUS: Final = {
+    Rejection.UNKNOWN_CLIENT: 401,
+    Rejection.MISSING_SIGNATURE: 401,
+    Rejection.MALFORMED_SIGNATURE: 401,
+    Rejection.WRONG_SIGNATURE: 401,
+    Rejection.MALFORMED_HEADER: 400,
+    Rejection.UNKNOWN_PATH: 404,
+    Rejection.WRONG_METHOD: 405,
+    Rejection.SLOW_BODY: 408,
+    Rejection.TOO_LARGE: 413,
+    Rejection.UNSUPPORTED_ENCODING: 415,
+    Rejection.DISCONNECTED: 400,  # nobody reads it
+    Rejection.DEFECT: 500,
+    Rejection.TEMPORAL_UNAVAILABLE: 503,
+}
+
+# The rest of such a request was not read: what follows on the connection is no new request.
+CLOSES_CONNECTION: Final = frozenset(
+    {
+        Rejection.UNKNOWN_PATH,
+        Rejection.WRONG_METHOD,
+        Rejection.SLOW_BODY,
+        Rejection.TOO_LARGE,
+        Rejection.UNSUPPORTED_ENCODING,
+    }
+)
+
+
+class RejectedNotificationError(Exception):
+    """The request changes nothing; Antom is told so by the HTTP status."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.value)
+        self.rejection = rejection

@@ -1,0 +1,1 @@
+"""The commands behind `antom-refunds`, one function each."""

@@ -1,0 +1,312 @@
+"""The commands about refunds: start, show, list, and what a person may tell one."""
+
+import asyncio
+import time
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Annotated, Final, Literal
+from urllib.parse import quote
+
+from cyclopts import Parameter, validators
+from pydantic import ValidationError
+from rich.console import Console
+
+from antom_refunds.client import RefundClient
+from antom_refunds.connection import TemporalUnavailableError, connect
+from antom_refunds.contract import Instruction, RefundOutcome, Resolution
+from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import (
+    DEFAULT_MERCHANT,
+    InvalidOrderError,
+    RefundOrder,
+    describe_errors,
+)
+from antom_refunds.domain.refund import TERMINAL_STATES, RefundState
+from antom_refunds.process import OK
+from antom_refunds.settings import Settings
+from antom_refunds.views import RefundView
+from starter import rendering
+from starter.json_report import RefundReport, print_report
+
+ENDED_WITHOUT_SUCCESS: Final = 6
+NO_END_YET: Final = 7
+
+_STEP_SECONDS: Final = 1.0
+_DOSSIER_LIMIT: Final = timedelta(seconds=3)
+
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON object, docs/cli.md.")]
+Wait = Annotated[
+    float,
+    Parameter(
+        help="Seconds to wait for the end; 0 does not wait.", validator=validators.Number(gte=0)
+    ),
+]
+MerchantName = Annotated[str, Parameter(help="The merchant's name in the settings.")]
+By = Annotated[str, Parameter(help="Who says so.")]
+Reason = Annotated[str, Parameter(help="Why.")]
+
+
+async def start(
+    payment_id: str,
+    amount: str,
+    *,
+    id: Annotated[str, Parameter(help="The refund request id: yours, unique, kept for ever.")],  # noqa: A002
+    merchant: MerchantName = DEFAULT_MERCHANT,
+    reason: Annotated[str | None, Parameter(help="Shown to the buyer.")] = None,
+    notify_url: str | None = None,
+    capture_id: str | None = None,
+    reference_refund_id: str | None = None,
+    wait: Wait = 0,
+    json: Json = False,
+) -> int:
+    """Start a refund, or find the one that was started with the same id and fields.
+
+    Parameters
+    ----------
+    payment_id
+        Antom's id of the payment.
+    amount
+        "12.50 EUR", or in minor units "1250 minor EUR".
+    """
+    order = _order(
+        refund_request_id=id,
+        payment_id=payment_id,
+        amount=amount,
+        merchant=merchant,
+        reason=reason,
+        notify_url=notify_url,
+        capture_id=capture_id,
+        reference_refund_id=reference_refund_id,
+    )
+    refunds = await _client()
+    started = await refunds.start(order)
+    how = "started" if started.is_new else "was started before, with the same fields"
+    message = f"refund {id} {how}"
+    if not json:
+        Console().print(message, highlight=False)
+    elif not wait:
+        view = await refunds.describe(id, merchant=merchant)
+        print_report("start", message=message, refunds=[RefundReport.of(view)])
+    if not wait:
+        return OK
+    return await _wait_and_show("start", refunds, id, merchant, wait, json=json)
+
+
+async def show(
+    refund_request_id: str,
+    *,
+    merchant: MerchantName = DEFAULT_MERCHANT,
+    wait: Wait = 0,
+    json: Json = False,
+) -> int:
+    """Show one refund: where it stands, what is known, what it waits for."""
+    refunds = await _client()
+    if wait:
+        return await _wait_and_show("show", refunds, refund_request_id, merchant, wait, json=json)
+    await _show_now("show", refunds, refund_request_id, merchant, json=json)
+    return OK
+
+
+async def list_refunds(
+    *,
+    state: RefundState | None = None,
+    merchant: str | None = None,
+    payment_id: str | None = None,
+    needs_attention: Annotated[bool | None, Parameter(negative="--no-attention")] = None,
+    stopped: Annotated[
+        bool | None,
+        Parameter(negative="--not-stopped", help="Those whose workflow was stopped before an end."),
+    ] = None,
+    limit: Annotated[
+        int,
+        Parameter(help="At most so many, newest first.", validator=validators.Number(gte=1)),
+    ] = 100,
+    json: Json = False,
+) -> int:
+    """List refunds, newest first."""
+    refunds = await _client()
+    found = [
+        view
+        async for view in refunds.list(
+            state=state,
+            merchant=merchant,
+            payment_id=payment_id,
+            needs_attention=needs_attention,
+            is_stopped=stopped,
+            limit=limit,
+        )
+    ]
+    if json:
+        print_report("list", refunds=map(RefundReport.of, found))
+    else:
+        rendering.console_for_output().print(rendering.table(found) if found else "no such refunds")
+    return OK
+
+
+async def check_now(
+    refund_request_id: str,
+    *,
+    by: By,
+    reason: Reason,
+    merchant: MerchantName = DEFAULT_MERCHANT,
+    json: Json = False,
+) -> int:
+    """Have Antom asked about a refund now, instead of at the next moment of the schedule."""
+    instruction = _instruction(by, reason)
+    refunds = await _client()
+    reply = await refunds.check_now(refund_request_id, instruction, merchant=merchant)
+    return await _show_reply("check-now", refunds, refund_request_id, merchant, reply, json=json)
+
+
+async def resolve(
+    refund_request_id: str,
+    state: Literal["succeeded", "failed", "closed"],
+    *,
+    by: By,
+    reason: Reason,
+    proof: Annotated[str, Parameter(help="Where the truth was read: a ticket, a report row.")],
+    merchant: MerchantName = DEFAULT_MERCHANT,
+    json: Json = False,
+) -> int:
+    """End a refund by hand, with proof of what really happened."""
+    try:
+        resolution = Resolution(by=by, reason=reason, proof=proof, state=state)
+    except ValidationError as error:
+        raise InvalidOrderError(describe_errors(error)) from error
+    refunds = await _client()
+    reply = await refunds.resolve(refund_request_id, resolution, merchant=merchant)
+    return await _show_reply("resolve", refunds, refund_request_id, merchant, reply, json=json)
+
+
+async def call_off(
+    refund_request_id: str,
+    *,
+    by: By,
+    reason: Reason,
+    merchant: MerchantName = DEFAULT_MERCHANT,
+    json: Json = False,
+) -> int:
+    """Give a refund up while nothing was sent to Antom."""
+    instruction = _instruction(by, reason)
+    refunds = await _client()
+    reply = await refunds.call_off(refund_request_id, instruction, merchant=merchant)
+    return await _show_reply("call-off", refunds, refund_request_id, merchant, reply, json=json)
+
+
+def _order(*, amount: str, **fields: str | None) -> RefundOrder:
+    try:
+        money = Money.parse(amount)
+    except ValueError as error:
+        raise InvalidOrderError(f"amount: {error}") from error
+    given = {name: value for name, value in fields.items() if value is not None}
+    return RefundOrder.from_fields({**given, "amount": money})
+
+
+def _instruction(by: str, reason: str) -> Instruction:
+    try:
+        return Instruction(by=by, reason=reason)
+    except ValidationError as error:
+        raise InvalidOrderError(describe_errors(error)) from error
+
+
+async def _client() -> RefundClient:
+    policy = Settings.from_env().policy
+    return RefundClient(await connect(), policy=policy)
+
+
+async def _show_reply(
+    command: str,
+    refunds: RefundClient,
+    refund_request_id: str,
+    merchant: str,
+    reply: str,
+    *,
+    json: bool,
+) -> int:
+    """What the refund answered to an instruction; its JSON has the refund as it is now."""
+    if json:
+        view = await refunds.describe(refund_request_id, merchant=merchant)
+        print_report(command, message=reply, refunds=[RefundReport.of(view)])
+    else:
+        Console().print(reply, markup=False, highlight=False)
+    return OK
+
+
+async def _wait_and_show(
+    command: str,
+    refunds: RefundClient,
+    refund_request_id: str,
+    merchant: str,
+    wait: float,
+    *,
+    json: bool,
+) -> int:
+    ended = await _wait_for_outcome(refunds, refund_request_id, merchant, wait)
+    if ended is None:
+        code = NO_END_YET
+    else:
+        code = OK if ended.state is RefundState.SUCCEEDED else ENDED_WITHOUT_SUCCESS
+    await _show_now(command, refunds, refund_request_id, merchant, json=json, code=code)
+    return code
+
+
+async def _wait_for_outcome(
+    refunds: RefundClient, refund_request_id: str, merchant: str, wait: float
+) -> RefundOutcome | None:
+    """The outcome, with the state shown on standard error meanwhile."""
+    console = Console(stderr=True)
+    deadline = time.monotonic() + wait
+    with console.status(f"{refund_request_id}: waiting") as status:
+        while (left := deadline - time.monotonic()) > 0:
+            step = timedelta(seconds=min(_STEP_SECONDS, left))
+            ended = await refunds.outcome(refund_request_id, merchant=merchant, wait=step)
+            if ended is not None:
+                return ended
+            view = await refunds.describe(refund_request_id, merchant=merchant)
+            status.update(f"{refund_request_id}: {view.state}, {left:.0f} s left")
+    return None
+
+
+async def _show_now(
+    command: str,
+    refunds: RefundClient,
+    refund_request_id: str,
+    merchant: str,
+    *,
+    json: bool,
+    code: int = OK,
+) -> None:
+    view = await refunds.describe(refund_request_id, merchant=merchant)
+    has_ended = view.state in TERMINAL_STATES and not view.is_running and not view.is_stopped
+    ended = await refunds.outcome(refund_request_id, merchant=merchant) if has_ended else None
+    if json:
+        print_report(command, exit_code=code, refunds=[RefundReport.of(view, ended)])
+        return
+    facts = rendering.facts_of_view(view, link=_link(view, refunds))
+    if view.is_running:
+        facts |= await _dossier_facts(refunds, refund_request_id, merchant)
+    elif ended is not None:
+        facts |= rendering.facts_of_outcome(ended)
+    rendering.print_facts(rendering.console_for_output(), facts)
+
+
+async def _dossier_facts(
+    refunds: RefundClient, refund_request_id: str, merchant: str
+) -> dict[str, str]:
+    """Only a running worker knows the dossier; without one the records must do."""
+    try:
+        async with asyncio.timeout(_DOSSIER_LIMIT.total_seconds()):
+            known = await refunds.dossier(refund_request_id, merchant=merchant)
+    except (TimeoutError, TemporalUnavailableError):
+        return {"learnt": "no worker answers, so this is all for now"}
+    return rendering.facts_of_dossier(known)
+
+
+def _link(view: RefundView, refunds: RefundClient) -> str:
+    return link_to(view.workflow_id, Settings.from_env().ui_url, refunds.namespace)
+
+
+def link_to(workflow_id: str, ui_url: str, namespace: str) -> str:
+    """The refund's page in the Temporal UI."""
+    path = PurePosixPath("/namespaces", namespace, "workflows") / quote(workflow_id, safe="")
+    return f"{ui_url.rstrip('/')}{path}"

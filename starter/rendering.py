@@ -1,0 +1,114 @@
+"""How refunds look on a terminal; starter/json_report.py has their form for programs."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from antom_refunds.contract import Dossier, RefundOutcome
+from antom_refunds.domain.refund import RefundState
+from antom_refunds.views import RefundView
+
+_PLAIN_WIDTH: Final = 200
+_UNKNOWN: Final = "unknown"
+
+STYLES: Final = {
+    RefundState.REQUESTED: "cyan",
+    RefundState.IN_DOUBT: "yellow",
+    RefundState.BLOCKED: "red",
+    RefundState.PROCESSING: "blue",
+    RefundState.SUCCEEDED: "green",
+    RefundState.FAILED: "red",
+    RefundState.CLOSED: "magenta",
+}
+
+
+def coloured(state: RefundState | None) -> str:
+    return _UNKNOWN if state is None else f"[{STYLES[state]}]{state}[/]"
+
+
+def _state_of(refund: RefundView) -> str:
+    stopped = f" [red]stopped ({refund.stopped_as})[/]" if refund.is_stopped else ""
+    return coloured(refund.state) + stopped
+
+
+def _known(value: object) -> str:
+    return _UNKNOWN if value is None else escape(str(value))
+
+
+def format_time(time: datetime | None) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else ""
+
+
+def table(views: Iterable[RefundView]) -> Table:
+    """Refunds at a glance."""
+    shown = Table("refund", "merchant", "payment", "amount", "state", "code", "attention", box=None)
+    for view in views:
+        shown.add_row(
+            escape(view.refund_request_id),
+            _known(view.merchant),
+            _known(view.payment_id),
+            _known(view.amount),
+            _state_of(view),
+            escape(view.result_code),
+            "[red]look[/]" if view.needs_attention else "",
+        )
+    return shown
+
+
+def facts_of_view(refund: RefundView, *, link: str) -> dict[str, str]:
+    """One refund as the engine's records show it."""
+    return {
+        "refund": escape(refund.refund_request_id),
+        "state": _state_of(refund),
+        "amount": _known(refund.amount),
+        "payment": _known(refund.payment_id),
+        "merchant": _known(refund.merchant),
+        "last code": escape(refund.result_code),
+        "asked for": format_time(refund.started_at),
+        "ended": format_time(refund.ended_at),
+        "overdue from": format_time(refund.overdue_at) if refund.is_running else "",
+        "stopped": "in Temporal, before Antom's last word: ask Antom" if refund.is_stopped else "",
+        "in the UI": link,
+    }
+
+
+def facts_of_outcome(ended: RefundOutcome) -> dict[str, str]:
+    """How a refund ended."""
+    return {
+        "Antom's id": escape(ended.refund_id or ""),
+        "last word": escape(ended.message),
+        "advice": escape(ended.advice),
+        "look": escape(ended.attention_reason or ""),
+    }
+
+
+def facts_of_dossier(known: Dossier) -> dict[str, str]:
+    """What has been learnt so far, and what comes next."""
+    learnt = [
+        f"{format_time(entry.at)}  {entry.evidence.source}: {escape(entry.evidence.message)}"
+        for entry in known.entries
+    ]
+    return {
+        "learnt": "\n".join(learnt),
+        "waits for": known.waits_for or "",
+        "look": escape(known.attention_reason or ""),
+    }
+
+
+def print_facts(console: Console, known: dict[str, str]) -> None:
+    """What is known, a line or more for each; empty facts are left out."""
+    width = max(map(len, known))
+    for name, value in known.items():
+        for number, line in enumerate(value.splitlines()):
+            label = "" if number else name
+            console.print(f"  {label:<{width}}  {line}", soft_wrap=True, highlight=False)
+
+
+def console_for_output() -> Console:
+    """Standard output; as wide as need be where no terminal gives the width."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_PLAIN_WIDTH)

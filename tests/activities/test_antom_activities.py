@@ -1,0 +1,542 @@
+"""The calls at Antom one by one: when they call, what they return, when they ask for later."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from aiolimiter import AsyncLimiter
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.testing import ActivityEnvironment
+
+from activities.antom_activities import AntomActivities
+from activities.antom_calls import EvidenceCalls
+from antom_refunds import contract
+from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
+from antom_refunds.antom.key_files import read_private_key
+from antom_refunds.antom.keys import KeyRing
+from antom_refunds.contract import CallInput
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
+from antom_refunds.domain.failure_streak import FailureStreak
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.policy import Policy
+from antom_refunds.domain.refund import Refund, RefundState
+from antom_refunds.simulator.accounts import Payment
+from antom_refunds.simulator.fault_plan import FaultScript
+from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.requests import CallKind
+from antom_refunds.simulator.server import create_app
+from antom_refunds.simulator.simulator import AntomSimulator
+from tests.harness import AMOUNT, CLIENT_ID, ControlledTransport, KeyFiles, simulated_merchant
+
+ORDER = RefundOrder(refund_request_id="rf_1", payment_id="pay_1", amount=AMOUNT)
+BEGINNING = datetime(2026, 9, 11, 8, 0, tzinfo=UTC)
+
+
+def attempt(
+    *,
+    at: timedelta = timedelta(),
+    number: int = 1,
+    scheduled: timedelta = timedelta(),
+    remembered: FailureStreak | None = None,
+) -> ActivityEnvironment:
+    """An attempt that starts `at` after the call was scheduled, itself scheduled at some time.
+
+    `remembered` is what an earlier attempt left in its heartbeat.
+    """
+    environment = ActivityEnvironment()
+    environment.info = replace(
+        ActivityEnvironment.default_info(),
+        attempt=number,
+        scheduled_time=BEGINNING,
+        current_attempt_scheduled_time=BEGINNING + scheduled,
+        started_time=BEGINNING + at,
+        heartbeat_details=[] if remembered is None else [remembered.model_dump()],
+    )
+    return environment
+
+
+def asked(state: RefundState = RefundState.REQUESTED, **changes: object) -> CallInput:
+    refund = Refund(order=ORDER, state=state).model_copy(update=changes)
+    return CallInput(refund=refund, quiet_since=BEGINNING, is_first_run=True)
+
+
+@pytest.fixture
+async def simulator(antom_keys: KeyFiles, merchant_keys: KeyFiles) -> AsyncIterator[AntomSimulator]:
+    async with AntomSimulator(read_private_key(antom_keys[0])) as simulator:
+        simulator.register(simulated_merchant(merchant_keys[1]))
+        simulator.ledger.add_payment(
+            Payment(payment_id=ORDER.payment_id, client_id=CLIENT_ID, amount=AMOUNT)
+        )
+        yield simulator
+
+
+async def _now() -> datetime:
+    return BEGINNING
+
+
+@pytest.fixture
+def wire(simulator: AntomSimulator) -> ControlledTransport:
+    return ControlledTransport(httpx.ASGITransport(create_app(simulator)), _now)
+
+
+@pytest.fixture
+async def antom(
+    wire: ControlledTransport, merchant_keys: KeyFiles, antom_keys: KeyFiles
+) -> AsyncIterator[AntomClient]:
+    keys = KeyRing(merchant_keys[0], [antom_keys[1]])
+    account = MerchantAccount(client_id=CLIENT_ID, keys=keys, gateway="http://antom.test")
+    async with AntomClient(account, transport=wire) as antom:
+        yield antom
+
+
+@pytest.fixture
+def calls(antom: AntomClient) -> AntomActivities:
+    return AntomActivities(EvidenceCalls({"default": antom}), Policy())
+
+
+class Turns(AsyncLimiter):
+    """Turns that are given out when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.wanted, self.given = asyncio.Event(), asyncio.Event()
+
+    async def acquire(self, amount: float = 1) -> None:  # noqa: ARG002 - one at a time
+        self.wanted.set()
+        await self.given.wait()
+
+
+def script(simulator: AntomSimulator, operation: Operation, fault: Fault) -> None:
+    subject = ORDER.refund_request_id
+    simulator.fault_plan.add(FaultScript(subject=subject, operation=operation, faults=(fault,)))
+
+
+def answering(code: str) -> Fault:
+    return Fault(kind=FaultKind.RESULT_CODE, code=code)
+
+
+async def test_a_new_refund_is_asked_for_at_once(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    evidence = await attempt().run(calls.request_refund, asked())
+
+    assert (evidence.source, evidence.kind) == (Source.RESPONSE, EvidenceKind.SUCCEEDED)
+    assert evidence.refund_id
+    assert len(simulator.ledger.movements) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "wait"),
+    [(RefundState.IN_DOUBT, timedelta(minutes=2)), (RefundState.BLOCKED, timedelta(minutes=1))],
+)
+async def test_the_first_moment_of_a_repetition_only_names_the_second(
+    calls: AntomActivities, wire: ControlledTransport, state: RefundState, wait: timedelta
+) -> None:
+    with pytest.raises(ApplicationError) as later:
+        await attempt().run(calls.request_refund, asked(state))
+
+    assert later.value.next_retry_delay == wait
+    assert later.value.type == contract.NOTHING_NEW
+    assert later.value.category is ApplicationErrorCategory.BENIGN
+    assert "same id" in later.value.message
+    assert wire.call_times == []
+
+
+async def test_watching_begins_with_a_wait(
+    calls: AntomActivities, wire: ControlledTransport
+) -> None:
+    with pytest.raises(ApplicationError) as later:
+        await attempt().run(calls.await_result, asked(RefundState.PROCESSING))
+
+    assert later.value.next_retry_delay == timedelta(seconds=5)
+    assert later.value.message.endswith("next in 5 s")
+    assert wire.call_times == []
+
+
+async def test_a_later_attempt_calls(calls: AntomActivities, simulator: AntomSimulator) -> None:
+    later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
+
+    evidence = await later.run(calls.request_refund, asked(RefundState.IN_DOUBT))
+
+    assert evidence.kind is EvidenceKind.SUCCEEDED
+
+
+@pytest.mark.parametrize("call", ["request_refund", "await_result"])
+async def test_a_reset_by_an_operator_calls_at_once(
+    calls: AntomActivities, wire: ControlledTransport, call: str
+) -> None:
+    reset = attempt(at=timedelta(minutes=1), number=1, scheduled=timedelta(minutes=1))
+    state = RefundState.IN_DOUBT if call == "request_refund" else RefundState.PROCESSING
+
+    await reset.run(getattr(calls, call), asked(state))
+
+    assert wire.call_times
+
+
+async def test_the_wait_is_counted_from_the_beginning_and_not_from_the_attempt(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    script(simulator, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
+    known = Evidence(source=Source.RESPONSE, kind=EvidenceKind.DOUBT, code="no_response")
+    late = attempt(at=timedelta(minutes=13), number=40, scheduled=timedelta(minutes=13))
+
+    with pytest.raises(ApplicationError) as later:
+        await late.run(calls.request_refund, asked(RefundState.IN_DOUBT, doubt=known))
+
+    assert later.value.next_retry_delay == timedelta(minutes=9)
+    assert "HTTP 500" in later.value.message
+
+
+async def test_what_was_never_sent_is_tried_again_soon(
+    calls: AntomActivities, wire: ControlledTransport
+) -> None:
+    wire.is_down = True
+
+    with pytest.raises(ApplicationError) as later:
+        await attempt().run(calls.request_refund, asked())
+
+    assert later.value.type == contract.NOT_SENT
+    assert later.value.next_retry_delay == timedelta(seconds=1)
+
+
+async def test_no_answer_is_doubt(calls: AntomActivities, simulator: AntomSimulator) -> None:
+    script(simulator, Operation.REFUND, Fault(kind=FaultKind.CUT_AFTER))
+
+    evidence = await attempt().run(calls.request_refund, asked())
+
+    assert (evidence.kind, evidence.code) == (EvidenceKind.DOUBT, "no_response")
+
+
+async def test_a_refusal_at_the_gate_is_no_doubt(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
+
+    evidence = await attempt().run(calls.request_refund, asked())
+
+    assert (evidence.kind, evidence.code) == (EvidenceKind.BLOCKED, "ACCESS_DENIED")
+    assert evidence.needs_attention
+
+
+@pytest.mark.parametrize("call", ["request_refund", "inquire"])
+async def test_a_call_waits_for_its_turn(
+    antom: AntomClient, simulator: AntomSimulator, call: str
+) -> None:
+    turns = Turns()
+    calls = AntomActivities(EvidenceCalls({"default": antom}, rate_limiter=turns), Policy())
+    calling = asyncio.ensure_future(attempt().run(getattr(calls, call), asked()))
+
+    await turns.wanted.wait()
+    before = simulator.journal.calls
+    turns.given.set()
+    evidence: Evidence = await calling
+
+    assert not before
+    assert simulator.journal.calls
+    assert evidence.kind in {EvidenceKind.SUCCEEDED, EvidenceKind.NOT_FOUND}
+
+
+async def test_a_call_that_is_cancelled_before_its_turn_was_not_sent(
+    antom: AntomClient, simulator: AntomSimulator
+) -> None:
+    turns, environment = Turns(), attempt()
+    calls = AntomActivities(EvidenceCalls({"default": antom}, rate_limiter=turns), Policy())
+    calling = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
+
+    await turns.wanted.wait()
+    environment.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await calling
+    assert not simulator.ledger.movements
+
+
+async def test_a_stopping_worker_reports_doubt_about_the_call_in_flight(
+    calls: AntomActivities, wire: ControlledTransport
+) -> None:
+    environment = attempt()
+    wire.hold()
+    call = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
+    await wire.arrived.wait()
+
+    environment.worker_shutdown()
+    environment.cancel()
+    evidence: Evidence = await call
+
+    assert evidence.kind is EvidenceKind.DOUBT
+    assert "stopped" in evidence.message
+
+
+async def test_a_cancelled_call_in_flight_still_brings_its_response(
+    calls: AntomActivities, wire: ControlledTransport
+) -> None:
+    environment = attempt()
+    wire.hold()
+    call = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
+    await wire.arrived.wait()
+
+    environment.cancel()
+    wire.release()
+    evidence: Evidence = await call
+
+    assert evidence.kind is EvidenceKind.SUCCEEDED
+
+
+async def test_a_call_that_takes_long_sends_heartbeats(
+    calls: AntomActivities, wire: ControlledTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.attempts.HEARTBEAT_INTERVAL", timedelta(milliseconds=1))
+    environment, beaten = attempt(), asyncio.Event()
+    environment.on_heartbeat = lambda *_: beaten.set()
+    wire.hold()
+    call = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
+
+    await beaten.wait()
+    wire.release()
+
+    assert (await call).kind is EvidenceKind.SUCCEEDED
+
+
+async def test_a_process_that_stood_still_sends_nothing_that_temporal_may_have_given_up(
+    antom: AntomClient, simulator: AntomSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = Turns()
+    calls = AntomActivities(EvidenceCalls({"default": antom}, rate_limiter=turns), Policy())
+    calling = asyncio.ensure_future(attempt().run(calls.request_refund, asked()))
+    await turns.wanted.wait()
+
+    monkeypatch.setattr("activities.attempts.HEARTBEAT_TIMEOUT", timedelta())
+    turns.given.set()
+
+    with pytest.raises(ApplicationError, match="stood still") as later:
+        await calling
+    assert later.value.type == contract.NOT_SENT
+    assert not simulator.ledger.movements
+
+
+async def test_a_call_that_waited_for_its_turn_for_too_long_is_not_sent(
+    antom: AntomClient, simulator: AntomSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = Turns()
+    calls = AntomActivities(EvidenceCalls({"default": antom}, rate_limiter=turns), Policy())
+    calling = asyncio.ensure_future(attempt().run(calls.request_refund, asked()))
+    await turns.wanted.wait()
+
+    monkeypatch.setattr("activities.attempts.CALL_TIMEOUT", timedelta())
+    turns.given.set()
+
+    with pytest.raises(ApplicationError, match="waited") as later:
+        await calling
+    assert later.value.type == contract.NOT_SENT
+    assert not simulator.ledger.movements
+
+
+async def test_the_second_identical_unusable_response_in_a_row_is_marked(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    script(simulator, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
+    first = await attempt().run(calls.request_refund, asked())
+    script(simulator, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
+    later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
+
+    second = await later.run(
+        calls.request_refund, asked(RefundState.IN_DOUBT, doubt=first, deciding_evidence=first)
+    )
+
+    assert not first.is_repeated
+    assert second.is_repeated
+
+
+async def test_what_an_attempt_counted_is_left_to_the_next_one(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+    environment = attempt(number=2, scheduled=timedelta(seconds=5))
+    left: list[FailureStreak] = []
+    environment.on_heartbeat = left.append
+
+    with pytest.raises(ApplicationError):
+        await environment.run(calls.await_result, asked(RefundState.PROCESSING))
+
+    script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+    again = attempt(number=3, scheduled=timedelta(seconds=20), remembered=left[-1])
+    assert (await again.run(calls.await_result, asked(RefundState.PROCESSING))).is_repeated
+
+
+async def test_no_such_refund_that_would_end_it_is_asked_again_after_the_quiet_period(
+    calls: AntomActivities,
+) -> None:
+    refused = Evidence(
+        source=Source.RESPONSE, kind=EvidenceKind.FAILED_UNCONFIRMED, code="RISK_REJECT"
+    )
+
+    with pytest.raises(ApplicationError, match="may still be in flight") as later:
+        await attempt().run(calls.inquire, asked(RefundState.IN_DOUBT, failure=refused))
+    late = attempt(at=timedelta(seconds=66), number=2, scheduled=timedelta(seconds=66))
+    evidence = await late.run(calls.inquire, asked(RefundState.IN_DOUBT, failure=refused))
+
+    assert later.value.next_retry_delay == Policy().scaled_quiet_period
+    assert (evidence.kind, evidence.code) == (EvidenceKind.FAILED, "RISK_REJECT")
+
+
+async def test_in_doubt_an_inquiry_that_decides_makes_the_call_unnecessary(
+    calls: AntomActivities, antom: AntomClient, simulator: AntomSimulator
+) -> None:
+    await antom.refund(ORDER)
+    later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
+
+    evidence = await later.run(calls.request_refund, asked(RefundState.IN_DOUBT))
+
+    assert (evidence.source, evidence.kind) == (Source.INQUIRY, EvidenceKind.SUCCEEDED)
+    assert evidence.payment_id == ORDER.payment_id
+    assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.REFUND) == 1
+
+
+async def test_a_call_that_is_due_at_once_waits_for_nothing_and_inquires_nothing(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    evidence = await attempt().run(
+        calls.request_refund, asked(RefundState.IN_DOUBT, is_send_due=True)
+    )
+
+    assert evidence.kind is EvidenceKind.SUCCEEDED
+    assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.INQUIRY) == 0
+
+
+@pytest.mark.parametrize("is_first_run", [True, False])
+async def test_a_call_off_of_what_was_never_sent_closes_only_on_the_first_run(
+    *, is_first_run: bool
+) -> None:
+    called_off = Evidence(
+        source=Source.OPERATOR, kind=EvidenceKind.CALL_OFF, code="call_off_by_operator"
+    )
+    question = asked(call_off=called_off, is_inquiry_due=True).model_copy(
+        update={"is_first_run": is_first_run}
+    )
+
+    evidence = await attempt().run(AntomActivities(EvidenceCalls({}), Policy()).inquire, question)
+
+    assert evidence.kind is (EvidenceKind.CLOSED if is_first_run else EvidenceKind.BLOCKED)
+
+
+async def test_a_defect_in_a_call_is_doubt_and_not_silence_about_it(
+    merchant_keys: KeyFiles, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(_: httpx.Request) -> httpx.Response:
+        raise ZeroDivisionError
+
+    keys = KeyRing(merchant_keys[0], [antom_keys[1]])
+    account = MerchantAccount(client_id=CLIENT_ID, keys=keys, gateway="http://antom.test")
+    async with AntomClient(account, transport=httpx.MockTransport(breaks)) as antom:
+        calls = AntomActivities(EvidenceCalls({"default": antom}), Policy())
+        evidence = await attempt().run(calls.request_refund, asked())
+
+    assert (evidence.kind, evidence.code) == (EvidenceKind.DOUBT, "internal_error")
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_merchant_that_is_not_configured_blocks(wire: ControlledTransport) -> None:
+    evidence = await attempt().run(
+        AntomActivities(EvidenceCalls({}), Policy()).request_refund, asked()
+    )
+
+    assert (evidence.kind, evidence.code) == (EvidenceKind.BLOCKED, "merchant_not_configured")
+    assert evidence.needs_attention
+    assert "'default'" in evidence.message
+
+
+async def test_an_inquiry_for_a_merchant_that_is_not_configured_calls_an_operator() -> None:
+    evidence = await attempt().run(AntomActivities(EvidenceCalls({}), Policy()).inquire, asked())
+
+    assert (evidence.source, evidence.kind) == (Source.INQUIRY, EvidenceKind.BLOCKED)
+
+
+async def test_a_repeated_block_is_no_news(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
+    known = await attempt().run(calls.request_refund, asked())
+    script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
+    minute = timedelta(minutes=1)
+
+    with pytest.raises(ApplicationError) as later:
+        await attempt(at=minute, number=2, scheduled=minute).run(
+            calls.request_refund, asked(RefundState.BLOCKED, deciding_evidence=known, alarm=known)
+        )
+
+    assert later.value.next_retry_delay == timedelta(minutes=4)
+
+
+async def test_an_unknown_refund_is_reported_while_polling_and_not_sent_from_there(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    late = attempt(at=timedelta(minutes=1), number=2, scheduled=timedelta(minutes=1))
+
+    evidence = await late.run(calls.await_result, asked(RefundState.PROCESSING))
+
+    assert (evidence.source, evidence.kind) == (Source.INQUIRY, EvidenceKind.NOT_FOUND)
+    assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.REFUND) == 0
+
+
+async def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_at_once(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    evidence = await attempt().run(
+        calls.request_refund, asked(RefundState.PROCESSING, is_send_due=True)
+    )
+
+    assert (evidence.source, evidence.kind) == (Source.RESPONSE, EvidenceKind.SUCCEEDED)
+    assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.INQUIRY) == 0
+
+
+async def test_an_inquiry_now_needs_no_first_moment(calls: AntomActivities) -> None:
+    evidence = await attempt().run(calls.inquire, asked(RefundState.IN_DOUBT))
+
+    assert (evidence.source, evidence.kind) == (Source.INQUIRY, EvidenceKind.NOT_FOUND)
+
+
+async def test_an_inquiry_that_fails_is_tried_again(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+
+    with pytest.raises(ApplicationError, match="HTTP 500") as later:
+        await attempt().run(calls.inquire, asked(RefundState.IN_DOUBT))
+
+    assert later.value.next_retry_delay == timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("after", "spoken"),
+    [
+        (timedelta(), "5 s"),
+        (timedelta(minutes=4), "5 min"),
+        (timedelta(hours=2), "1 h"),
+        (timedelta(days=2, hours=1, minutes=30), "4 h 30 min"),
+    ],
+)
+async def test_the_next_moment_is_told_as_people_say_it(
+    calls: AntomActivities, simulator: AntomSimulator, after: timedelta, spoken: str
+) -> None:
+    script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+
+    with pytest.raises(ApplicationError) as later:
+        await attempt(at=after).run(calls.inquire, asked(RefundState.IN_DOUBT))
+
+    assert later.value.message.endswith(f"; next in {spoken}")
+
+
+async def test_a_cause_that_hits_many_refunds_is_logged_once_for_its_merchant(
+    calls: AntomActivities, simulator: AntomSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    for code in ("ACCESS_DENIED", "ACCESS_DENIED", "KEY_NOT_FOUND"):
+        script(simulator, Operation.REFUND, answering(code))
+        await attempt().run(calls.request_refund, asked())
+
+    warned = [each for each in caplog.records if each.message == "antom.call_unusable"]
+    assert [vars(each)["code"] for each in warned] == ["ACCESS_DENIED", "KEY_NOT_FOUND"]
+    assert {vars(each)["merchant"] for each in warned} == {"default"}
+    assert all(vars(each)["advice"] for each in warned)

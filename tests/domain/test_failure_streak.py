@@ -1,0 +1,71 @@
+"""When calls that do not work are so many in a row that an operator must know."""
+
+from typing import Final
+
+import pytest
+
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
+from antom_refunds.domain.failure_streak import FailureStreak
+
+
+def unusable(code: str, kind: EvidenceKind = EvidenceKind.DOUBT, *, claimed: str = "") -> Evidence:
+    return Evidence(source=Source.RESPONSE, kind=kind, code=code, claimed_code=claimed)
+
+
+TIMEOUT: Final = unusable("no_response")
+UNSENT: Final = unusable("not_sent", EvidenceKind.UNSENT)
+
+
+def after(*responses: Evidence) -> FailureStreak:
+    streak = FailureStreak()
+    for each in responses:
+        streak = streak.after(each)
+    return streak
+
+
+def test_nothing_unusable_is_no_alarm() -> None:
+    assert not FailureStreak().is_alarming
+
+
+@pytest.mark.parametrize(
+    ("responses", "is_alarming"),
+    [
+        ((TIMEOUT,), False),
+        ((TIMEOUT, TIMEOUT), True),
+        ((TIMEOUT, unusable("http_500")), False),
+        ((TIMEOUT, unusable("http_500"), unusable("http_502")), True),
+        ((TIMEOUT, unusable("http_500"), unusable("http_500")), True),
+        ((unusable("http_500"), TIMEOUT, unusable("http_500")), True),
+        # The same code with another claim is another cause.
+        ((unusable("unverified"), unusable("unverified", claimed="ACCESS_DENIED")), False),
+    ],
+)
+def test_two_identical_or_three_of_any_kind_are_an_alarm(
+    responses: tuple[Evidence, ...], *, is_alarming: bool
+) -> None:
+    assert after(*responses).is_alarming is is_alarming
+
+
+@pytest.mark.parametrize(
+    ("number", "is_alarming"), [(1, False), (2, False), (9, False), (10, True)]
+)
+def test_calls_for_which_no_connection_opened_are_an_alarm_after_ten(
+    number: int, *, is_alarming: bool
+) -> None:
+    assert after(*[UNSENT] * number).is_alarming is is_alarming
+
+
+def test_a_call_that_was_sent_is_measured_as_one_even_after_many_that_were_not() -> None:
+    assert after(UNSENT, UNSENT, TIMEOUT).is_alarming
+
+
+def test_a_streak_begins_with_what_is_known_already() -> None:
+    assert FailureStreak.starting_with(None) == FailureStreak()
+    assert FailureStreak.starting_with(TIMEOUT) == after(TIMEOUT)
+    assert FailureStreak.starting_with(TIMEOUT).after(TIMEOUT).is_alarming
+
+
+def test_what_a_newer_worker_remembered_is_read_by_an_older_one() -> None:
+    stored = {**after(TIMEOUT).model_dump(mode="json"), "from_the_future": 1}
+
+    assert FailureStreak.model_validate(stored) == after(TIMEOUT)

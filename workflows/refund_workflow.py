@@ -1,0 +1,411 @@
+"""The life of one refund: ask Antom, watch, take Antom's word, end (docs/architecture.md)."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+
+with workflow.unsafe.imports_passed_through():
+    from antom_refunds import attributes, contract
+    from antom_refunds.activity_interface import AntomCalls
+    from antom_refunds.contract import (
+        CallInput,
+        Continuation,
+        Dossier,
+        DossierEntry,
+        Instruction,
+        Resolution,
+    )
+    from antom_refunds.domain import policy
+    from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
+    from antom_refunds.domain.policy import Policy
+    from antom_refunds.domain.refund import (
+        UNEXECUTED_STATES,
+        WORKER_LOST,
+        Refund,
+        Step,
+    )
+    from antom_refunds.domain.state_machine import apply
+    from workflows import inputs, operator_texts
+
+_RETRY: Final = RetryPolicy(
+    initial_interval=policy.RETRY_FIRST, maximum_interval=policy.RETRY_MAX, maximum_attempts=0
+)
+# While we claim that nothing was executed, an attempt that was lost with its worker must come
+# back to us as doubt, and not be retried behind that claim.
+_RETRY_UNLESS_LOST: Final = RetryPolicy(
+    initial_interval=policy.RETRY_FIRST,
+    maximum_interval=policy.RETRY_MAX,
+    maximum_attempts=0,
+    non_retryable_error_types=["TemporalTimeout:StartToClose", "TemporalTimeout:Heartbeat"],
+)
+
+_WORKER_LOST: Final = Evidence(
+    source=Source.RESPONSE,
+    kind=EvidenceKind.DOUBT,
+    code=WORKER_LOST,
+    message="the worker was lost while it sent the refund call",
+    advice="an inquiry is made, and the same request is sent again if Antom knows nothing of it",
+)
+_OVERDUE: Final = Evidence(
+    source=Source.CLOCK, kind=EvidenceKind.OVERDUE, code="overdue", message="no end in time"
+)
+_ACTIVITIES: Final = {
+    Step.SEND: AntomCalls.request_refund,
+    Step.POLL: AntomCalls.await_result,
+    Step.INQUIRE: AntomCalls.inquire,
+}
+_CANCELLED: Final = Instruction(by="Temporal", reason="the workflow was asked to cancel")
+# The starter's clock may be wrong by more than this; then ours is written over it.
+_OVERDUE_AT_TOLERANCE: Final = timedelta(minutes=1)
+_OVERDUE_AFTER_MAX: Final = timedelta(days=3650)
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+@workflow.defn(name=contract.WORKFLOW)
+class RefundWorkflow:
+    """One refund from the request to Antom's last word.
+
+    Its result is how the refund ended, however it is signalled, updated or cancelled; it fails
+    only on an input that is no order. Calls are retried by activities until they teach something,
+    so the history of a refund polled a thousand times is as long as that of one polled once.
+    """
+
+    @workflow.init
+    def __init__(self, *arguments: Any) -> None:
+        info = workflow.info()
+        self._input_error: str | None = None
+        self._calls: dict[Step, tuple[CallInput, workflow.ActivityHandle[Evidence]]] = {}
+        self._entries: list[DossierEntry] = []
+        self._since: dict[str, datetime] = {}
+        self._quiet_since = workflow.now()
+        self._is_check_requested = False
+        self._overdue: asyncio.Task[None] | None = None
+        self._overdue_at = workflow.now()
+        self._initialise(arguments, is_continued=info.continued_run_id is not None)
+
+    def _initialise(self, arguments: tuple[Any, ...], *, is_continued: bool) -> None:
+        try:
+            order, known = inputs.order_and_continuation(
+                arguments, workflow_id=workflow.info().workflow_id, is_continued=is_continued
+            )
+        except inputs.InvalidInputError as error:
+            self._input_error = str(error)
+            return
+        self._refund = known.refund if known else Refund(order=order)
+        self._published = self._refund
+        if known is not None:
+            self._entries = list(known.entries)
+            self._since = dict(known.since)
+            self._quiet_since = known.quiet_since or self._quiet_since
+
+    @workflow.run
+    async def run(self, *arguments: Any) -> contract.RefundOutcome:  # noqa: ARG002
+        """Until Antom's word is final, or a person's with proof.
+
+        Raises ApplicationError at once if the input is no order; nothing was sent then.
+        """
+        if self._input_error is not None:
+            raise ApplicationError(
+                self._input_error, type=contract.INVALID_INPUT, non_retryable=True
+            )
+        self._start_overdue_timer()
+        self._publish()
+        while not self._refund.is_terminal:
+            self._start_next()
+            await self._wait_for(self._has_changes)
+            self._collect_results()
+            self._cancel_outdated()
+            self._publish()
+            await self._continue_as_new_if_long()
+        await self._finish_sending()
+        self._publish()
+        return contract.outcome_of(self._refund)
+
+    @workflow.signal(name=contract.SIGNAL_NOTIFY)
+    def notify(self, *arguments: Any) -> None:
+        """A notification, verified by the webhook; anything else is dropped."""
+        try:
+            evidence = inputs.notification_evidence(arguments)
+        except inputs.InvalidInputError as error:
+            workflow.logger.warning("refund.signal_dropped", extra={"reason": str(error)})
+            meter = workflow.metric_meter()
+            meter.create_counter("refund_signals_dropped", "Signals that are no evidence").add(1)
+            return
+        if self._input_error is None:
+            self._apply(evidence)
+
+    @workflow.query(name=contract.QUERY_DOSSIER)
+    def dossier(self) -> Dossier:
+        """Everything known about this refund."""
+        if self._input_error is not None:
+            raise ApplicationError(self._input_error)
+        return Dossier(
+            refund=self._refund,
+            waits_for=self._refund.next_step,
+            attention_reason=self._refund.attention_reason,
+            entries=tuple(self._entries),
+        )
+
+    @workflow.update(name=contract.UPDATE_CHECK_NOW)
+    def check_now(self, *arguments: Any) -> str:
+        """Inquire at once instead of at the next moment of the schedule."""
+        self._apply(
+            contract.evidence_from_instruction(EvidenceKind.CHECK, _input(Instruction, arguments))
+        )
+        self._is_check_requested = True
+        return "Antom is being asked now; see the details for the answer"
+
+    @check_now.validator
+    def _may_check(self, *arguments: Any) -> None:
+        _input(Instruction, arguments)
+        self._reject_if_terminal()
+
+    @workflow.update(name=contract.UPDATE_RESOLVE)
+    def resolve(self, *arguments: Any) -> str:
+        """End the refund by hand, with proof of what really happened."""
+        self._apply(contract.evidence_from_resolution(_input(Resolution, arguments)))
+        return f"the refund is {self._refund.state}"
+
+    @resolve.validator
+    def _may_resolve(self, *arguments: Any) -> None:
+        _input(Resolution, arguments)
+        self._reject_if_terminal()
+
+    @workflow.update(name=contract.UPDATE_CALL_OFF)
+    def call_off(self, *arguments: Any) -> str:
+        """Give the refund up before Antom executes it: no refund call is sent from now on."""
+        self._apply(
+            contract.evidence_from_instruction(
+                EvidenceKind.CALL_OFF, _input(Instruction, arguments)
+            )
+        )
+        return "called off: it closes once Antom confirms that it knows of no such refund"
+
+    @call_off.validator
+    def _may_call_off(self, *arguments: Any) -> None:
+        _input(Instruction, arguments)
+        self._reject_if_terminal()
+        if self._refund.call_off is not None:
+            raise ApplicationError("it is called off already, and waits for Antom's confirmation")
+        if self._refund.state not in UNEXECUTED_STATES:
+            raise ApplicationError(f"too late: the refund is {self._refund.state}, Antom was asked")
+
+    def _reject_if_terminal(self) -> None:
+        if self._input_error is not None:
+            raise ApplicationError(self._input_error)
+        if self._refund.is_terminal:
+            raise ApplicationError(f"the refund has ended: it is {self._refund.state}")
+
+    def _start_overdue_timer(self) -> None:
+        """Overdue is counted by the server's clock, and holds whatever the calls are doing."""
+        info = workflow.info()
+        overdue_at = info.workflow_start_time + _overdue_after()
+        given = info.typed_search_attributes.get(attributes.OVERDUE_AT)
+        if given is not None and abs(given - overdue_at) <= _OVERDUE_AT_TOLERANCE:
+            overdue_at = given
+        self._overdue_at = overdue_at
+        if info.continued_run_id is None:
+            self._complete_attributes()
+        if not self._refund.is_overdue:
+            self._overdue = asyncio.create_task(_sleep_until(self._overdue_at))
+
+    def _complete_attributes(self) -> None:
+        """What the starter gave at start costs nothing; what it left out, or got wrong, we add."""
+        known = workflow.info().typed_search_attributes
+        due = attributes.initial(self._refund, overdue_at=self._overdue_at)
+        if wrong := [pair for pair in due if known.get(pair.key) != pair.value]:
+            workflow.upsert_search_attributes([pair.key.value_set(pair.value) for pair in wrong])
+
+    def _start_next(self) -> None:
+        step = self._step_to_start()
+        if step is None:
+            return
+        refund = self._refund
+        key = f"{step} {refund.state}"
+        call_input = CallInput(
+            refund=refund,
+            since=self._since.setdefault(key, workflow.now()),
+            quiet_since=self._quiet_since,
+            is_first_run=_is_first_run(),
+        )
+        self._calls[step] = (call_input, self._start_activity(step, call_input))
+
+    def _step_to_start(self) -> Step | None:
+        """The next step, unless it is under way or must wait for the refund call to be over."""
+        step = self._refund.next_step
+        is_held_back = Step.SEND in self._calls and self._refund.is_sending_over
+        return None if step in self._calls or is_held_back else step
+
+    def _start_activity(
+        self, step: Step, call_input: CallInput
+    ) -> workflow.ActivityHandle[Evidence]:
+        is_unexecuted = call_input.refund.state in UNEXECUTED_STATES
+        return workflow.start_activity_method(
+            _ACTIVITIES[step],
+            call_input,
+            task_queue=contract.ANTOM_QUEUE,
+            start_to_close_timeout=_calls_per_attempt(step, call_input.refund)
+            * policy.CALL_TIMEOUT,
+            heartbeat_timeout=policy.HEARTBEAT_TIMEOUT,
+            retry_policy=_RETRY_UNLESS_LOST if is_unexecuted and step is Step.SEND else _RETRY,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=operator_texts.summary(step, call_input.refund),
+        )
+
+    async def _wait_for(self, is_so: Callable[[], bool]) -> None:
+        """Unbounded, since Antom is; a cancellation interrupts nothing.
+
+        A refund that Antom may know of must not be abandoned: at most it is called off.
+        """
+        while True:
+            try:
+                await workflow.wait_condition(is_so)
+            except asyncio.CancelledError:
+                workflow.logger.warning("refund.cancel_asked", extra={"state": self._refund.state})
+                self._apply(contract.evidence_from_instruction(EvidenceKind.CALL_OFF, _CANCELLED))
+            else:
+                return
+
+    def _has_changes(self) -> bool:
+        is_changed = self._refund != self._published or self._step_to_start() is not None
+        is_late = self._overdue is not None and self._overdue.done()
+        is_over = any(call.done() for _, call in self._calls.values())
+        return is_changed or is_late or is_over or self._is_check_requested
+
+    def _collect_results(self) -> None:
+        """Everything that has arrived is taken before anything is concluded from it."""
+        if self._overdue is not None and self._overdue.done():
+            self._overdue = None
+            self._apply(_OVERDUE)
+        for step in [step for step, (_, call) in self._calls.items() if call.done()]:
+            _, call = self._calls.pop(step)
+            if step is Step.SEND:
+                self._quiet_since = workflow.now()
+            evidence = _evidence_from_activity(step, call)
+            if evidence is not None:
+                self._apply(evidence)
+
+    def _cancel_outdated(self) -> None:
+        """End waits that something else has overtaken; a call in flight is heard to its end."""
+        inquiring = self._calls.get(Step.INQUIRE)
+        if inquiring is not None and (self._is_check_requested or self._is_outdated(inquiring[0])):
+            inquiring[1].cancel()
+        self._is_check_requested = False
+        sending = self._calls.get(Step.SEND)
+        if sending is not None and (
+            self._refund.is_sending_over or self._is_due_earlier(sending[0])
+        ):
+            sending[1].cancel()
+
+    def _is_outdated(self, call_input: CallInput) -> bool:
+        """Whether a waiting inquiry knows nothing of a call-off, and so could not confirm it."""
+        return self._refund.call_off is not None and call_input.refund.call_off is None
+
+    def _is_due_earlier(self, call_input: CallInput) -> bool:
+        """Whether the refund call is due at once, and one is waiting for its own time."""
+        return self._refund.is_send_due and not call_input.refund.is_send_due
+
+    async def _finish_sending(self) -> None:
+        """A refund call in flight may move money: its answer is taken before the outcome is."""
+        sending = self._calls.get(Step.SEND)
+        if sending is not None:
+            if not sending[1].done():
+                sending[1].cancel()
+            await self._wait_for(sending[1].done)
+        self._collect_results()
+
+    async def _continue_as_new_if_long(self) -> None:
+        """Temporal lets a run take only so many updates and signals: the next run takes more."""
+        if self._refund.is_terminal or not _is_history_long():
+            return
+        await self._finish_sending()
+        self._publish()
+        if not self._refund.is_terminal:
+            self._continue_as_new()
+
+    def _continue_as_new(self) -> None:
+        known = Continuation(
+            refund=self._refund,
+            entries=tuple(self._entries),
+            since=self._since,
+            quiet_since=self._quiet_since,
+        )
+        workflow.continue_as_new(args=[self._refund.order, known])
+
+    def _apply(self, evidence: Evidence) -> None:
+        before, self._refund = self._refund, apply(self._refund, evidence)
+        if self._refund != before and len(self._entries) < policy.DOSSIER_ENTRIES_MAX:
+            self._entries.append(DossierEntry(at=workflow.now(), evidence=evidence))
+
+    def _publish(self) -> None:
+        """One upsert for each change that operators filter by; the details cost nothing."""
+        published = attributes.mutable(self._published)
+        changed = [new for new in attributes.mutable(self._refund) if new not in published]
+        if changed:
+            workflow.upsert_search_attributes([key.value_set(value) for key, value in changed])
+        self._published = self._refund
+        workflow.set_current_details(
+            operator_texts.details(self._refund, overdue_at=self._overdue_at)
+        )
+
+
+def _calls_per_attempt(step: Step, refund: Refund) -> int:
+    """How many calls one attempt may make: two inquiries may go before a refund call."""
+    return 1 if step is Step.SEND and refund.state in UNEXECUTED_STATES else 3
+
+
+def _overdue_after() -> timedelta:
+    """How long the refund may stay without an end; an odd value from outside counts as none."""
+    seconds = workflow.memo_value(contract.MEMO_OVERDUE_AFTER, None)
+    is_sane = isinstance(seconds, int | float) and 0 < seconds <= _OVERDUE_AFTER_MAX.total_seconds()
+    return timedelta(seconds=seconds) if is_sane else Policy().scaled_overdue_after
+
+
+async def _sleep_until(overdue_at: datetime) -> None:
+    left = overdue_at - workflow.now()
+    if left > timedelta():
+        await workflow.sleep(left)
+
+
+def _is_history_long() -> bool:
+    return workflow.info().get_current_history_length() >= policy.HISTORY_EVENTS_MAX
+
+
+def _is_first_run() -> bool:
+    """Whether no earlier run, and no run before a reset, can have made calls."""
+    info = workflow.info()
+    return info.run_id == info.first_execution_run_id
+
+
+def _input(form: type[Form], arguments: tuple[Any, ...]) -> Form:
+    """An update's input; raises ApplicationError with a sentence."""
+    try:
+        return inputs.single(form, arguments, what="refused")
+    except inputs.InvalidInputError as error:
+        raise ApplicationError(str(error)) from error
+
+
+def _evidence_from_activity(step: Step, call: workflow.ActivityHandle[Evidence]) -> Evidence | None:
+    """What a call that is over says; None if it was cancelled before anything was sent."""
+    try:
+        return call.result()
+    except asyncio.CancelledError:
+        # Cancelled in the very task that brought its result: the result is gone, the call was not.
+        return _WORKER_LOST if step is Step.SEND else None
+    except ActivityError as error:
+        match error.cause:
+            case CancelledError():
+                return None
+            case ApplicationError(type=contract.NOT_SENT):
+                return None
+            case ApplicationError(type=contract.NOTHING_NEW, details=details):
+                return Evidence.model_validate(details[0]) if details else None
+            case _:
+                return _WORKER_LOST if step is Step.SEND else None
