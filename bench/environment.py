@@ -58,7 +58,9 @@ async def running_stack(
     with tempfile.TemporaryDirectory() as folder:
         async with AsyncExitStack() as exit_stack:
             async with startup_lock():
-                stack = UnlimitedStack.create(Path(folder) / "stack", default_ports(), speedup=speedup)
+                stack = UnlimitedStack.create(
+                    Path(folder) / "stack", default_ports(), speedup=speedup
+                )
                 stack.settings = settings or {}
                 exit_stack.push_async_callback(stack.stop_all)
                 for name in names or ("temporal", "simulator", "webhook", "worker"):

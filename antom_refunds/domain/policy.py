@@ -127,7 +127,7 @@ class Policy(BaseModel):
 
     @classmethod
     def at_speedup(cls, speedup: float, *, overdue_after: timedelta | None = None) -> Self:
-        """This policy with every wait divided by `speedup`, and another limit for what is overdue."""
+        """This policy with every wait divided by `speedup`, and another limit for overdue."""
         chosen = {} if overdue_after is None else {"overdue_after": overdue_after}
         return cls.model_validate({"speedup": speedup, **chosen})
 

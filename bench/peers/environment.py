@@ -19,7 +19,7 @@ from bench.environment import UnlimitedStack, limited_gather
 from bench.figures import Percentiles
 from bench.peers.engine import AntomConfig, End, Engine
 from bench.peers.engines import make_engine
-from bench.peers.job import CLIENT_ID, PACE, Job, warm_up_job
+from bench.peers.job import CLIENT_ID, SPEEDUP, Job, warm_up_job
 from bench.process_stats import cpu_by_process
 from starter.key_pairs import write_pair
 from starter.local_merchants import LocalMerchant
@@ -158,7 +158,7 @@ def _simulator(home: Path) -> UnlimitedStack:
     (home / "logs").mkdir(parents=True)
     write_pair(home / "keys", "antom")
     merchant = LocalMerchant("default", CLIENT_ID, *write_pair(home / "keys", "merchant"))
-    return UnlimitedStack(home, Ports(*find_free_ports([ANY_PORT] * 5)), PACE, (merchant,))
+    return UnlimitedStack(home, Ports(*find_free_ports([ANY_PORT] * 5)), SPEEDUP, (merchant,))
 
 
 def _config(stack: UnlimitedStack) -> AntomConfig:

@@ -20,8 +20,8 @@ from bench.figures import FrozenModel
 
 CLIENT_ID: Final = "5X00000000000000"
 # Inquiries after 83 ms, 333 ms, 833 ms, ...; refunds in doubt are retried after 2 s.
-PACE: Final = 60.0
-_POLICY: Final = Policy.at_speedup(PACE)
+SPEEDUP: Final = 60.0
+_POLICY: Final = Policy.at_speedup(SPEEDUP)
 _AMOUNT_MAX: Final = 50_000
 # Real seconds until a bank has paid, and the share of banks that refuse in the end.
 _SETTLES: Final = (0.3, 1.5)
@@ -61,7 +61,7 @@ class PlannedRefund(FrozenModel):
     @property
     def wait_least(self) -> timedelta:
         """How long it takes an engine that loses no time: the waits that Antom imposes."""
-        settles = (self.payment.settle_after or timedelta()) / PACE
+        settles = (self.payment.settle_after or timedelta()) / SPEEDUP
         match self.kind:
             case SettlementKind.NOTIFIED:
                 return settles
@@ -135,4 +135,4 @@ def _bank(kind: SettlementKind, dice: Random) -> dict[str, Any]:
         return {}
     ends = SettlementOutcome.FAIL if luck < _REFUSING else SettlementOutcome.SUCCESS
     # The simulator divides its waits by the speedup.
-    return {"is_async": True, "settle_after": timedelta(seconds=settles * PACE), "ends": ends}
+    return {"is_async": True, "settle_after": timedelta(seconds=settles * SPEEDUP), "ends": ends}

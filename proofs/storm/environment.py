@@ -13,7 +13,7 @@ from antom_refunds.simulator.config import SimulatorConfig
 from antom_refunds.simulator.control_client import SimulatorClient
 from proofs.storm.antom_faults import RESPONSE_TIMEOUT
 from proofs.storm.process_faults import worker_names
-from proofs.storm.schedule import PACE, Plan
+from proofs.storm.schedule import SPEEDUP, Plan
 from starter.stack import Stack
 from starter.tcp_ports import ANY_PORT, HOST, Ports, find_free_ports
 
@@ -72,7 +72,7 @@ async def running(plan: Plan, home: Path, *, mutation: str = "") -> AsyncIterato
     """
     workers = worker_names(plan.size)
     ports = find_free_ports([ANY_PORT] * (5 + len(workers)))
-    stack = StormStack.create(home, Ports(*ports[:5]), speedup=PACE)
+    stack = StormStack.create(home, Ports(*ports[:5]), speedup=SPEEDUP)
     stack.plan = plan
     stack.mutation = mutation
     stack.worker_ports = dict(zip(workers, ports[5:], strict=True))

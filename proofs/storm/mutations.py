@@ -34,7 +34,7 @@ from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
 from antom_refunds.webhook import verification
 from proofs.storm.interventions import Intervention, InterventionKind
 from proofs.storm.invariants import Invariant
-from proofs.storm.schedule import CLIENT_ID, PACE, Plan, PlannedRequest
+from proofs.storm.schedule import CLIENT_ID, SPEEDUP, Plan, PlannedRequest
 from proofs.storm.sizes import StormSize
 
 
@@ -55,7 +55,7 @@ class Mutation:
     called_off_after: float | None = None
 
 
-_SETTLES_SOON: Final = 0.3 * PACE  # in the simulator's time, which is faster
+_SETTLES_SOON: Final = 0.3 * SPEEDUP  # in the simulator's time, which is faster
 _AT_BANK: Final = {"is_async": True, "settle_after": _SETTLES_SOON}
 _ERROR: Final = Fault(kind=FaultKind.HTTP_500)
 # And the inquiry before the retry, which would make the retry unnecessary.

@@ -20,7 +20,7 @@ from proofs.storm.sizes import Seconds, StormModel, StormSize
 
 CLIENT_ID: Final = "SANDBOX_5X00000000000000"
 # Weeks in minutes: refunds in doubt are retried after 0.25 s, 1.5 s, 3 s, 10 s.
-PACE: Final = 480.0
+SPEEDUP: Final = 480.0
 _PAID: Final = Money(currency="EUR", minor=10**8)
 _AMOUNT_MAX: Final = 50_000
 _CONCURRENT: Final = 0.25
@@ -121,7 +121,7 @@ def _payment(number: int, dice: Random) -> Payment:
         "client_id": CLIENT_ID,
         "amount": _PAID,
         # The simulator divides its waits by the pace; these are meant as real seconds.
-        "settle_after": dice.uniform(*_SETTLES) * PACE,
+        "settle_after": dice.uniform(*_SETTLES) * SPEEDUP,
         **_KINDS[number % len(_KINDS)],
     }
     return Payment.model_validate(fields)

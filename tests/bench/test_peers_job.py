@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antom_refunds.simulator.faults import FaultKind, Operation
-from bench.peers.job import PACE, SettlementKind, draw_job, warm_up_job
+from bench.peers.job import SPEEDUP, SettlementKind, draw_job, warm_up_job
 from bench.peers.runs import KILLED, PER_SECOND, draw_kills
 
 SEEDS = st.integers(min_value=0, max_value=10**9)
@@ -42,7 +42,7 @@ def test_kinds_have_their_shares(size: int, seed: int) -> None:
 
 def test_only_banks_keep_refunds_waiting() -> None:
     refunds = draw_job(40, 1).refunds
-    settles = [wait / PACE for each in refunds if (wait := each.payment.settle_after)]
+    settles = [wait / SPEEDUP for each in refunds if (wait := each.payment.settle_after)]
 
     assert {e.kind for e in refunds if e.payment.is_async} == {
         SettlementKind.NOTIFIED,
