@@ -127,7 +127,7 @@ class Policy(BaseModel):
 
     @classmethod
     def at_speedup(cls, speedup: float, *, overdue_after: timedelta | None = None) -> Self:
-        """This policy with every wait divided by `speedup`, and another limit for overdue."""
+        """The usual policy, each wait divided by `speedup`; another overdue limit if given."""
         chosen = {} if overdue_after is None else {"overdue_after": overdue_after}
         return cls.model_validate({"speedup": speedup, **chosen})
 
