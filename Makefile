@@ -84,6 +84,10 @@ format: $(READY) ## Rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: docs
+docs: $(READY) ## Write what the docs derive from the code: settings, result codes, .env.example
+	$(BIN)/python -m scripts.render_docs
+
 .PHONY: fuzz
 fuzz: $(READY) ## Throw mutated bytes at every door, FUZZ_SECONDS each (60)
 	scripts/fuzz
