@@ -24,7 +24,7 @@ _FENCED: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _PATH: Final = re.compile(r"`(\.?[a-z][\w.-]*/[\w./-]*|[\w-]+\.(?:py|md|toml|yml))`")
 # Made by commands, or in somebody else's project.
 _NOT_OURS: Final = (".venv", ".venv-peers", ".storm", ".demo", ".bench", ".up", "keys", "mutations")
-_LISTED: Final = re.compile(r"(?:[\w]+/|[\w]+\.py)")
+_LISTED: Final = re.compile(r"\w+(?:/|\.py)")
 PRODUCT: Final = ("antom_refunds", "workflows", "activities", "starter", "worker.py")
 PAGES: Final = (
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
@@ -81,8 +81,7 @@ def _listed(layout: str) -> Iterator[str]:
     for line in layout.splitlines()[1:]:
         indent = len(line) - len(line.lstrip())
         folders = [(depth, name) for depth, name in folders if depth < indent]
-        names = line.split("  ")[0] if not indent else re.split(r"  +", line.strip())[0]
-        for name in _LISTED.findall(names):
+        for name in _LISTED.findall(line.strip().split("  ")[0]):
             path = "".join(folder for _, folder in folders) + name
             if name.endswith("/"):
                 folders.append((indent, name))
