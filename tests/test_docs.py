@@ -23,7 +23,10 @@ _FENCED: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 # `antom_refunds/domain/`, `starter/cli.py`, `Makefile`; neither /metrics nor report.json.
 _PATH: Final = re.compile(r"`(\.?[a-z][\w.-]*/[\w./-]*|[\w-]+\.(?:py|md|toml|yml))`")
 # Made by commands, or in somebody else's project.
-_NOT_OURS: Final = (".venv", ".venv-peers", ".storm", ".demo", ".bench", ".up", "keys", "mutations")
+_NOT_OURS: Final = (
+    *(".venv", ".venv-peers", ".storm", ".demo", ".bench", ".up", "keys"),
+    *("alipay", "temporal.toml"),
+)
 _LISTED: Final = re.compile(r"\w+(?:/|\.py)")
 PRODUCT: Final = ("antom_refunds", "workflows", "activities", "starter", "worker.py")
 PAGES: Final = (
