@@ -28,6 +28,7 @@ _NOT_OURS: Final = (
     *("alipay", "temporal.toml"),
 )
 _LISTED: Final = re.compile(r"\w+(?:/|\.py)")
+_EVENT: Final = re.compile(r'log(?:ger)?\.\w+\(\s*"([a-z_]+\.[a-z_]+)"')
 PRODUCT: Final = ("antom_refunds", "workflows", "activities", "starter", "worker.py")
 PAGES: Final = (
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
@@ -162,6 +163,18 @@ def test_every_setting_has_a_description_of_whole_sentences(
 
     assert [name for name, text in texts.items() if not text.endswith(".")] == []
     assert [name for name, text in texts.items() if not text[:1] or "|" in text] == []
+
+
+def test_every_event_that_the_code_logs_is_documented_for_operators() -> None:
+    page = (ROOT / "docs/operators.md").read_text(encoding="utf-8")
+    logged = {
+        event
+        for name in _modules()
+        for event in _EVENT.findall((ROOT / name).read_text(encoding="utf-8"))
+    }
+
+    assert logged
+    assert sorted(event for event in logged if f"`{event}`" not in page) == []
 
 
 def test_the_readme_is_short() -> None:
