@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from antom_refunds.antom.results import MEANINGS
 from antom_refunds.settings import MerchantSettings, Settings, Unit, env_name
+from proofs.storm.mutations import MUTATIONS
 
 ROOT: Final = Path(__file__).parent.parent
 EXAMPLE: Final = ".env.example"
@@ -64,10 +65,20 @@ def _result_codes() -> str:
     return "\n".join((*head, *rows, ""))
 
 
+def _storm_mutations() -> str:
+    rows = [
+        f"| `{name}` | {(mutation.apply.__doc__ or '').rstrip('.')} | {'; '.join(mutation.finds)} |"
+        for name, mutation in MUTATIONS.items()
+    ]
+    head = ("| mutation | what is broken | found by |", "|---|---|---|")
+    return "\n".join((*head, *rows, ""))
+
+
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "settings-of-a-merchant": lambda: _settings_table(MerchantSettings, "merchants", "name"),
     "settings-of-a-process": lambda: _settings_table(Settings),
     "result-codes": _result_codes,
+    "storm-mutations": _storm_mutations,
 }
 
 
