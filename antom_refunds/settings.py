@@ -1,4 +1,4 @@
-"""The one reader of our part of the environment; docs/configuration.md is made from it.
+"""The one reader of our part of the environment; .env.example lists every variable.
 
 Keys come from files only, so that no secret stands in an environment, a log or a history.
 """
@@ -33,6 +33,15 @@ PREFIX: Final = "ANTOM_REFUNDS_"
 _NESTED: Final = "__"
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _REQUIRED: Final = re.compile(r".+__(CLIENT_ID|ANTOM_PUBLIC_KEY_FILES)")
+
+
+class Unit(str):
+    """The unit of a setting, for docs/configuration.md."""
+
+    __slots__ = ()
+
+
+SECONDS: Final = Unit("seconds")
 
 
 class SettingsError(ValueError):
@@ -92,13 +101,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class Unit(str):
-    """The unit of a setting, for docs/configuration.md."""
-
-    __slots__ = ()
-
-
-SECONDS: Final = Unit("seconds")
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 ListenAddress = Annotated[Address, NoDecode, BeforeValidator(_address)]

@@ -27,17 +27,17 @@ class CodeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeMeaning:
-    """One line of the table. `advice` is what a person or the caller should do.
-
-    `status` is the documented one, as docs/antom.md#result-codes has it; `classify` decides by the
-    status of the response.
-    """
+    """One line of the table. `advice` is what a person or the caller should do."""
 
     kind: CodeKind
-    status: str
     advice: str
     basis: str
     needs_attention: bool = False
+
+    @property
+    def status(self) -> str:
+        """The documented status; `classify` decides by the status that a response has."""
+        return DOCUMENTED_STATUS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,15 @@ class Verdict:
 
 
 def _gate(advice: str, basis: str) -> CodeMeaning:
-    return CodeMeaning(CodeKind.GATE, "F", advice, basis, needs_attention=True)
+    return CodeMeaning(CodeKind.GATE, advice, basis, needs_attention=True)
 
 
 def _failed(advice: str, basis: str) -> CodeMeaning:
-    return CodeMeaning(CodeKind.FAILED, "F", advice, basis)
+    return CodeMeaning(CodeKind.FAILED, advice, basis)
 
 
 def _failed_needs_attention(advice: str, basis: str) -> CodeMeaning:
-    return CodeMeaning(CodeKind.FAILED, "F", advice, basis, needs_attention=True)
+    return CodeMeaning(CodeKind.FAILED, advice, basis, needs_attention=True)
 
 
 _CLIENT: Final = _gate("mend the client-id or its permissions at Antom", "RN 2022-01, X")
@@ -69,34 +69,25 @@ _NO_REFUND: Final = _failed_needs_attention(
 )
 
 MEANINGS: Final[dict[str, CodeMeaning]] = {
-    "SUCCESS": CodeMeaning(CodeKind.SUCCESS, "S", "", "G"),
-    "REFUND_IN_PROCESS": CodeMeaning(CodeKind.IN_PROCESS, "U", "", "G, RN 2022-05"),
-    "UNKNOWN_EXCEPTION": CodeMeaning(
-        CodeKind.UNKNOWN, "U", "the same request is sent again", "G, F"
-    ),
+    "SUCCESS": CodeMeaning(CodeKind.SUCCESS, "", "G"),
+    "REFUND_IN_PROCESS": CodeMeaning(CodeKind.IN_PROCESS, "", "G, RN 2022-05"),
+    "UNKNOWN_EXCEPTION": CodeMeaning(CodeKind.UNKNOWN, "the same request is sent again", "G, F"),
     "REQUEST_TRAFFIC_EXCEED_LIMIT": CodeMeaning(
-        CodeKind.UNKNOWN,
-        "U",
-        "too many calls: lower the rate; the same request is sent again",
-        "G, F",
+        CodeKind.UNKNOWN, "too many calls: lower the rate; the same request is sent again", "G, F"
     ),
     "ORDER_IS_CLOSED": CodeMeaning(
         CodeKind.CLOSED,
-        "U or F",
         "this id is dead at Antom: a new attempt needs a new id",
         "G, RN 2022-01, X",
     ),
     "REFUND_NOT_EXIST": CodeMeaning(
-        CodeKind.NOT_FOUND, "F", "check payment id, environment and client-id", "X"
+        CodeKind.NOT_FOUND, "check payment id, environment and client-id", "X"
     ),
     "ORDER_NOT_EXIST": CodeMeaning(
-        CodeKind.NOT_FOUND, "F", "check payment id, environment and client-id", "X"
+        CodeKind.NOT_FOUND, "check payment id, environment and client-id", "X"
     ),
     "REPEAT_REQ_INCONSISTENT": CodeMeaning(
-        CodeKind.ID_CONFLICT,
-        "F",
-        "the id is used at Antom with other fields: find out by whom",
-        "D, X",
+        CodeKind.ID_CONFLICT, "the id is used at Antom with other fields: find out by whom", "D, X"
     ),
     "MERCHANT_BALANCE_NOT_ENOUGH": _failed(
         "wait for new sales or top up the balance, then refund with a new id", "G, D"
@@ -152,6 +143,18 @@ MEANINGS: Final[dict[str, CodeMeaning]] = {
     "MEDIA_TYPE_NOT_ACCEPTABLE": _CALL,
     "MSG_PARSE_ERROR": _CALL,
     "FUNCTION_NOT_MATCH": _CALL,
+}
+
+# Sources disagree about ORDER_IS_CLOSED (docs/antom.md#order-is-closed).
+DOCUMENTED_STATUS: Final = {
+    CodeKind.SUCCESS: "S",
+    CodeKind.IN_PROCESS: "U",
+    CodeKind.UNKNOWN: "U",
+    CodeKind.CLOSED: "U or F",
+    CodeKind.NOT_FOUND: "F",
+    CodeKind.GATE: "F",
+    CodeKind.ID_CONFLICT: "F",
+    CodeKind.FAILED: "F",
 }
 
 _UNKNOWN_CODE_ADVICE: Final = (
