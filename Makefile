@@ -35,7 +35,7 @@ bench-cost: $(READY) ## Count history events, billable actions and calls in each
 	$(BIN)/python -m bench.cost
 
 .PHONY: storm
-storm: $(WITH_PICTURE) ## Inject faults for three minutes, then check every refund (SEED=n repeats one)
+storm: $(WITH_PICTURE) ## Break everything for three minutes, then count what was lost (SEED=n repeats one)
 	$(STORM) usual --picture .storm/storm.png
 
 .PHONY: storm-long

@@ -10,6 +10,7 @@ import pytest
 from antom_refunds.antom.results import MEANINGS
 from antom_refunds.settings import MerchantSettings, Settings
 from scripts.render_docs import EXAMPLE, PARTS, example, rendered
+from starter.demo.scenarios import ALL as SCENARIOS
 
 ROOT: Final = Path(__file__).parent.parent
 CODE: Final = ("antom_refunds", "workflows", "activities", "starter", "worker.py", "tests")
@@ -175,6 +176,19 @@ def test_every_event_that_the_code_logs_is_documented_for_operators() -> None:
 
     assert logged
     assert sorted(event for event in logged if f"`{event}`" not in page) == []
+
+
+def test_the_readme_shows_what_the_demo_prints_today() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    audit = (ROOT / "starter/demo/audit.py").read_text(encoding="utf-8")
+    titles = {each.order.refund_request_id: each.title for each in SCENARIOS}
+    shown = re.findall(r"^ +[\d.]+ s  (\S+) +(.+?)  ", readme, re.MULTILINE)
+    counted = re.findall(r"^  ok  (.+?)  +\d+$", readme, re.MULTILINE)
+
+    assert shown
+    assert counted
+    assert [(key, title) for key, title in shown if titles.get(key) != title] == []
+    assert [what for what in counted if f'"{what}"' not in audit] == []
 
 
 def test_the_readme_is_short() -> None:
