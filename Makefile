@@ -19,7 +19,7 @@ STORM = $(BIN)/python -m proofs.storm $(if $(SEED),--seed $(SEED)) --json .storm
 ##@ Use it
 
 .PHONY: demo
-demo: $(READY) ## Watch real refunds run on a real Temporal server (KEEP=1 leaves it running)
+demo: $(READY) ## Run 27 refunds through faults on a real Temporal server, then audit the money (KEEP=1 leaves it running)
 	$(BIN)/antom-refunds demo $(if $(KEEP),--keep)
 
 .PHONY: up
@@ -47,15 +47,15 @@ storm-short: $(READY) ## The same in a minute, without a picture
 	$(STORM) short
 
 .PHONY: storm-mutations
-storm-mutations: $(READY) ## Break the product on purpose: each time the storm must notice
+storm-mutations: $(READY) ## Break the product on purpose: the storm must find each mutation
 	$(BIN)/python -m proofs.storm.mutation_runner $(ARGS)
 
 .PHONY: mutants
-mutants: $(READY) ## Change the code in small places: each time a test must notice (SEED=n, COUNT=n of each area, ONLY="domain antom")
+mutants: $(READY) ## Change the code in small places: a test must find each change (SEED=n, COUNT=n of each area, ONLY="domain antom")
 	$(MUTANTS) --count $(or $(COUNT),40) $(ONLY)
 
 .PHONY: mutants-short
-mutants-short: $(READY) ## The same in about two minutes: a few in the state machine and at Antom's wire
+mutants-short: $(READY) ## The same in about two minutes: a few in the state machine and in Antom's client
 	$(MUTANTS) --count $(or $(COUNT),10) $(or $(ONLY),domain antom)
 
 ##@ Work on it
@@ -84,20 +84,24 @@ format: $(READY) ## Rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: docs
+docs: $(READY) ## Write what the docs derive from the code: settings, result codes, .env.example
+	$(BIN)/python -m scripts.render_docs
+
 .PHONY: fuzz
-fuzz: $(READY) ## Throw mutated bytes at every door, FUZZ_SECONDS each (60)
+fuzz: $(READY) ## Fuzz every input, FUZZ_SECONDS each (60)
 	scripts/fuzz
 
 .PHONY: histories
-histories: $(READY) ## Record a history of each way for this release; those that are there are kept
+histories: $(READY) ## Record a history of each path for this release; existing ones are kept
 	scripts/record-histories
 
 .PHONY: lock
-lock: $(READY) ## Pin every dependency anew, with hashes
+lock: $(READY) ## Pin every dependency again, with hashes
 	scripts/lock
 
 .PHONY: clean
-clean: ## Remove what the other targets made
+clean: ## Remove what the other targets created
 	rm -rf .venv .venv-peers .demo .demo.lock .up .up.lock .storm .bench .fuzz .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help

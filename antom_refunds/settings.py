@@ -35,6 +35,15 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 _REQUIRED: Final = re.compile(r".+__(CLIENT_ID|ANTOM_PUBLIC_KEY_FILES)")
 
 
+class Unit(str):
+    """The unit of a setting, for docs/configuration.md."""
+
+    __slots__ = ()
+
+
+SECONDS: Final = Unit("seconds")
+
+
 class SettingsError(ValueError):
     """A setting is missing or wrong; the text names the variable and what to do."""
 
@@ -111,19 +120,71 @@ class MerchantSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    client_id: Annotated[HeaderValue, Field(max_length=128)]
-    private_key_file: Path | None = None
-    antom_public_key_files: Annotated[
-        list[Path], NoDecode, BeforeValidator(_split_paths), Field(min_length=1)
+    client_id: Annotated[
+        HeaderValue,
+        Field(
+            max_length=128,
+            description="The client-id that Antom gave this account, without blanks or quotes.",
+        ),
     ]
-    key_version: Annotated[HeaderValue, Field(max_length=32)] = "1"
-    gateway: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")] = (
-        "https://open-sea-global.alipay.com"
-    )
-    sandbox: bool | None = None
-    connect_timeout: Positive = 4
-    response_timeout: Positive = 15
-    clock_skew_max: Annotated[Positive, Field(le=3600)] = 300
+    private_key_file: Annotated[
+        Path | None,
+        Field(
+            description="The file with our own RSA private key: PEM or bare base64. "
+            "The worker needs it; the webhook does not."
+        ),
+    ] = None
+    antom_public_key_files: Annotated[
+        list[Path],
+        NoDecode,
+        BeforeValidator(_split_paths),
+        Field(
+            min_length=1,
+            description="The files with Antom's public keys, separated by commas. "
+            "All of them are valid at the same time.",
+        ),
+    ]
+    key_version: Annotated[
+        HeaderValue,
+        Field(max_length=32, description="The version of our key, as Antom's Dashboard shows it."),
+    ] = "1"
+    gateway: Annotated[
+        str,
+        StringConstraints(pattern=r"^https?://[^/\s]+$"),
+        Field(
+            description="Antom's gateway: scheme and host, without a path. "
+            "http:// is allowed only on this machine and for a sandbox."
+        ),
+    ] = "https://open-sea-global.alipay.com"
+    sandbox: Annotated[
+        bool | None,
+        Field(
+            description="Whether to call the sandbox's paths. "
+            "If not set: yes for a client-id that begins with SANDBOX_."
+        ),
+    ] = None
+    connect_timeout: Annotated[
+        Positive,
+        SECONDS,
+        Field(description="How long opening a connection to Antom may take."),
+    ] = 4
+    response_timeout: Annotated[
+        Positive,
+        SECONDS,
+        Field(
+            description="How long to wait for Antom's response. "
+            "Twice the connect timeout plus this one is at most 25 s."
+        ),
+    ] = 15
+    clock_skew_max: Annotated[
+        Positive,
+        SECONDS,
+        Field(
+            le=3600,
+            description="How far Antom's clock and this machine's may differ. "
+            "A response with a time outside is not trusted.",
+        ),
+    ] = 300
 
     @property
     def is_sandbox(self) -> bool:
@@ -162,20 +223,102 @@ class Settings(BaseSettings):
     )
 
     merchants: dict[MerchantKey, MerchantSettings] = {}
-    antom_calls_per_second: Annotated[float, Field(ge=1, le=10_000)] = 50
-    concurrent_calls_max: Annotated[int, Field(gt=0, le=10_000)] = 100
-    cached_workflows_max: Annotated[int, Field(ge=0, le=1_000_000)] = 5000
-    shutdown_seconds: Annotated[Positive, Field(le=3600)] = 35
-    speedup: Annotated[Positive, Field(le=1_000_000)] = 1
-    overdue_days: Annotated[Positive, Field(le=3650)] = 10
-    webhook_listen: ListenAddress = Address(host="127.0.0.1", port=8080)
-    webhook_path: UrlPath = "/antom/refund-notify"
-    webhook_public_path: UrlPathAndQuery | None = None
-    health_listen: OptionalAddress = None
-    metrics_listen: OptionalAddress = None
-    log_format: LogFormat = LogFormat.AUTO
-    log_level: Annotated[str, Field(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
-    ui_url: Annotated[str, Field(pattern=r"^https?://\S+$")] = "http://localhost:8233"
+    antom_calls_per_second: Annotated[
+        float,
+        Unit("calls/s"),
+        Field(
+            ge=1,
+            le=10_000,
+            description="Calls to Antom by all workers of a namespace together. Each worker "
+            "spreads its own evenly; after a quiet period several may make twice as many in the "
+            "first second.",
+        ),
+    ] = 50
+    concurrent_calls_max: Annotated[
+        int,
+        Unit("calls"),
+        Field(gt=0, le=10_000, description="Concurrent calls to Antom, for each worker."),
+    ] = 100
+    cached_workflows_max: Annotated[
+        int,
+        Unit("refunds"),
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="Refunds that a worker keeps in memory, about 110 KiB each. "
+            "Waiting and inquiries need no place in memory; "
+            "a refund without one is replayed when it continues.",
+        ),
+    ] = 5000
+    shutdown_seconds: Annotated[
+        Positive,
+        SECONDS,
+        Field(
+            le=3600,
+            description="Grace period for calls in flight when a worker stops; "
+            "the process exits at most 10 s after it.",
+        ),
+    ] = 35
+    speedup: Annotated[
+        Positive,
+        Unit("factor"),
+        Field(
+            le=1_000_000,
+            description="Divides every wait. 1 in production; "
+            "more only to run weeks of waiting in minutes.",
+        ),
+    ] = 1
+    overdue_days: Annotated[
+        Positive,
+        Unit("days"),
+        Field(
+            le=3650,
+            description="Days without a terminal state after which an operator is alerted. It is "
+            "read where the command line starts a refund; in Python, pass "
+            "RefundClient.connect(policy=...).",
+        ),
+    ] = 10
+    webhook_listen: Annotated[
+        ListenAddress, Field(description="Where the webhook listens: host and port.")
+    ] = Address(host="127.0.0.1", port=8080)
+    webhook_path: Annotated[
+        UrlPath, Field(description="The path on which the webhook accepts notifications.")
+    ] = "/antom/refund-notify"
+    webhook_public_path: Annotated[
+        UrlPathAndQuery | None,
+        Field(
+            description="Path and query that Antom calls, if a proxy changes them: "
+            "the signature covers them. If not set: the path of the request."
+        ),
+    ] = None
+    health_listen: Annotated[
+        OptionalAddress,
+        Field(description="Where a worker serves /live and /ready. If not set: nowhere."),
+    ] = None
+    metrics_listen: Annotated[
+        OptionalAddress,
+        Field(
+            description="Where worker and webhook serve Prometheus metrics on /metrics, "
+            "an address each. If not set: nowhere."
+        ),
+    ] = None
+    log_format: Annotated[
+        LogFormat,
+        Field(
+            description="json, console, or auto: console on a terminal and JSON everywhere else."
+        ),
+    ] = LogFormat.AUTO
+    log_level: Annotated[
+        str,
+        Field(
+            pattern=r"^(DEBUG|INFO|WARNING|ERROR)$",
+            description="The least severe level that is logged: DEBUG, INFO, WARNING or ERROR.",
+        ),
+    ] = "INFO"
+    ui_url: Annotated[
+        str,
+        Field(pattern=r"^https?://\S+$", description="The Temporal UI that `show` links to."),
+    ] = "http://localhost:8233"
 
     @model_validator(mode="after")
     def _client_ids_differ(self) -> Self:

@@ -136,12 +136,12 @@ def test_the_example_of_the_readme_sees_its_refund_succeed(
 ) -> None:
     address = shop.environment["TEMPORAL_ADDRESS"]
 
-    # The interpreter may crash after all is done: docs/decisions/0003-leaving.md.
+    # The interpreter may crash after all is done: docs/decisions/0003-process-exit.md.
     codes = (0, -signal.SIGSEGV, -signal.SIGABRT)
     said = _run(python, "-u", "refund_one.py", cwd=project, codes=codes, TEMPORAL_ADDRESS=address)
 
     assert "new refund/default/order-4711-1\n" in said
-    assert "end: succeeded SUCCESS" in said
+    assert "ended: succeeded SUCCESS" in said
 
 
 def test_the_application_needs_the_library_of_its_own_version(wheels: dict[str, Path]) -> None:

@@ -34,6 +34,11 @@ class CodeMeaning:
     basis: str
     needs_attention: bool = False
 
+    @property
+    def status(self) -> str:
+        """The documented status; `classify` decides by the status that a response has."""
+        return DOCUMENTED_STATUS[self.kind]
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -138,6 +143,18 @@ MEANINGS: Final[dict[str, CodeMeaning]] = {
     "MEDIA_TYPE_NOT_ACCEPTABLE": _CALL,
     "MSG_PARSE_ERROR": _CALL,
     "FUNCTION_NOT_MATCH": _CALL,
+}
+
+# Sources disagree about ORDER_IS_CLOSED (docs/antom.md#order-is-closed).
+DOCUMENTED_STATUS: Final = {
+    CodeKind.SUCCESS: "S",
+    CodeKind.IN_PROCESS: "U",
+    CodeKind.UNKNOWN: "U",
+    CodeKind.CLOSED: "U or F",
+    CodeKind.NOT_FOUND: "F",
+    CodeKind.GATE: "F",
+    CodeKind.ID_CONFLICT: "F",
+    CodeKind.FAILED: "F",
 }
 
 _UNKNOWN_CODE_ADVICE: Final = (

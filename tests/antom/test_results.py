@@ -1,6 +1,6 @@
 import pytest
 
-from antom_refunds.antom.results import MEANINGS, CodeKind, classify, code_kind
+from antom_refunds.antom.results import DOCUMENTED_STATUS, MEANINGS, CodeKind, classify, code_kind
 from antom_refunds.domain.evidence import EvidenceKind
 
 # What the answer to a refund call says, by what its code is about: with S, with F, with U.
@@ -98,3 +98,16 @@ def test_no_answer_to_a_refund_call_says_by_itself_that_the_refund_failed(
     code: str, status: str
 ) -> None:
     assert classify(status, code).kind not in {EvidenceKind.FAILED, EvidenceKind.CLOSED}
+
+
+def test_every_kind_has_a_documented_status() -> None:
+    assert set(DOCUMENTED_STATUS) == set(CodeKind)
+
+
+@pytest.mark.parametrize("code", MEANINGS)
+def test_only_an_unknown_outcome_is_doubt_where_the_status_is_the_documented_one(code: str) -> None:
+    meaning = MEANINGS[code]
+
+    kinds = {classify(status, code).kind for status in meaning.status.split(" or ")}
+
+    assert (EvidenceKind.DOUBT in kinds) == (meaning.kind is CodeKind.UNKNOWN)
