@@ -89,6 +89,7 @@ def test_no_name_that_a_running_refund_relies_on_has_changed() -> None:
         "INVALID_INPUT": "InvalidInput",
         "MEMO_OVERDUE_AFTER": "overdue_after_seconds",
         "RPC_TIMEOUT": timedelta(seconds=10),
+        "SHORT_RPC_TIMEOUT": timedelta(seconds=3),
         "TEXT_MAX": 500,
     }
 

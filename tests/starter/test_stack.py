@@ -250,7 +250,7 @@ async def test_a_stack_of_which_a_part_fails_is_taken_down_whole(
 ) -> None:
     broken = [sys.executable, "-c", "raise SystemExit('no memory left')"]
     monkeypatch.setattr(tcp_ports, "_DEFAULTS", (0,) * 5)
-    monkeypatch.setattr(stacks, "_python", lambda *_: broken)
+    monkeypatch.setattr(stacks, "module_command", lambda *_: broken)
 
     with pytest.raises(SettingsError, match="simulator did not start: no memory left"):
         async with local_stack(tmp_path / "home", speedup=1):

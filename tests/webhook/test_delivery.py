@@ -56,7 +56,7 @@ async def test_a_signal_that_is_never_answered_fails_in_bounded_time(
 ) -> None:
     way, temporal = proxy
     way.is_swallowing = True
-    monkeypatch.setattr(delivery, "_RPC_TIMEOUT", SOON)
+    monkeypatch.setattr(delivery, "SHORT_RPC_TIMEOUT", SOON)
     workflow_id = contract.workflow_id(waiting.refund_request_id, merchant="default")
 
     async with asyncio.timeout(FAR_BELOW):
@@ -89,7 +89,7 @@ def test_temporal_has_less_time_than_antom_gives_us(idle_harness: Harness) -> No
         notifications=idle_harness.notifications, keys={}, count=OutcomeLog()
     )
 
-    assert delivery._RPC_TIMEOUT < handler.temporal_limit <= timedelta(seconds=5)
+    assert contract.SHORT_RPC_TIMEOUT < handler.temporal_limit <= timedelta(seconds=5)
 
 
 async def test_a_refund_that_runs_again_after_it_took_no_signal_is_to_be_notified_once_more(
