@@ -1,4 +1,4 @@
-"""What the code cites stands in docs/, and what docs/ lists stands in the code."""
+"""The code cites only existing sections of docs/, and the tables in docs/ match the code."""
 
 import re
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from antom_refunds import process
 from antom_refunds.antom.results import MEANINGS
 
 ROOT: Final = Path(__file__).parent.parent
@@ -36,7 +37,7 @@ def _citations() -> set[tuple[str, str]]:
 
 
 def _anchors(page: Path) -> set[str]:
-    """The anchors as GitHub makes them: small letters, no punctuation, hyphens for blanks."""
+    """The anchors that GitHub generates: lower case, no punctuation, hyphens for spaces."""
     if not page.exists():
         return set()
     headings = _HEADING.findall(_FENCED.sub("", page.read_text(encoding="utf-8")))
@@ -48,12 +49,12 @@ def test_every_section_that_the_code_cites_exists(page: str, anchor: str) -> Non
     assert anchor in _anchors(ROOT / page)
 
 
-def test_citations_are_found_at_all() -> None:
+def test_the_search_finds_citations() -> None:
     assert ("docs/antom.md", "refund") in _citations()
     assert ("docs/antom.md", "inquiryrefund") in _citations()
 
 
-def test_every_link_within_the_page_about_antom_leads_somewhere() -> None:
+def test_every_link_in_the_page_about_antom_has_a_target() -> None:
     page = ROOT / "docs/antom.md"
     links = _LINK.findall(page.read_text(encoding="utf-8"))
 
@@ -67,7 +68,7 @@ def test_every_link_within_the_page_about_antom_leads_somewhere() -> None:
     assert dead == []
 
 
-def test_the_table_of_codes_is_the_one_in_the_code() -> None:
+def test_the_table_of_result_codes_matches_the_code() -> None:
     text = (ROOT / "docs/antom.md").read_text(encoding="utf-8")
     section = text.split("\n## Result codes\n")[1].split("\n## ")[0]
     rows = _ROW.findall(section)
@@ -76,3 +77,13 @@ def test_the_table_of_codes_is_the_one_in_the_code() -> None:
         (code, meaning.kind.value, meaning.advice or "nothing", meaning.basis)
         for code, meaning in MEANINGS.items()
     ]
+
+
+def test_the_table_of_exit_codes_matches_the_code() -> None:
+    text = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    section = text.split("\n## Exit codes\n")[1].split("\n## ")[0]
+    documented = [int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)]
+
+    codes = sorted(value for value in vars(process).values() if type(value) is int)
+
+    assert documented == codes

@@ -39,18 +39,18 @@ def _imports() -> Iterator[ast.ImportFrom]:
                 yield node
 
 
-def test_it_offers_what_the_readme_and_the_docs_use_and_nothing_else() -> None:
+def test_it_exports_exactly_what_the_readme_and_the_docs_use() -> None:
     used = {alias.name for node in _imports() for alias in node.names}
 
     assert sorted(used) == antom_refunds.__all__
 
 
-def test_the_readme_and_the_docs_import_from_nowhere_else() -> None:
+def test_the_readme_and_the_docs_import_only_from_it() -> None:
     assert {node.module for node in _imports()} == {"antom_refunds"}
 
 
 @pytest.mark.parametrize("name", antom_refunds.__all__)
-def test_everything_it_offers_is_documented(name: str) -> None:
+def test_every_export_is_documented(name: str) -> None:
     offered = getattr(antom_refunds, name)
     own = [
         value

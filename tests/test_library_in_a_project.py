@@ -102,14 +102,14 @@ def _top_level(wheel: Path) -> set[str]:
     return {name for name in names if not name.endswith(".dist-info")}
 
 
-def test_each_module_is_in_one_of_the_two_wheels(wheels: dict[str, Path]) -> None:
+def test_each_module_is_in_exactly_one_wheel(wheels: dict[str, Path]) -> None:
     assert {name: _top_level(wheel) for name, wheel in wheels.items()} == {
         "antom_refunds": {"antom_refunds"},
         "antom_refunds_app": {"activities", "starter", "worker.py", "workflows"},
     }
 
 
-def test_the_library_brings_few_packages_and_no_module_of_a_usual_name(
+def test_the_library_installs_few_packages_and_no_module_with_a_common_name(
     python: Path, project: Path
 ) -> None:
     listed = _run(UV, "pip", "list", "--format", "json", "--python", python, cwd=project)
@@ -131,7 +131,7 @@ def test_the_documented_examples_pass_strict_type_checks(python: Path, project: 
     assert said.startswith("Success: no issues found in 6 source files")
 
 
-def test_the_example_of_the_readme_sees_its_refund_succeed(
+def test_the_example_of_the_readme_refunds_successfully(
     python: Path, project: Path, shop: Stack
 ) -> None:
     address = shop.environment["TEMPORAL_ADDRESS"]

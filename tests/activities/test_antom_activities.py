@@ -118,7 +118,7 @@ def answering(code: str) -> Fault:
     return Fault(kind=FaultKind.RESULT_CODE, code=code)
 
 
-async def test_a_new_refund_is_asked_for_at_once(
+async def test_a_new_refund_is_sent_immediately(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     evidence = await attempt().run(calls.request_refund, asked())
@@ -132,7 +132,7 @@ async def test_a_new_refund_is_asked_for_at_once(
     ("state", "wait"),
     [(RefundState.IN_DOUBT, timedelta(minutes=2)), (RefundState.BLOCKED, timedelta(minutes=1))],
 )
-async def test_the_first_moment_of_a_repetition_only_names_the_second(
+async def test_the_first_attempt_of_a_repetition_only_schedules_the_second(
     calls: AntomActivities, wire: ControlledTransport, state: RefundState, wait: timedelta
 ) -> None:
     with pytest.raises(ApplicationError) as later:
@@ -145,7 +145,7 @@ async def test_the_first_moment_of_a_repetition_only_names_the_second(
     assert wire.call_times == []
 
 
-async def test_watching_begins_with_a_wait(
+async def test_polling_begins_with_a_wait(
     calls: AntomActivities, wire: ControlledTransport
 ) -> None:
     with pytest.raises(ApplicationError) as later:
@@ -165,7 +165,7 @@ async def test_a_later_attempt_calls(calls: AntomActivities, simulator: AntomSim
 
 
 @pytest.mark.parametrize("call", ["request_refund", "await_result"])
-async def test_a_reset_by_an_operator_calls_at_once(
+async def test_a_reset_by_an_operator_calls_immediately(
     calls: AntomActivities, wire: ControlledTransport, call: str
 ) -> None:
     reset = attempt(at=timedelta(minutes=1), number=1, scheduled=timedelta(minutes=1))
@@ -190,7 +190,7 @@ async def test_the_wait_is_counted_from_the_beginning_and_not_from_the_attempt(
     assert "HTTP 500" in later.value.message
 
 
-async def test_what_was_never_sent_is_tried_again_soon(
+async def test_a_call_that_was_not_sent_is_retried_soon(
     calls: AntomActivities, wire: ControlledTransport
 ) -> None:
     wire.is_down = True
@@ -202,7 +202,7 @@ async def test_what_was_never_sent_is_tried_again_soon(
     assert later.value.next_retry_delay == timedelta(seconds=1)
 
 
-async def test_no_answer_is_doubt(calls: AntomActivities, simulator: AntomSimulator) -> None:
+async def test_no_response_is_doubt(calls: AntomActivities, simulator: AntomSimulator) -> None:
     script(simulator, Operation.REFUND, Fault(kind=FaultKind.CUT_AFTER))
 
     evidence = await attempt().run(calls.request_refund, asked())
@@ -210,7 +210,7 @@ async def test_no_answer_is_doubt(calls: AntomActivities, simulator: AntomSimula
     assert (evidence.kind, evidence.code) == (EvidenceKind.DOUBT, "no_response")
 
 
-async def test_a_refusal_at_the_gate_is_no_doubt(
+async def test_a_gate_refusal_is_not_doubt(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
@@ -222,7 +222,7 @@ async def test_a_refusal_at_the_gate_is_no_doubt(
 
 
 @pytest.mark.parametrize("call", ["request_refund", "inquire"])
-async def test_a_call_waits_for_its_turn(
+async def test_a_call_waits_for_the_rate_limit(
     antom: AntomClient, simulator: AntomSimulator, call: str
 ) -> None:
     turns = Turns()
@@ -239,7 +239,7 @@ async def test_a_call_waits_for_its_turn(
     assert evidence.kind in {EvidenceKind.SUCCEEDED, EvidenceKind.NOT_FOUND}
 
 
-async def test_a_call_that_is_cancelled_before_its_turn_was_not_sent(
+async def test_a_call_that_is_cancelled_while_rate_limited_was_not_sent(
     antom: AntomClient, simulator: AntomSimulator
 ) -> None:
     turns, environment = Turns(), attempt()
@@ -270,7 +270,7 @@ async def test_a_stopping_worker_reports_doubt_about_the_call_in_flight(
     assert "stopped" in evidence.message
 
 
-async def test_a_cancelled_call_in_flight_still_brings_its_response(
+async def test_a_cancelled_call_in_flight_still_returns_its_response(
     calls: AntomActivities, wire: ControlledTransport
 ) -> None:
     environment = attempt()
@@ -300,7 +300,7 @@ async def test_a_call_that_takes_long_sends_heartbeats(
     assert (await call).kind is EvidenceKind.SUCCEEDED
 
 
-async def test_a_process_that_stood_still_sends_nothing_that_temporal_may_have_given_up(
+async def test_a_process_that_was_suspended_does_not_send_a_call_that_temporal_may_have_timed_out(
     antom: AntomClient, simulator: AntomSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = Turns()
@@ -317,7 +317,7 @@ async def test_a_process_that_stood_still_sends_nothing_that_temporal_may_have_g
     assert not simulator.ledger.movements
 
 
-async def test_a_call_that_waited_for_its_turn_for_too_long_is_not_sent(
+async def test_a_call_that_waited_too_long_for_the_rate_limit_is_not_sent(
     antom: AntomClient, simulator: AntomSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = Turns()
@@ -350,7 +350,7 @@ async def test_the_second_identical_unusable_response_in_a_row_is_marked(
     assert second.is_repeated
 
 
-async def test_what_an_attempt_counted_is_left_to_the_next_one(
+async def test_the_failure_streak_is_passed_to_the_next_attempt(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
@@ -366,7 +366,7 @@ async def test_what_an_attempt_counted_is_left_to_the_next_one(
     assert (await again.run(calls.await_result, asked(RefundState.PROCESSING))).is_repeated
 
 
-async def test_no_such_refund_that_would_end_it_is_asked_again_after_the_quiet_period(
+async def test_a_not_found_that_would_be_final_is_repeated_after_the_quiet_period(
     calls: AntomActivities,
 ) -> None:
     refused = Evidence(
@@ -395,7 +395,7 @@ async def test_in_doubt_an_inquiry_that_decides_makes_the_call_unnecessary(
     assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.REFUND) == 1
 
 
-async def test_a_call_that_is_due_at_once_waits_for_nothing_and_inquires_nothing(
+async def test_a_call_that_is_due_immediately_neither_waits_nor_inquires(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     evidence = await attempt().run(
@@ -407,7 +407,7 @@ async def test_a_call_that_is_due_at_once_waits_for_nothing_and_inquires_nothing
 
 
 @pytest.mark.parametrize("is_first_run", [True, False])
-async def test_a_call_off_of_what_was_never_sent_closes_only_on_the_first_run(
+async def test_a_called_off_refund_that_was_not_sent_closes_only_on_the_first_run(
     *, is_first_run: bool
 ) -> None:
     called_off = Evidence(
@@ -422,7 +422,7 @@ async def test_a_call_off_of_what_was_never_sent_closes_only_on_the_first_run(
     assert evidence.kind is (EvidenceKind.CLOSED if is_first_run else EvidenceKind.BLOCKED)
 
 
-async def test_a_defect_in_a_call_is_doubt_and_not_silence_about_it(
+async def test_an_unexpected_error_in_a_call_is_doubt(
     merchant_keys: KeyFiles, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     def breaks(_: httpx.Request) -> httpx.Response:
@@ -448,13 +448,13 @@ async def test_a_merchant_that_is_not_configured_blocks(wire: ControlledTranspor
     assert "'default'" in evidence.message
 
 
-async def test_an_inquiry_for_a_merchant_that_is_not_configured_calls_an_operator() -> None:
+async def test_an_inquiry_for_an_unconfigured_merchant_alerts_an_operator() -> None:
     evidence = await attempt().run(AntomActivities(EvidenceCalls({}), Policy()).inquire, asked())
 
     assert (evidence.source, evidence.kind) == (Source.INQUIRY, EvidenceKind.BLOCKED)
 
 
-async def test_a_repeated_block_is_no_news(
+async def test_a_repeated_block_changes_nothing(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
@@ -470,7 +470,7 @@ async def test_a_repeated_block_is_no_news(
     assert later.value.next_retry_delay == timedelta(minutes=4)
 
 
-async def test_an_unknown_refund_is_reported_while_polling_and_not_sent_from_there(
+async def test_an_unknown_refund_is_reported_by_polling_and_not_sent_by_it(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     late = attempt(at=timedelta(minutes=1), number=2, scheduled=timedelta(minutes=1))
@@ -481,7 +481,7 @@ async def test_an_unknown_refund_is_reported_while_polling_and_not_sent_from_the
     assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.REFUND) == 0
 
 
-async def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_at_once(
+async def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_immediately(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     evidence = await attempt().run(
@@ -492,7 +492,7 @@ async def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_at_once(
     assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.INQUIRY) == 0
 
 
-async def test_an_inquiry_now_needs_no_first_moment(calls: AntomActivities) -> None:
+async def test_an_immediate_inquiry_does_not_wait(calls: AntomActivities) -> None:
     evidence = await attempt().run(calls.inquire, asked(RefundState.IN_DOUBT))
 
     assert (evidence.source, evidence.kind) == (Source.INQUIRY, EvidenceKind.NOT_FOUND)
@@ -518,7 +518,7 @@ async def test_an_inquiry_that_fails_is_tried_again(
         (timedelta(days=2, hours=1, minutes=30), "4 h 30 min"),
     ],
 )
-async def test_the_next_moment_is_told_as_people_say_it(
+async def test_the_next_wait_is_formatted(
     calls: AntomActivities, simulator: AntomSimulator, after: timedelta, spoken: str
 ) -> None:
     script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))

@@ -86,7 +86,7 @@ def _milliseconds(time: datetime) -> str:
         (timedelta(days=-1), "was made 86400 s before the call"),
     ],
 )
-async def test_a_response_of_another_time_is_doubt(
+async def test_a_response_with_a_stale_time_is_doubt(
     account: MerchantAccount, answering_at: AnsweringAt, status: str, off: timedelta, said: str
 ) -> None:
     transport = answering_at(_milliseconds(SENT + off), status=status, code="PROCESS_FAIL")
@@ -101,7 +101,7 @@ async def test_a_response_of_another_time_is_doubt(
     assert "clock_skew_max" in str(error.value)
 
 
-async def test_a_stale_refusal_at_the_gate_is_doubt_too(
+async def test_a_stale_gate_refusal_is_doubt_too(
     account: MerchantAccount, answering_at: AnsweringAt
 ) -> None:
     transport = answering_at("1789000000000", status="F", code="INVALID_SIGNATURE")
@@ -119,7 +119,7 @@ async def test_a_response_within_the_call_and_the_allowed_skew_counts(
     assert answer.result.result_status == "S"
 
 
-async def test_the_allowed_skew_is_the_accounts(
+async def test_the_allowed_skew_comes_from_the_account(
     account: MerchantAccount, answering_at: AnsweringAt
 ) -> None:
     time = _milliseconds(SENT - timedelta(seconds=11))
@@ -181,7 +181,7 @@ async def test_the_skew_is_measured_from_the_middle_of_the_call(
     assert skews == [timedelta(seconds=-1), timedelta(seconds=3599)]
 
 
-async def test_a_skew_that_cannot_be_shown_costs_no_response(
+async def test_a_skew_that_cannot_be_reported_does_not_invalidate_the_response(
     account: MerchantAccount, answering_at: AnsweringAt, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(_: timedelta) -> None:
@@ -196,7 +196,7 @@ async def test_a_skew_that_cannot_be_shown_costs_no_response(
     assert "antom.skew_not_observed" in caplog.text
 
 
-async def test_a_clock_that_is_set_back_during_the_call_turns_no_window_around(
+async def test_a_clock_that_is_set_back_during_the_call_does_not_invert_the_time_window(
     account: MerchantAccount, answering_at: AnsweringAt
 ) -> None:
     readings = iter([SENT, SENT - timedelta(hours=2)])
@@ -208,7 +208,7 @@ async def test_a_clock_that_is_set_back_during_the_call_turns_no_window_around(
     st.datetimes(timezones=st.timezones()) | st.datetimes(timezones=st.just(UTC)),
     st.timedeltas(min_value=timedelta()),
 )
-def test_any_time_is_fresh_or_stale_and_nothing_else(time: datetime, skew: timedelta) -> None:
+def test_every_time_is_either_fresh_or_stale(time: datetime, skew: timedelta) -> None:
     window = CallWindow(SENT, RECEIVED)
     try:
         require_fresh(time, window, skew_max=skew)

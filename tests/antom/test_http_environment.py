@@ -48,7 +48,7 @@ def test_a_proxy_that_cannot_be_used_is_named(
         ("SSL_CERT_FILE", ""),
     ],
 )
-def test_what_can_be_used_is_accepted(
+def test_usable_settings_are_accepted(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)

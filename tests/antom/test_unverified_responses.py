@@ -79,7 +79,7 @@ async def _error(account: MerchantAccount, respond: Respond) -> AntomError:
         ),
     ],
 )
-async def test_an_unproven_answer_keeps_its_claim_and_names_the_settings(
+async def test_an_unverified_response_keeps_its_claim_and_names_the_settings(
     account: MerchantAccount, body: bytes, headers: dict[str, str], claimed: str, message: str
 ) -> None:
     error = await _error(account, lambda _: httpx.Response(200, headers=headers, content=body))
@@ -144,7 +144,7 @@ async def test_an_error_that_claims_nothing_has_no_claim(account: MerchantAccoun
 # --- whose answer it must be
 
 
-async def test_an_answer_for_another_client_is_not_ours(
+async def test_a_response_to_another_client_is_rejected(
     account: MerchantAccount, antom_keys: tuple[Path, Path]
 ) -> None:
     """Antom's own signature, the header's own client-id: but not this merchant's answer."""
@@ -161,7 +161,7 @@ async def test_an_answer_for_another_client_is_not_ours(
     assert type(error) is UnverifiedResponseError
 
 
-async def test_the_answers_own_client_id_header_says_nothing(
+async def test_the_client_id_header_of_the_response_is_ignored(
     account: MerchantAccount, answer_headers: AnswerHeaders
 ) -> None:
     body = json.dumps({"result": {"resultCode": "SUCCESS", "resultStatus": "S"}}).encode()
@@ -173,7 +173,7 @@ async def test_the_answers_own_client_id_header_says_nothing(
 
 
 @pytest.mark.parametrize("place", [0, 1])
-async def test_each_of_antoms_keys_proves_an_answer(
+async def test_each_of_antoms_keys_verifies_a_response(
     account: MerchantAccount,
     merchant_keys: tuple[Path, Path],
     antom_keys: tuple[Path, Path],

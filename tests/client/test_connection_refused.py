@@ -149,7 +149,7 @@ async def test_a_missing_client_certificate_is_hinted_at(
         assert (await connect()).namespace == "default"
 
 
-async def test_what_is_no_temporal_at_all_is_said_so(told: Told) -> None:
+async def test_a_server_that_is_not_temporal_is_reported(told: Told) -> None:
     async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
         writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
@@ -162,7 +162,7 @@ async def test_what_is_no_temporal_at_all_is_said_so(told: Told) -> None:
             await connect()
 
 
-async def test_a_server_that_says_nothing_is_not_waited_for_without_end(
+async def test_a_server_that_never_responds_is_awaited_for_a_limited_time(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("antom_refunds.connection._CONNECT_LIMIT", timedelta(seconds=0.2))
@@ -224,7 +224,7 @@ async def test_a_certificate_without_its_key_is_named(told: Told, authority: Aut
     assert await refusal() == f"{CERTIFICATE} and {KEY} are needed together"
 
 
-async def test_a_client_key_that_is_none_is_named(
+async def test_an_invalid_client_key_is_named(
     told: Told, authority: Authority, tmp_path: Path
 ) -> None:
     spoilt = tmp_path / "spoilt.key"
@@ -237,7 +237,7 @@ async def test_a_client_key_that_is_none_is_named(
 
 
 @pytest.mark.parametrize("content", [b"[profile", b"\xff\xfe"])
-async def test_a_file_of_settings_that_cannot_be_read_is_one_line(
+async def test_an_unreadable_settings_file_is_reported_in_one_line(
     told: Told, tmp_path: Path, content: bytes
 ) -> None:
     file = tmp_path / "temporal.toml"
@@ -251,9 +251,7 @@ async def test_a_file_of_settings_that_cannot_be_read_is_one_line(
 
 
 @pytest.mark.parametrize("name", ["TEMPORAL_API_KEY", "TEMPORAL_NAMESPACE", "TEMPORAL_TLS", CA])
-async def test_an_empty_setting_of_temporals_is_as_good_as_none(
-    told: Told, plain: str, name: str
-) -> None:
+async def test_an_empty_temporal_setting_counts_as_unset(told: Told, plain: str, name: str) -> None:
     told(plain.rpartition(":")[2], host="127.0.0.1", **{name: ""})
 
     client = await connect()

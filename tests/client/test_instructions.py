@@ -20,7 +20,7 @@ OPS = Instruction(by="ops", reason="it hangs")
 UPDATES_MAX = 10
 
 
-async def test_more_instructions_at_once_than_temporal_lets_in_are_all_taken(
+async def test_more_concurrent_instructions_than_temporal_admits_are_all_accepted(
     idle_harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(updates, "_WAITS", (0.05,) * 1000)
@@ -90,7 +90,7 @@ class EndsMeanwhile(RefundClient):
         return view
 
 
-async def test_an_instruction_that_the_end_overtakes_says_how_the_refund_ended(
+async def test_an_instruction_that_arrives_after_the_end_says_how_the_refund_ended(
     harness: Harness,
 ) -> None:
     harness.transport.hold()

@@ -147,7 +147,7 @@ def _judge(harness: Harness, way: Way, order: RefundOrder, outcome: RefundOutcom
 
 @pytest.mark.parametrize("name", WAYS)
 @pytest.mark.slow
-async def test_a_worker_may_be_lost_at_every_step(
+async def test_a_worker_can_be_lost_at_every_step(
     harness: Harness, worker_forks: WorkerForks, environment: dict[str, str], name: str
 ) -> None:
     crash_test, way = CrashTest(harness, worker_forks, environment), WAYS[name]

@@ -153,7 +153,7 @@ BY_SOURCE: Final = {
 }
 
 
-def test_the_table_names_every_state_and_every_word() -> None:
+def test_the_table_has_every_state_and_every_kind_of_evidence() -> None:
     assert set(STATES) == set(RefundState)
     assert all(refund.state is state for state, refund in STATES.items())
     assert set(TABLE) == set(EvidenceKind) == {kind for _, kind in SAYINGS}
@@ -161,7 +161,7 @@ def test_the_table_names_every_state_and_every_word() -> None:
 
 @pytest.mark.parametrize(("source", "kind"), SAYINGS)
 @pytest.mark.parametrize("state", OPEN)
-def test_each_word_leads_where_the_table_says(
+def test_each_kind_of_evidence_leads_to_the_state_in_the_table(
     state: RefundState, source: Source, kind: EvidenceKind
 ) -> None:
     refund = apply(STATES[state], said(source, kind))
@@ -172,7 +172,7 @@ def test_each_word_leads_where_the_table_says(
 
 @pytest.mark.parametrize(("source", "kind"), SAYINGS)
 @pytest.mark.parametrize("state", sorted(TERMINAL_STATES))
-def test_an_end_stays_and_only_another_end_contradicts_it(
+def test_a_terminal_state_is_kept_and_only_another_final_result_contradicts_it(
     state: RefundState, source: Source, kind: EvidenceKind
 ) -> None:
     evidence = said(source, kind)
@@ -194,7 +194,7 @@ def test_an_end_stays_and_only_another_end_contradicts_it(
 @pytest.mark.parametrize("source", Source)
 @pytest.mark.parametrize("kind", EvidenceKind)
 @pytest.mark.parametrize("state", RefundState)
-def test_there_is_an_answer_to_everything_anybody_could_say(
+def test_any_evidence_can_be_applied_to_any_refund(
     state: RefundState, kind: EvidenceKind, source: Source
 ) -> None:
     refund = apply(STATES[state], Evidence(source=source, kind=kind, code="X"))
@@ -219,7 +219,9 @@ ANY_EVIDENCE: Final = st.lists(st.sampled_from(EVERYTHING), max_size=8)
 
 
 @given(CONSISTENT)
-def test_evidence_without_contradiction_ends_alike_in_every_order(pieces: list[Evidence]) -> None:
+def test_evidence_without_contradiction_leads_to_the_same_state_in_every_order(
+    pieces: list[Evidence],
+) -> None:
     refunds = [after(*order) for order in permutations(pieces)]
 
     assert len({refund.state for refund in refunds}) == 1
@@ -245,7 +247,7 @@ def test_repetition_changes_nothing(pieces: list[Evidence], data: st.DataObject)
     st.sets(st.sampled_from([p for p in EVERYTHING if p not in {NOTIFIED, UNBOUND}]), max_size=3),
     st.data(),
 )
-def test_of_two_last_words_the_first_stands_and_the_other_is_flagged_in_every_order(
+def test_the_first_final_result_wins_and_the_second_is_flagged_in_every_order(
     others: set[Evidence], data: st.DataObject
 ) -> None:
     one = data.draw(st.sampled_from(ENDING))
@@ -270,7 +272,7 @@ def test_the_same_evidence_twice_is_the_same_as_once(
 
 
 @given(ANY_EVIDENCE)
-def test_knowledge_only_grows(pieces: list[Evidence]) -> None:
+def test_open_states_only_advance(pieces: list[Evidence]) -> None:
     refund, ladder = after(), [*GROWTH]
     for piece in pieces:
         later = apply(refund, piece)
@@ -285,7 +287,9 @@ def test_knowledge_only_grows(pieces: list[Evidence]) -> None:
 
 
 @given(ANY_EVIDENCE)
-def test_failed_needs_antoms_word_or_an_operators_resolution(pieces: list[Evidence]) -> None:
+def test_failed_needs_a_failure_from_antom_or_an_operators_resolution(
+    pieces: list[Evidence],
+) -> None:
     refund = after(*pieces)
 
     if refund.state is RefundState.FAILED:
@@ -298,7 +302,7 @@ def test_failed_needs_antoms_word_or_an_operators_resolution(pieces: list[Eviden
 # --- doubt and the gate
 
 
-def test_a_refusal_at_the_gate_never_lowers_doubt() -> None:
+def test_a_gate_refusal_never_removes_doubt() -> None:
     refund = after(
         said(Source.RESPONSE, EvidenceKind.DOUBT), said(Source.RESPONSE, EvidenceKind.BLOCKED)
     )
@@ -307,7 +311,7 @@ def test_a_refusal_at_the_gate_never_lowers_doubt() -> None:
     assert refund.attention_reason is not None
 
 
-def test_a_lost_answer_after_a_refusal_is_doubt_and_still_wants_a_person() -> None:
+def test_a_lost_response_after_a_gate_refusal_is_doubt_and_still_needs_an_operator() -> None:
     refund = after(
         said(Source.RESPONSE, EvidenceKind.BLOCKED), said(Source.RESPONSE, EvidenceKind.DOUBT)
     )
@@ -344,7 +348,7 @@ def test_a_lost_answer_after_a_refusal_is_doubt_and_still_wants_a_person() -> No
         ),
     ],
 )
-def test_an_alarm_goes_with_its_cause_in_whatever_order(pieces: tuple[Evidence, ...]) -> None:
+def test_an_alarm_is_cleared_with_its_cause_in_every_order(pieces: tuple[Evidence, ...]) -> None:
     refund = after(*pieces)
 
     assert refund.alarm is None
@@ -361,7 +365,7 @@ def test_an_alarm_goes_with_its_cause_in_whatever_order(pieces: tuple[Evidence, 
     ],
 )
 @pytest.mark.parametrize("state", OPEN)
-def test_an_unusable_response_that_repeats_itself_calls_an_operator(
+def test_a_repeated_unusable_response_alerts_an_operator(
     state: RefundState, source: Source, kind: EvidenceKind
 ) -> None:
     evidence = said(source, kind, is_repeated=True, advice="check the key")
@@ -372,7 +376,7 @@ def test_an_unusable_response_that_repeats_itself_calls_an_operator(
     assert apply(refund, evidence) == apply(apply(refund, evidence), evidence)
 
 
-def test_an_inquiry_that_works_does_not_prove_that_the_refund_call_is_permitted() -> None:
+def test_a_working_inquiry_does_not_prove_that_refund_calls_are_permitted() -> None:
     refund = after(
         said(Source.RESPONSE, EvidenceKind.BLOCKED), said(Source.INQUIRY, EvidenceKind.NOT_FOUND)
     )
@@ -380,7 +384,7 @@ def test_an_inquiry_that_works_does_not_prove_that_the_refund_call_is_permitted(
     assert refund.alarm is not None
 
 
-def test_a_refusal_at_the_gate_says_more_than_a_repetition() -> None:
+def test_a_gate_refusal_is_a_better_reason_than_a_repetition() -> None:
     repeated = said(Source.RESPONSE, EvidenceKind.DOUBT, is_repeated=True)
     blocked = said(Source.RESPONSE, EvidenceKind.BLOCKED, advice="fix the key")
 
@@ -424,14 +428,14 @@ def test_a_refusal_ends_a_refund_only_if_it_is_confirmed(
     assert refund.next_step is step
 
 
-def test_a_refusal_that_nothing_can_confirm_calls_an_operator() -> None:
+def test_a_refusal_that_nothing_can_confirm_alerts_an_operator() -> None:
     refund = after(DOUBTED, REFUSED, UNDECIDED, said(Source.INQUIRY, EvidenceKind.MISMATCH))
 
     assert refund.attention_reason is not None
     assert after(DOUBTED, REFUSED).attention_reason is None
 
 
-def test_processing_wipes_a_refusal_that_was_not_about_this_refund() -> None:
+def test_processing_clears_a_refusal_of_another_refund() -> None:
     refund = after(REFUSED, UNDECIDED, said(Source.INQUIRY, EvidenceKind.PROCESSING))
 
     assert refund.failure is None
@@ -452,7 +456,7 @@ def test_processing_wipes_a_refusal_that_was_not_about_this_refund() -> None:
         said(Source.RESPONSE, EvidenceKind.SUCCEEDED),
     ],
 )
-def test_a_success_that_names_no_payment_waits_for_something_that_does(
+def test_a_success_without_a_payment_id_waits_for_evidence_with_one(
     claim: Evidence, binding: Evidence
 ) -> None:
     assert after(claim).state is D
@@ -461,7 +465,7 @@ def test_a_success_that_names_no_payment_waits_for_something_that_does(
     assert after(claim, binding).attention_reason is None
 
 
-def test_a_notified_success_makes_an_inquiry_due_and_an_inquired_one_the_refund_call() -> None:
+def test_a_notified_success_makes_an_inquiry_due_and_an_inquired_success_the_refund_call() -> None:
     assert after(NOTIFIED).next_step is Step.INQUIRE
     assert after(NOTIFIED).attention_reason is None
     inquired = after(NOTIFIED, UNBOUND)
@@ -478,7 +482,7 @@ def test_a_claimed_success_that_ends_otherwise_is_a_contradiction() -> None:
     assert refund.contradictions == (NOTIFIED,)
 
 
-def test_processing_of_a_payment_that_is_not_named_proves_no_claimed_success() -> None:
+def test_processing_without_a_payment_id_does_not_confirm_a_claimed_success() -> None:
     unnamed = said(Source.INQUIRY, EvidenceKind.PROCESSING, payment_id=None)
     failed = said(Source.NOTIFICATION, EvidenceKind.FAILED)
 
@@ -488,7 +492,7 @@ def test_processing_of_a_payment_that_is_not_named_proves_no_claimed_success() -
     assert refund.contradictions == (NOTIFIED,)
 
 
-def test_an_id_that_antom_has_with_other_fields_is_shown_to_the_end() -> None:
+def test_an_id_conflict_is_shown_until_the_terminal_state() -> None:
     conflict = said(Source.RESPONSE, EvidenceKind.ID_CONFLICT, advice="find out by whom")
     accepted = said(Source.RESPONSE, EvidenceKind.PROCESSING)
 
@@ -501,7 +505,7 @@ def test_an_id_that_antom_has_with_other_fields_is_shown_to_the_end() -> None:
 # --- a lost worker
 
 
-def test_after_a_lost_worker_an_inquiry_and_then_the_refund_call_are_due_at_once() -> None:
+def test_after_a_lost_worker_an_inquiry_and_then_the_refund_call_are_due_immediately() -> None:
     lost = said(Source.RESPONSE, EvidenceKind.DOUBT, code=WORKER_LOST)
 
     refund = after(lost)
@@ -552,12 +556,12 @@ def test_evidence_about_another_refund_never_ends_this_one(
 
 
 @pytest.mark.parametrize("source", [Source.INQUIRY, Source.NOTIFICATION])
-def test_a_failure_moved_nothing_so_that_its_amount_may_be_missing(source: Source) -> None:
+def test_a_failure_may_lack_the_amount(source: Source) -> None:
     assert after(said(source, EvidenceKind.FAILED, amount=None)).state is F
 
 
 @pytest.mark.parametrize(("source", "kind", "name"), MISSING)
-def test_an_end_that_leaves_out_what_antom_promises_ends_nothing(
+def test_a_final_result_without_the_required_fields_is_not_final(
     source: Source, kind: EvidenceKind, name: str
 ) -> None:
     refund = after(said(source, kind, **{name: None}))
@@ -569,7 +573,9 @@ def test_an_end_that_leaves_out_what_antom_promises_ends_nothing(
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_second_end_about_another_refund_is_a_contradiction(wrong: dict[str, Any]) -> None:
+def test_a_second_final_result_about_another_refund_is_a_contradiction(
+    wrong: dict[str, Any],
+) -> None:
     refund = apply(
         STATES[RefundState.SUCCEEDED], said(Source.NOTIFICATION, EvidenceKind.SUCCEEDED, **wrong)
     )
@@ -586,7 +592,7 @@ def test_a_second_refund_id_is_a_second_refund() -> None:
         assert len(after(*order).contradictions) == 1
 
 
-def test_the_same_end_with_the_same_or_no_refund_id_is_none() -> None:
+def test_the_same_final_result_with_the_same_or_no_refund_id_is_no_contradiction() -> None:
     known = after(said(Source.RESPONSE, EvidenceKind.SUCCEEDED, refund_id="a"))
 
     assert not contradicts(known, said(Source.NOTIFICATION, EvidenceKind.SUCCEEDED, refund_id="a"))
@@ -596,7 +602,7 @@ def test_the_same_end_with_the_same_or_no_refund_id_is_none() -> None:
     )
 
 
-def test_evidence_that_fits_the_order_is_believed_as_it_stands() -> None:
+def test_evidence_that_matches_the_order_is_unchanged() -> None:
     evidence = said(Source.RESPONSE, EvidenceKind.SUCCEEDED)
 
     assert check_against_order(ORDER, evidence) is evidence
@@ -619,7 +625,7 @@ NO_NEWS: Final = (
 
 
 @pytest.mark.parametrize(("state", "source", "kind"), NO_NEWS)
-def test_no_news_leaves_an_equal_refund(
+def test_evidence_without_new_information_leaves_an_equal_refund(
     state: RefundState, source: Source, kind: EvidenceKind
 ) -> None:
     evidence = said(source, kind, message="told once more", code="ANOTHER")
@@ -638,13 +644,13 @@ def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_again_once(
     assert (answered.state, answered.next_step) == (RefundState.PROCESSING, Step.POLL)
 
 
-def test_an_inquiry_that_says_processing_again_is_no_news() -> None:
+def test_a_second_processing_inquiry_changes_nothing() -> None:
     again = said(Source.INQUIRY, EvidenceKind.PROCESSING, payment_id=None)
 
     assert apply(STATES[RefundState.PROCESSING], again) == STATES[RefundState.PROCESSING]
 
 
-def test_the_first_doubt_is_kept_and_the_second_is_no_news() -> None:
+def test_the_first_doubt_is_kept_and_the_second_changes_nothing() -> None:
     once = apply(STATES[RefundState.PROCESSING], DOUBTED)
 
     assert once.doubt == DOUBTED
@@ -663,7 +669,7 @@ def test_the_first_doubt_is_kept_and_the_second_is_no_news() -> None:
         (Source.OPERATOR, EvidenceKind.CHECK),
     ],
 )
-def test_the_first_of_a_kind_is_kept_and_the_second_is_no_news(
+def test_the_first_of_a_kind_is_kept_and_the_second_changes_nothing(
     source: Source, kind: EvidenceKind
 ) -> None:
     refund = after(said(source, kind))
@@ -736,11 +742,11 @@ def test_the_first_of_a_kind_is_kept_and_the_second_is_no_news(
         ([said(Source.RESPONSE, EvidenceKind.SUCCEEDED)], None),
     ],
 )
-def test_what_to_do_next(pieces: list[Evidence], step: Step | None) -> None:
+def test_the_next_step(pieces: list[Evidence], step: Step | None) -> None:
     assert after(*pieces).next_step is step
 
 
-def test_an_id_that_antom_called_closed_is_watched_and_not_asked_for_again() -> None:
+def test_a_closed_id_is_polled_and_not_sent_again() -> None:
     closing = said(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED)
     suspect = said(Source.INQUIRY, EvidenceKind.MISMATCH)
 
@@ -750,7 +756,7 @@ def test_an_id_that_antom_called_closed_is_watched_and_not_asked_for_again() -> 
     assert refund.next_step is Step.POLL
 
 
-def test_nothing_is_due_after_an_end_even_if_an_inquiry_was() -> None:
+def test_nothing_is_due_in_a_terminal_state_even_if_an_inquiry_was() -> None:
     refund = after(
         said(Source.OPERATOR, EvidenceKind.CHECK), said(Source.RESPONSE, EvidenceKind.SUCCEEDED)
     )
@@ -777,7 +783,7 @@ def test_after_a_call_off_the_refund_call_is_never_sent_again(
     assert refund.is_sending_over
 
 
-def test_a_call_off_that_came_too_late_is_told_at_the_end() -> None:
+def test_a_call_off_that_came_too_late_is_shown_in_the_outcome() -> None:
     called_off = (said(Source.OPERATOR, EvidenceKind.CALL_OFF),)
 
     assert after(*called_off, said(Source.RESPONSE, EvidenceKind.PROCESSING)).attention_reason
@@ -785,7 +791,7 @@ def test_a_call_off_that_came_too_late_is_told_at_the_end() -> None:
     assert after(*called_off, said(Source.INQUIRY, EvidenceKind.CLOSED)).attention_reason is None
 
 
-def test_a_notified_closure_takes_the_place_of_an_answered_one() -> None:
+def test_a_notified_closure_replaces_one_from_a_response() -> None:
     answered = said(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED)
 
     assert after(answered, NOTIFIED_CLOSURE).closure == NOTIFIED_CLOSURE
@@ -801,9 +807,7 @@ def test_a_notified_closure_takes_the_place_of_an_answered_one() -> None:
         ((DOUBTED,), True),
     ],
 )
-def test_what_was_sent_is_known_from_the_calls(
-    pieces: tuple[Evidence, ...], *, was_sent: bool
-) -> None:
+def test_the_sent_calls_are_recorded(pieces: tuple[Evidence, ...], *, was_sent: bool) -> None:
     assert after(*pieces).was_sent is was_sent
 
 
@@ -870,11 +874,11 @@ def test_what_was_sent_is_known_from_the_calls(
         ),
     ],
 )
-def test_why_a_person_must_look(pieces: list[Evidence], reason: str | None) -> None:
+def test_the_reason_for_attention(pieces: list[Evidence], reason: str | None) -> None:
     assert after(*pieces).attention_reason == reason
 
 
-def test_an_end_without_evidence_gives_no_reason() -> None:
+def test_a_terminal_state_without_evidence_has_no_reason() -> None:
     assert Refund(order=ORDER, state=RefundState.CLOSED).attention_reason is None
 
 

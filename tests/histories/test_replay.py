@@ -42,19 +42,19 @@ def recorded(path: Path) -> WorkflowHistory:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-async def test_a_recorded_refund_can_be_gone_on_with(path: Path) -> None:
+async def test_a_recorded_refund_can_be_continued(path: Path) -> None:
     replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
 
     await replayer.replay_workflow(recorded(path))
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_was_recorded(way: str) -> None:
+def test_every_scenario_was_recorded(way: str) -> None:
     assert any(path.stem.endswith(f"-{way}") for path in FILES), "run 'make histories'"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-async def test_a_workflow_that_acts_otherwise_is_caught(path: Path) -> None:
+async def test_a_workflow_that_behaves_differently_is_detected(path: Path) -> None:
     replayer = Replayer(
         workflows=[HastyWorkflow],
         data_converter=pydantic_data_converter,
@@ -66,7 +66,7 @@ async def test_a_workflow_that_acts_otherwise_is_caught(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_recorded_history_knows_nothing_of_the_machine_it_was_made_on(path: Path) -> None:
+def test_a_recorded_history_contains_nothing_about_its_machine(path: Path) -> None:
     text = path.read_text()
     events = json.loads(text)["events"]
 

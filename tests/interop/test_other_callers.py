@@ -61,7 +61,7 @@ async def test_another_caller_reads_the_result(harness: Harness, caller: Caller)
     assert contract.RefundOutcome.model_validate(result) == await harness.wait_for_outcome(order)
 
 
-async def test_operators_see_all_of_a_refund_that_another_caller_started(
+async def test_operators_see_every_field_of_a_refund_that_another_caller_started(
     harness: Harness, caller: Caller
 ) -> None:
     order = await started(harness, caller, harness.payable_order())
@@ -77,7 +77,7 @@ async def test_operators_see_all_of_a_refund_that_another_caller_started(
     assert view.overdue_at > view.started_at
 
 
-async def test_the_list_shows_all_of_a_refund_that_another_caller_started(
+async def test_the_list_shows_every_field_of_a_refund_that_another_caller_started(
     harness: Harness, caller: Caller
 ) -> None:
     order = await started(harness, caller, harness.payable_order(is_async=True))
@@ -115,7 +115,7 @@ async def test_fields_left_out_and_fields_at_their_default_are_the_same_refund(
     assert not again.is_new
 
 
-async def test_other_fields_under_an_id_that_another_caller_used_are_refused(
+async def test_other_fields_under_an_id_of_another_caller_are_rejected(
     harness: Harness, caller: Caller
 ) -> None:
     order = await started(harness, caller, harness.payable_order())
@@ -151,7 +151,7 @@ async def test_a_caller_that_allows_duplicates_still_moves_money_once(harness: H
     assert harness.movements(order) == 1
 
 
-async def test_another_caller_has_antom_asked_and_reads_the_dossier(
+async def test_another_caller_sends_check_now_and_reads_the_dossier(
     harness: Harness, caller: Caller
 ) -> None:
     order = await started(harness, caller, harness.payable_order(is_async=True))
@@ -208,7 +208,7 @@ def order_json(workflow_id: str, **changes: object) -> str:
     ],
     ids=["missing field", "no amount", "unknown field", "text", "nothing", "too long"],
 )
-async def test_a_wrong_order_fails_at_once_and_names_the_field(
+async def test_an_invalid_order_fails_immediately_and_names_the_field(
     harness: Harness, caller: Caller, wrong_id: str, changes: dict[str, object], field: str
 ) -> None:
     await caller.start(wrong_id, order_json(wrong_id, **changes))
@@ -220,7 +220,7 @@ async def test_a_wrong_order_fails_at_once_and_names_the_field(
 
 
 @pytest.mark.parametrize("wrong", ["two", "none", "null", "text", "list"])
-async def test_anything_but_one_order_fails_at_once_with_a_sentence(
+async def test_any_other_input_fails_immediately_with_a_message(
     harness: Harness, caller: Caller, wrong_id: str, wrong: str
 ) -> None:
     order = order_json(wrong_id)
@@ -239,7 +239,7 @@ async def test_anything_but_one_order_fails_at_once_with_a_sentence(
     assert "\n" not in said
 
 
-async def test_an_order_of_another_id_fails_at_once_and_names_the_right_id(
+async def test_an_order_of_another_id_fails_immediately_and_names_the_right_id(
     harness: Harness, caller: Caller, wrong_id: str
 ) -> None:
     order = harness.payable_order()
@@ -251,7 +251,7 @@ async def test_an_order_of_another_id_fails_at_once_and_names_the_right_id(
     assert harness.calls(order, CallKind.REFUND) == 0
 
 
-async def test_an_order_of_another_merchant_fails_at_once_and_names_the_right_id(
+async def test_an_order_of_another_merchant_fails_immediately_and_names_the_right_id(
     harness: Harness, caller: Caller, wrong_id: str
 ) -> None:
     await caller.start(wrong_id, order_json(wrong_id, merchant="kiosk"))

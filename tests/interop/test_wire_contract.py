@@ -43,7 +43,7 @@ def fenced(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_each_example_is_what_the_code_reads(model: type[BaseModel]) -> None:
+def test_each_example_can_be_parsed(model: type[BaseModel]) -> None:
     (example,) = fenced(f"json {model.__name__}")
 
     read = model.model_validate_json(example)

@@ -9,7 +9,7 @@ from tests.harness import Harness
 OPS = Instruction(by="ops", reason="the buyer changed her mind")
 
 
-async def test_an_inquiry_from_before_the_call_off_does_not_bring_the_refund_back(
+async def test_an_inquiry_sent_before_the_call_off_does_not_reopen_the_refund(
     harness: Harness,
 ) -> None:
     order = harness.payable_order()

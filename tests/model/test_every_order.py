@@ -99,7 +99,9 @@ def _after_each(refund: Refund) -> Iterator[Refund]:
             yield later
 
 
-def test_where_evidence_leads_depends_on_the_kind_alone(reachable: list[Refund]) -> None:
+def test_the_next_state_depends_only_on_the_kind_of_refund_and_the_evidence(
+    reachable: list[Refund],
+) -> None:
     table: dict[tuple[Kind, Evidence], RefundState] = {}
 
     for refund, evidence in product(reachable, EVERYTHING):
@@ -119,7 +121,7 @@ def test_two_pieces_lead_to_the_same_state_in_either_order(reachable: list[Refun
 
 
 @pytest.mark.parametrize("state", OPEN)
-def test_the_same_piece_twice_leads_nowhere_else(
+def test_the_same_evidence_twice_leads_to_the_same_state(
     reachable: list[Refund], state: RefundState
 ) -> None:
     refund = next(each for each in reachable if each.state is state)

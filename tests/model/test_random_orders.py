@@ -618,7 +618,7 @@ def _notice_says(case: Case, kind: FaultKind) -> list[Said]:
             return [truth]
 
 
-def test_a_refund_is_what_antom_said_of_it_whatever_happens(
+def test_the_state_of_a_refund_always_follows_from_antoms_messages(
     merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
     class Machine(RefundMachine):

@@ -64,7 +64,7 @@ async def test_a_signal_that_is_never_answered_fails_in_bounded_time(
             await signal_once(temporal, workflow_id, EVIDENCE, delivery_id="1")
 
 
-async def test_antom_is_told_to_come_again_when_temporal_does_not_answer_in_time(
+async def test_antom_gets_a_503_when_temporal_does_not_respond_in_time(
     proxy: tuple[Proxy, Client], antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     way, temporal = proxy
@@ -84,7 +84,7 @@ async def test_antom_is_told_to_come_again_when_temporal_does_not_answer_in_time
     assert (answer.status_code, tally.outcomes) == (503, ["temporal_unavailable"])
 
 
-def test_temporal_has_less_time_than_antom_gives_us(idle_harness: Harness) -> None:
+def test_the_time_limit_for_temporal_is_below_antoms(idle_harness: Harness) -> None:
     handler = NotificationHandler(
         notifications=idle_harness.notifications, keys={}, count=OutcomeLog()
     )
@@ -92,7 +92,7 @@ def test_temporal_has_less_time_than_antom_gives_us(idle_harness: Harness) -> No
     assert contract.SHORT_RPC_TIMEOUT < handler.temporal_limit <= timedelta(seconds=5)
 
 
-async def test_a_refund_that_runs_again_after_it_took_no_signal_is_to_be_notified_once_more(
+async def test_a_refund_that_restarts_during_delivery_must_be_notified_again(
     idle_harness: Harness, waiting: RefundOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def too_early(*_: object, **__: object) -> None:
@@ -140,7 +140,7 @@ def refusing(
 
 
 @pytest.mark.parametrize("status", PASSING)
-async def test_antom_is_told_to_come_again_while_temporal_has_passing_trouble(
+async def test_antom_gets_a_503_while_temporal_has_temporary_errors(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     refusing: Callable[[RPCStatusCode], None],
@@ -157,7 +157,7 @@ async def test_antom_is_told_to_come_again_while_temporal_has_passing_trouble(
 
 
 @pytest.mark.parametrize("refusal", LASTING)
-async def test_a_refusal_that_a_person_must_fix_is_an_error_too(
+async def test_an_error_of_temporal_that_an_operator_must_fix_is_logged_too(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     refusing: Callable[[RPCStatusCode], None],
@@ -178,7 +178,7 @@ async def test_a_refusal_that_a_person_must_fix_is_an_error_too(
     assert record.__dict__["refund_request_id"] == order.refund_request_id
 
 
-async def test_a_refund_that_takes_no_more_signals_is_an_error_and_not_acknowledged(
+async def test_a_refund_at_its_signal_limit_is_an_error_and_not_acknowledged(
     runtime: Runtime, idle_harness: Harness, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     environment = await WorkflowEnvironment.start_local(
@@ -237,7 +237,7 @@ async def test_a_notification_goes_to_the_refund_of_the_merchant_that_it_was_sen
     assert tally.outcomes == ["unknown", "delivered"]
 
 
-async def test_notifications_with_other_bytes_are_stored_each(
+async def test_notifications_with_different_bytes_are_all_stored(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     for refund_id in ("1", "2"):

@@ -36,7 +36,7 @@ from tests.harness import CLIENT_ID, WEBHOOK_PATH, Harness, KeyFiles, OutcomeLog
 from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body, posted
 
 
-async def test_a_true_notification_is_stored_and_acknowledged_in_antoms_words(
+async def test_a_genuine_notification_is_stored_and_acknowledged_as_antom_documents(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     body = notification_body(waiting)
@@ -77,7 +77,7 @@ async def test_equal_bytes_are_stored_once_and_acknowledged_each_time(
         ({"path": "/elsewhere"}, "wrong_signature"),
     ],
 )
-async def test_what_is_not_proven_to_be_antoms_is_refused_and_never_heard(
+async def test_an_unverified_notification_is_rejected_and_never_delivered(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     waiting: RefundOrder,
@@ -94,7 +94,7 @@ async def test_what_is_not_proven_to_be_antoms_is_refused_and_never_heard(
     assert await idle_harness.signals(waiting) == 0
 
 
-async def test_a_body_that_was_changed_on_its_way_is_refused(
+async def test_a_body_that_was_changed_in_transit_is_rejected(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     body = notification_body(waiting)
@@ -117,7 +117,7 @@ async def test_the_merchants_own_key_is_not_antoms(
     assert idle_harness.outcomes.outcomes == ["wrong_signature"]
 
 
-async def test_fields_that_antom_adds_later_do_no_harm(
+async def test_new_fields_of_antom_are_ignored(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     body = notification_body(waiting, somethingNew={"deep": [1, 2]})
@@ -127,7 +127,7 @@ async def test_fields_that_antom_adds_later_do_no_harm(
     assert answer.content == ACKNOWLEDGED
 
 
-async def test_a_body_is_read_no_further_than_its_limit(
+async def test_a_body_is_read_only_up_to_its_limit(
     idle_harness: Harness, antom_keys: KeyFiles
 ) -> None:
     for size, status in ((BODY_BYTES_MAX, 200), (BODY_BYTES_MAX + 1, 413)):
@@ -151,13 +151,13 @@ async def test_another_path_is_not_found(idle_harness: Harness) -> None:
     assert idle_harness.outcomes.outcomes == ["unknown_path"]
 
 
-async def test_the_door_says_that_it_is_well(idle_harness: Harness) -> None:
+async def test_the_webhook_reports_that_it_is_healthy(idle_harness: Harness) -> None:
     answer = await _asked(idle_harness, "GET", "/health")
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-async def test_antom_is_told_to_come_again_while_temporal_is_away(
+async def test_antom_gets_a_503_while_temporal_is_unavailable(
     antom_keys: KeyFiles, idle_harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
@@ -204,7 +204,7 @@ async def test_behind_a_proxy_the_public_path_is_what_is_signed(
     assert (await posted(app, body, inner, WEBHOOK_PATH)).status_code == 401
 
 
-async def test_several_keys_of_antom_are_valid_at_once(
+async def test_several_keys_of_antom_are_valid_at_the_same_time(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder, tmp_path: Path
 ) -> None:
     new = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -232,7 +232,7 @@ async def test_several_keys_of_antom_are_valid_at_once(
         assert answer.status_code == 200
 
 
-async def test_an_unknown_refund_is_acknowledged_and_its_words_are_kept_in_the_log(
+async def test_a_notification_of_an_unknown_refund_is_acknowledged_and_logged(
     idle_harness: Harness, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = notification_body(idle_harness.order())
@@ -281,7 +281,7 @@ async def test_a_delivered_notification_leaves_no_payload_in_the_log(
     assert "notification" not in record.__dict__
 
 
-def test_each_end_is_counted_on_the_metrics_page() -> None:
+def test_each_outcome_of_a_request_is_counted_in_the_metrics() -> None:
     buffer = MetricBuffer(100)
     runtime = Runtime(telemetry=TelemetryConfig(metrics=buffer))
     count = notification_counter(runtime.metric_meter)
@@ -318,7 +318,7 @@ _HEADER = st.text(st.characters(min_codepoint=33, max_codepoint=255), max_size=4
     ),
     query=st.text("?&=%+/~abc019", max_size=20),
 )
-async def test_rubbish_is_refused_and_never_breaks_anything(
+async def test_random_input_is_rejected_without_an_error(
     idle_harness: Harness,
     waiting: RefundOrder,
     body: bytes,
@@ -360,7 +360,7 @@ async def test_rubbish_is_refused_and_never_breaks_anything(
         },
     )
 )
-async def test_nothing_that_antom_may_sign_breaks_the_door(
+async def test_no_signed_body_breaks_the_webhook(
     idle_harness: Harness, antom_keys: KeyFiles, changes: dict[str, Any]
 ) -> None:
     body = notification_body(idle_harness.order(), **changes)
@@ -370,7 +370,7 @@ async def test_nothing_that_antom_may_sign_breaks_the_door(
     assert answer.content == ACKNOWLEDGED
 
 
-async def test_antom_is_told_to_come_again_while_our_settings_lead_nowhere(
+async def test_antom_gets_a_503_while_our_temporal_settings_are_wrong(
     antom_keys: KeyFiles,
     idle_harness: Harness,
     dev_server: WorkflowEnvironment,

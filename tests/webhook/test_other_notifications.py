@@ -36,7 +36,7 @@ async def test_an_unusable_notification_is_acknowledged_and_its_bytes_are_an_err
     assert fields["notification"] == '{"refundRequestId": "", "refundStatus": "SUCC\\xff"}'
 
 
-async def test_another_event_at_our_address_is_acknowledged_and_its_type_is_in_the_log(
+async def test_another_event_is_acknowledged_and_its_type_is_logged(
     idle_harness: Harness, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = b'{"notifyType": "PAYMENT_RESULT", "paymentId": "1"}'
@@ -52,7 +52,7 @@ async def test_another_event_at_our_address_is_acknowledged_and_its_type_is_in_t
 
 
 @pytest.mark.parametrize("strange_id", ["shop/7", "in the dashboard", "\u0000"])
-async def test_an_id_that_none_of_our_refunds_can_have_is_unknown_without_asking_temporal(
+async def test_an_id_that_no_refund_can_have_is_unknown_without_a_call_to_temporal(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     caplog: pytest.LogCaptureFixture,
@@ -87,7 +87,7 @@ async def test_a_notification_of_an_unknown_refund_is_late_evidence(
     assert (fields["kind"], fields["outcome_state"]) == ("succeeded", None)
 
 
-async def test_a_contradiction_after_the_end_is_late_evidence_with_the_outcome_it_meets(
+async def test_a_contradiction_after_the_end_is_late_evidence_with_the_existing_outcome(
     harness: Harness, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     order = await harness.start(harness.payable_order())
@@ -120,7 +120,7 @@ async def test_a_notification_that_agrees_with_the_end_is_not_late_evidence(
     assert not [each for each in caplog.records if each.name == late_evidence.__name__]
 
 
-async def test_an_odd_notification_after_the_end_contradicts_it(
+async def test_a_malformed_notification_after_the_end_contradicts_it(
     harness: Harness, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     order: RefundOrder = await harness.start(harness.payable_order())

@@ -78,7 +78,7 @@ async def stopped(
         yield order
 
 
-async def test_its_notification_is_acknowledged_kept_in_the_log_and_handed_over(
+async def test_its_notification_is_acknowledged_logged_and_reported(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     stopped: RefundOrder,
@@ -97,7 +97,7 @@ async def test_its_notification_is_acknowledged_kept_in_the_log_and_handed_over(
     assert (late.levelno, late.message) == (logging.ERROR, "late_evidence.workflow_stopped")
 
 
-async def test_to_ask_for_it_again_says_that_it_was_stopped(
+async def test_requesting_it_again_says_that_it_was_stopped(
     idle_harness: Harness, stopped: RefundOrder
 ) -> None:
     with pytest.raises(RefundTerminatedError):

@@ -44,23 +44,23 @@ def test_every_state_is_explained(state: RefundState) -> None:
 
 
 @pytest.mark.parametrize("step", Step)
-def test_every_step_has_a_label_that_fits(step: Step) -> None:
+def test_every_step_has_a_short_label(step: Step) -> None:
     assert 0 < len(operator_texts.summary(step, Refund(order=ORDER)).encode()) <= 200
 
 
-def test_asking_again_says_that_the_id_is_the_same() -> None:
+def test_the_text_about_sending_again_says_that_the_id_is_the_same() -> None:
     assert "same id" not in operator_texts.summary(Step.SEND, Refund(order=ORDER))
     assert "same id" in operator_texts.summary(Step.SEND, learnt(EvidenceKind.DOUBT))
 
 
-def test_watching_says_when_a_refund_is_overdue() -> None:
+def test_the_text_about_polling_says_when_a_refund_is_overdue() -> None:
     refund = learnt(EvidenceKind.PROCESSING)
 
     assert "overdue" not in operator_texts.summary(Step.POLL, refund)
     assert "overdue" in operator_texts.summary(Step.POLL, apply(refund, OVERDUE))
 
 
-def test_an_inquiry_for_a_closure_says_so() -> None:
+def test_the_text_about_confirming_a_closure_says_so() -> None:
     assert (
         operator_texts.summary(Step.INQUIRE, learnt(EvidenceKind.CLOSED_UNCONFIRMED))
         == "confirm the end by an inquiry"
@@ -68,7 +68,7 @@ def test_an_inquiry_for_a_closure_says_so() -> None:
     assert operator_texts.summary(Step.INQUIRE, learnt(EvidenceKind.DOUBT)) == "inquire now"
 
 
-def test_a_waiting_refund_says_for_what_until_when_and_what_one_may_do() -> None:
+def test_a_waiting_refund_shows_the_reason_the_next_attempt_and_the_allowed_instructions() -> None:
     text = operator_texts.details(learnt(EvidenceKind.PROCESSING), overdue_at=OVERDUE_AT)
 
     assert "| waits for | a notification, or the next inquiry |" in text
@@ -84,7 +84,7 @@ def test_an_ended_refund_waits_for_nothing() -> None:
     assert "you may" not in text
 
 
-def test_a_person_who_must_look_is_called_on_top() -> None:
+def test_the_reason_for_attention_comes_first() -> None:
     refund = apply(learnt(EvidenceKind.PROCESSING), OVERDUE)
 
     assert (
@@ -106,7 +106,7 @@ def test_a_contradiction_is_shown() -> None:
 
 
 @given(st.text())
-def test_text_from_outside_can_neither_break_the_table_nor_smuggle_markup(text: str) -> None:
+def test_external_text_can_neither_break_the_table_nor_inject_markup(text: str) -> None:
     shown = operator_texts.details(learnt(EvidenceKind.DOUBT, message=text), overdue_at=OVERDUE_AT)
     plain = operator_texts.details(
         learnt(EvidenceKind.DOUBT, message="said"), overdue_at=OVERDUE_AT

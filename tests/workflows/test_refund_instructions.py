@@ -20,7 +20,7 @@ OPS = Instruction(by="ops", reason="the buyer asks")
 PROOF = Resolution(by="ops", reason="ticket", proof="Antom ticket 4711", state="succeeded")
 
 
-async def test_check_now_inquires_at_once(time_skipping_harness: Harness) -> None:
+async def test_check_now_sends_an_inquiry_immediately(time_skipping_harness: Harness) -> None:
     order = await time_skipping_harness.start(time_skipping_harness.payable_order(is_async=True))
     await time_skipping_harness.until(order, lambda view: view.state is RefundState.PROCESSING)
     time_skipping_harness.settle(order)
@@ -32,7 +32,7 @@ async def test_check_now_inquires_at_once(time_skipping_harness: Harness) -> Non
     assert time_skipping_harness.calls(order, CallKind.INQUIRY) == 1
 
 
-async def test_check_now_that_brings_no_end_leaves_the_refund_waiting(
+async def test_check_now_without_a_final_result_leaves_the_refund_waiting(
     time_skipping_harness: Harness,
 ) -> None:
     order = await time_skipping_harness.start(time_skipping_harness.payable_order(is_async=True))
@@ -47,7 +47,7 @@ async def test_check_now_that_brings_no_end_leaves_the_refund_waiting(
     assert time_skipping_harness.calls(order, CallKind.REFUND) == 1
 
 
-async def test_resolve_ends_a_refund_by_hand_with_proof(harness: Harness) -> None:
+async def test_resolve_sets_the_final_state_with_proof(harness: Harness) -> None:
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, *[FaultKind.CUT_BEFORE] * 100)
     await harness.start(order)
@@ -64,7 +64,7 @@ async def test_resolve_ends_a_refund_by_hand_with_proof(harness: Harness) -> Non
 
 
 @pytest.mark.parametrize("update", [contract.UPDATE_CHECK_NOW, contract.UPDATE_RESOLVE])
-async def test_an_ended_refund_takes_no_instructions(harness: Harness, update: str) -> None:
+async def test_an_ended_refund_rejects_instructions(harness: Harness, update: str) -> None:
     order = await harness.start(harness.payable_order())
     await harness.wait_for_outcome(order)
     events = await harness.events(order)
@@ -77,7 +77,7 @@ async def test_an_ended_refund_takes_no_instructions(harness: Harness, update: s
     assert await harness.events(order) == events
 
 
-async def test_call_off_after_antom_was_asked_is_refused_without_a_trace(
+async def test_call_off_after_sending_is_rejected_and_leaves_no_event(
     unscaled_harness: Harness,
 ) -> None:
     order = await unscaled_harness.start(unscaled_harness.payable_order(is_async=True))
@@ -100,7 +100,7 @@ def test_an_instruction_needs_a_name_and_a_reason(flaw: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "update", [contract.UPDATE_CHECK_NOW, contract.UPDATE_RESOLVE, contract.UPDATE_CALL_OFF]
 )
-async def test_an_update_from_the_ui_without_name_or_reason_is_refused_without_a_trace(
+async def test_an_update_from_the_ui_without_name_or_reason_is_rejected_and_leaves_no_event(
     unscaled_harness: Harness, update: str, missing: str
 ) -> None:
     order = await unscaled_harness.start(unscaled_harness.payable_order(is_async=True))
@@ -116,7 +116,7 @@ async def test_an_update_from_the_ui_without_name_or_reason_is_refused_without_a
     assert await unscaled_harness.events(order) == events
 
 
-async def test_call_off_before_antom_could_be_reached_ends_as_closed(harness: Harness) -> None:
+async def test_call_off_while_antom_is_unreachable_ends_as_closed(harness: Harness) -> None:
     order = harness.payable_order()
     harness.transport.is_down = True
     await harness.start(order)
@@ -132,7 +132,7 @@ async def test_call_off_before_antom_could_be_reached_ends_as_closed(harness: Ha
     assert harness.movements(order) == 0
 
 
-async def test_call_off_with_the_call_in_the_air_gives_way_to_antoms_word(harness: Harness) -> None:
+async def test_antoms_result_overrides_a_call_off_with_a_call_in_flight(harness: Harness) -> None:
     order = harness.payable_order()
     harness.transport.hold()
     await harness.start(order)
@@ -172,7 +172,7 @@ async def test_cancellation_before_any_worker_calls_off(idle_harness: Harness) -
     assert idle_harness.movements(order) == 0
 
 
-async def test_cancellation_of_a_refund_that_antom_knows_is_not_obeyed(
+async def test_cancellation_of_a_refund_that_was_sent_is_ignored(
     time_skipping_harness: Harness,
 ) -> None:
     order = await time_skipping_harness.start(time_skipping_harness.payable_order(is_async=True))

@@ -28,7 +28,7 @@ async def run_ids(harness: Harness, workflow_id: str) -> set[str]:
     return {run.run_id async for run in runs}
 
 
-async def test_a_long_history_goes_on_in_a_new_run_with_everything_known(
+async def test_a_long_history_continues_as_new_with_all_evidence(
     harness: Harness, short_histories: None
 ) -> None:
     order = await harness.start(harness.payable_order(is_async=True, notify_url=NOTIFY_URL))
@@ -50,7 +50,7 @@ async def test_a_long_history_goes_on_in_a_new_run_with_everything_known(
     assert len(dossier.entries) >= 2
 
 
-async def test_doubt_goes_on_in_a_new_run_with_the_same_bytes(
+async def test_doubt_continues_as_new_with_the_same_bytes(
     harness: Harness, short_histories: None
 ) -> None:
     order = harness.payable_order()

@@ -50,7 +50,7 @@ async def test_a_notification_after_the_end_changes_nothing(harness: Harness) ->
     assert await harness.events(order) == events
 
 
-async def test_of_two_last_words_the_first_stands_and_a_person_is_called(
+async def test_the_first_final_result_wins_and_an_operator_is_alerted(
     idle_harness: Harness,
 ) -> None:
     order = await idle_harness.start(idle_harness.payable_order(is_async=True))
@@ -103,7 +103,7 @@ async def test_a_notification_of_closure_is_confirmed_by_inquiry(harness: Harnes
     assert harness.movements(order) == 0
 
 
-async def test_a_forged_notification_is_never_heard(harness: Harness) -> None:
+async def test_a_forged_notification_is_never_applied(harness: Harness) -> None:
     order = harness.payable_order(is_async=True, notify_url=NOTIFY_URL)
     harness.script(order, Operation.NOTIFY, FaultKind.FORGED)
     await harness.start(order)

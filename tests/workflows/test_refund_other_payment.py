@@ -13,7 +13,7 @@ PROOF = Resolution(by="ops", reason="another system", proof="ticket 12", state="
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-async def test_a_success_of_another_payment_ends_nothing_and_calls_an_operator(
+async def test_a_success_of_another_payment_is_not_final_and_alerts_an_operator(
     harness: Harness, *, is_async: bool
 ) -> None:
     mine = harness.payable_order(is_async=is_async)
@@ -52,7 +52,7 @@ async def test_a_lost_response_does_not_make_another_payments_success_ours(
     await harness.refunds.resolve(mine.refund_request_id, PROOF)
 
 
-async def test_a_conflict_that_was_a_mix_up_is_settled_by_the_payment(harness: Harness) -> None:
+async def test_a_wrong_conflict_is_resolved_by_the_payment(harness: Harness) -> None:
     order = harness.payable_order()
     await harness.antom.refund(order)
     harness.script(order, Operation.REFUND, "REPEAT_REQ_INCONSISTENT")

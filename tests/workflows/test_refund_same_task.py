@@ -69,7 +69,7 @@ async def instruct(harness: Harness, order: RefundOrder, how: str) -> asyncio.Ta
 
 @pytest.mark.parametrize("how", ["cancel", "call_off"])
 @pytest.mark.parametrize("is_answered_first", [True, False])
-async def test_what_stops_a_refund_meets_antoms_answer(
+async def test_a_stop_and_antoms_response_meet_in_one_task(
     idle_harness: Harness, how: str, *, is_answered_first: bool
 ) -> None:
     harness = idle_harness
@@ -131,7 +131,7 @@ async def test_two_opposite_final_results_in_one_task_are_both_kept(idle_harness
     assert outcome.attention_reason
 
 
-async def test_an_operators_end_and_antoms_answer_in_one_task_are_both_kept(
+async def test_an_operators_resolution_and_antoms_response_in_one_task_are_both_kept(
     idle_harness: Harness,
 ) -> None:
     harness = idle_harness
@@ -153,7 +153,7 @@ async def test_an_operators_end_and_antoms_answer_in_one_task_are_both_kept(
     assert outcome.state is RefundState.SUCCEEDED or outcome.is_contradicted
 
 
-async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(
+async def test_a_call_sent_again_while_processing_is_awaited_at_the_end(
     harness: Harness,
 ) -> None:
     order = harness.payable_order(is_async=True)
@@ -180,7 +180,7 @@ async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(
     assert (await kinds(harness, order)).count(EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED) == 3
 
 
-async def test_a_call_in_flight_at_the_end_is_waited_for_and_taken(harness: Harness) -> None:
+async def test_a_call_in_flight_at_the_end_is_awaited_and_applied(harness: Harness) -> None:
     order = harness.payable_order()
     harness.transport.hold()
     await harness.start(order)
@@ -196,7 +196,7 @@ async def test_a_call_in_flight_at_the_end_is_waited_for_and_taken(harness: Harn
     assert harness.movements(order) == 1
 
 
-async def test_a_notified_success_that_the_answer_denies_is_shown(harness: Harness) -> None:
+async def test_a_notified_success_that_the_response_contradicts_is_shown(harness: Harness) -> None:
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, "REFUND_AMOUNT_EXCEED")
     harness.transport.hold()
