@@ -1,4 +1,4 @@
-"""What `antom_refunds` offers to other people's programs, and what importing it costs them."""
+"""The public API of `antom_refunds`, and the dependencies of importing it."""
 
 import ast
 import inspect
@@ -14,7 +14,7 @@ import pytest
 import antom_refunds
 
 ROOT: Final = Path(__file__).parent.parent
-# Installed with the application alone, so a service that imports the library need not have them.
+# Dependencies of the application only; services that import the library do not have them.
 NOT_NEEDED: Final = (
     "httpx",
     "cryptography",

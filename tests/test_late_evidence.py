@@ -1,4 +1,4 @@
-"""Late evidence is handed over in one place, which tells operators and counts it."""
+"""Late evidence is reported in one place, which logs it for operators and counts it."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""The library in somebody else's project: what it brings along, what it types, that it works."""
+"""The library in another project: its dependencies, its types, and that it works."""
 
 import json
 import os
@@ -28,7 +28,7 @@ _EXAMPLE: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL
 
 
 def _run(*command: str | Path, cwd: Path, codes: Collection[int] = (0,), **environment: str) -> str:
-    """The standard output, in an environment that says nothing of this repository."""
+    """Run a command in an environment without this repository; returns its standard output."""
     done = subprocess.run(  # noqa: S603 - our own commands
         command,
         cwd=cwd,
@@ -57,7 +57,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def python(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a fresh environment that holds the library and what it needs."""
+    """The interpreter of a fresh environment with only the library and its dependencies."""
     home = tmp_path_factory.mktemp("environment") / "venv"
     _run(UV, "venv", "--python", BIN / "python", home, cwd=ROOT)
     python = home / "bin/python"
@@ -67,14 +67,14 @@ def python(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     if done.returncode and not os.environ.get("CI"):
         pytest.skip(f"the library's dependencies cannot be installed: {done.stderr.strip()}")
     assert done.returncode == 0, done.stderr
-    # Without an index, so that a dependency beyond the pins makes this fail.
+    # Without an index, so that a dependency beyond the pins fails.
     _run(*install, "--no-index", wheels["antom_refunds"], cwd=ROOT)
     return python
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A service with a worker and workflows of its own, and the examples as its programs."""
+    """A service with its own worker and workflows, and the examples as its programs."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "workflows").mkdir()
     (folder / "workflows/__init__.py").write_text('OWNER = "the service"\n')
@@ -88,7 +88,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """The local stack with the payments of `make up`, on ports that nobody prefers."""
+    """The local stack with the payments of `make up`, on free non-default ports."""
     home = tmp_path_factory.mktemp("stack") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("starter.tcp_ports._DEFAULTS", (0, 0, 0, 0, 0))
@@ -136,7 +136,7 @@ def test_the_example_of_the_readme_refunds_successfully(
 ) -> None:
     address = shop.environment["TEMPORAL_ADDRESS"]
 
-    # The interpreter may crash after all is done: docs/decisions/0003-leaving.md.
+    # The interpreter may crash at exit: docs/decisions/0003-leaving.md.
     codes = (0, -signal.SIGSEGV, -signal.SIGABRT)
     said = _run(python, "-u", "refund_one.py", cwd=project, codes=codes, TEMPORAL_ADDRESS=address)
 

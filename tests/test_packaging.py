@@ -1,4 +1,4 @@
-"""Two distributions from one repository, and top-level names that are ours alone."""
+"""Two distributions from one repository, each with its own top-level names."""
 
 import tomllib
 from importlib.metadata import packages_distributions, version

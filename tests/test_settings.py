@@ -1,4 +1,4 @@
-"""Each setting is read from the environment, and each flaw is told in one line."""
+"""Each setting is read from the environment, and each error is reported in one line."""
 
 import os
 import re
@@ -26,7 +26,7 @@ KeyFiles = tuple[Path, Path]
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the person who runs these tests has set."""
+    """Remove the settings of the environment that runs the tests."""
     for name in os.environ:
         if name.upper().startswith("ANTOM_REFUNDS_"):
             monkeypatch.delenv(name)
@@ -155,7 +155,7 @@ def test_an_invalid_value_is_reported_in_one_line_that_names_the_variable(
 
 
 def test_a_byte_order_mark_does_not_hide_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An editor puts it before the first name of a file of settings."""
+    """Some editors write it at the start of a settings file."""
     monkeypatch.setenv("\ufeffANTOM_REFUNDS_SPEEDUP", "7")
 
     with pytest.raises(SettingsError, match=r"^ANTOM_REFUNDS_SPEEDUP: there is a byte order mark"):
@@ -201,7 +201,7 @@ def test_a_gateway_without_tls_is_accepted_where_no_money_moves(
 
 
 def test_our_own_public_key_is_rejected_as_antoms(merchant_keys: KeyFiles) -> None:
-    """Not even that of another merchant, and the webhook refuses it as the worker does."""
+    """Nor is that of another merchant; the webhook rejects it as the worker does."""
     settings = Settings(merchants={"shop": _merchant(*merchant_keys)})
     said = (
         r"SHOP__ANTOM_PUBLIC_KEY_FILES: .*merchant-public\.pem is the public half of "

@@ -1,4 +1,4 @@
-"""The calls at Antom one by one: when they call, what they return, when they ask for later."""
+"""The activities: when they call Antom, what they return, when they ask for a retry."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -98,7 +98,7 @@ def calls(antom: AntomClient) -> AntomActivities:
 
 
 class Turns(AsyncLimiter):
-    """Turns that are given out when the test says so."""
+    """A rate limiter that the test controls."""
 
     def __init__(self) -> None:
         super().__init__(1)

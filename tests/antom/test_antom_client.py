@@ -1,4 +1,4 @@
-"""The client against Antom's side with real signatures, and real sockets where they break."""
+"""The client against a fake Antom with real signatures, and with real sockets for broken ones."""
 
 import asyncio
 import json
@@ -54,7 +54,7 @@ ANSWER: Final[dict[str, Any]] = {
 GATE_CODES: Final = [code for code, meaning in MEANINGS.items() if meaning.kind is CodeKind.GATE]
 
 
-# --- answers
+# --- responses
 
 
 async def test_a_signed_response_is_returned_unchanged(
@@ -169,7 +169,7 @@ async def test_a_gate_code_without_a_refusal_is_a_response(
     assert answer.result.result_status == status
 
 
-# --- what is sent
+# --- requests
 
 
 def _recording(answer_headers: AnswerHeaders) -> tuple[list[httpx.Request], httpx.MockTransport]:
@@ -257,7 +257,7 @@ async def test_the_same_order_sends_the_same_bytes_with_a_fresh_time(
     _verify(second, LIVE, merchant_keys[1])
 
 
-# --- answers that prove nothing
+# --- responses that prove nothing
 
 
 async def _fails(
@@ -460,7 +460,7 @@ async def _serving(account: MerchantAccount, handle: Handle) -> AsyncIterator[An
         gateway=f"http://127.0.0.1:{port}",
         response_timeout=timedelta(milliseconds=200),
     )
-    # A transport of its own keeps the machine's proxy settings out.
+    # With a transport of its own the client ignores the proxy settings of the machine.
     async with server, AntomClient(local, transport=httpx.AsyncHTTPTransport()) as antom:
         yield antom
 

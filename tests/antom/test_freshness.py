@@ -1,4 +1,4 @@
-"""A signed response counts only within the call that it came with."""
+"""A signed response is valid only at the time of its call."""
 
 import json
 from collections.abc import Callable
@@ -32,7 +32,7 @@ RECEIVED: Final = SENT + timedelta(seconds=2)
 
 @pytest.fixture(scope="session")
 def answering_at(antom_keys: tuple[Path, Path], account: MerchantAccount) -> AnsweringAt:
-    """An Antom whose answers bear this response-time, duly signed with it."""
+    """A fake Antom whose signed responses have this response-time."""
     key = read_private_key(antom_keys[0])
 
     def transport(
@@ -55,7 +55,7 @@ def answering_at(antom_keys: tuple[Path, Path], account: MerchantAccount) -> Ans
 
 
 def _clock() -> Callable[[], datetime]:
-    """Reads SENT at the sending and RECEIVED afterwards."""
+    """A clock that returns SENT for the request and RECEIVED afterwards."""
     readings = iter([SENT, RECEIVED])
     return lambda: next(readings)
 

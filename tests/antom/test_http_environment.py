@@ -1,4 +1,4 @@
-"""What httpx would choke on is refused in one sentence that names the variable."""
+"""Proxy and TLS variables that httpx cannot use are rejected in one sentence with their name."""
 
 import os
 from pathlib import Path

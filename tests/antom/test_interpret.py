@@ -86,7 +86,7 @@ def notice(status: str, code: str, refund_status: str, **changes: Any) -> Refund
     return RefundNotification.model_validate({**fields, **changes})
 
 
-# --- the answer to the refund call
+# --- the response to the refund call
 
 
 def test_a_response_becomes_evidence_with_all_its_fields() -> None:
@@ -116,7 +116,7 @@ def test_a_response_becomes_evidence_with_all_its_fields() -> None:
         ("F", "REPEAT_REQ_INCONSISTENT", EvidenceKind.ID_CONFLICT),
         ("U", "ORDER_IS_CLOSED", EvidenceKind.CLOSED_UNCONFIRMED),
         ("F", "ORDER_IS_CLOSED", EvidenceKind.CLOSED_UNCONFIRMED),
-        # A status and a code that do not go together prove nothing.
+        # A status and a code that contradict each other prove nothing.
         ("F", "SUCCESS", EvidenceKind.DOUBT),
         ("U", "SUCCESS", EvidenceKind.DOUBT),
         ("S", "MERCHANT_BALANCE_NOT_ENOUGH", EvidenceKind.DOUBT),
@@ -172,7 +172,7 @@ def test_a_success_without_a_readable_amount_is_not_final(amount: object) -> Non
     assert apply(Refund(order=ORDER), evidence).state is RefundState.IN_DOUBT
 
 
-# --- no answer to the refund call
+# --- no response to the refund call
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_a_gate_refusal_blocks_and_alerts_an_operator() -> None:
     assert evidence.needs_attention
 
 
-# --- the answer to inquiryRefund
+# --- the response to inquiryRefund
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_an_unknown_refund_status_is_quoted_and_truncated() -> None:
     assert evidence.message == f"the inquiry says '{'P' * 16}', which is no known status"
 
 
-# --- confirming an end that was announced before
+# --- confirmation of an announced result
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_neither_success_nor_processing_nor_a_failed_inquiry_confirms_an_announc
     assert confirm_by_inquiry(refused, evidence, is_quiet=True).kind is failure
 
 
-# --- the answer to inquiryPayment
+# --- the response to inquiryPayment
 
 
 def transaction(**changes: Any) -> dict[str, Any]:
@@ -419,7 +419,7 @@ def test_a_payment_lists_a_refund_by_type_id_and_amount(
     assert lists_refund(said, ORDER) is is_named
 
 
-# --- no answer to inquiryRefund
+# --- no response to inquiryRefund
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ KeyFiles = tuple[Path, Path]
 
 
 def _write(file: Path, content: str) -> None:
-    """Writes and moves the time of change on, however coarse the file system's clock is."""
+    """Write the file and advance its modification time, even on a coarse file system clock."""
     changed_at = file.stat().st_mtime_ns if file.exists() else 0
     file.write_text(content)
     os.utime(file, ns=(changed_at + 10**9, changed_at + 10**9))
@@ -104,7 +104,7 @@ def test_a_ring_holds_our_key_and_all_of_antoms(
 
 
 class Clock:
-    """A clock in seconds that a test moves."""
+    """A clock in seconds that the test advances."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -114,7 +114,7 @@ class Clock:
 
 
 def _replace_unseen(file: Path, content: str) -> None:
-    """Another content of the same length with the same times: only reading shows the change."""
+    """Write other content of the same length and time: only reading the file shows the change."""
     stat = file.stat()
     file.write_text(content[: stat.st_size].ljust(stat.st_size))
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
@@ -150,7 +150,7 @@ def test_a_key_of_the_same_size_with_its_time_set_back_is_noticed_immediately(
 def test_a_symbolic_link_with_a_new_target_is_noticed(
     tmp_path: Path, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
-    """As Kubernetes swaps a secret: the path stays, a link on the way is replaced."""
+    """As when Kubernetes updates a secret: the path is the same, a link in it is replaced."""
     for name, (_, public) in (("old", merchant_keys), ("new", antom_keys)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "antom.pem").write_text(public.read_text())

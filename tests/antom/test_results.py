@@ -3,7 +3,7 @@ import pytest
 from antom_refunds.antom.results import MEANINGS, CodeKind, classify, code_kind
 from antom_refunds.domain.evidence import EvidenceKind
 
-# What the answer to a refund call says, by what its code is about: with S, with F, with U.
+# The meaning of the response to a refund call, by the kind of its code: with S, with F, with U.
 SAYS: dict[CodeKind, tuple[EvidenceKind, EvidenceKind, EvidenceKind]] = {
     CodeKind.SUCCESS: (EvidenceKind.SUCCEEDED, EvidenceKind.DOUBT, EvidenceKind.DOUBT),
     CodeKind.IN_PROCESS: (EvidenceKind.PROCESSING, EvidenceKind.DOUBT, EvidenceKind.PROCESSING),
@@ -19,7 +19,7 @@ SAYS: dict[CodeKind, tuple[EvidenceKind, EvidenceKind, EvidenceKind]] = {
     CodeKind.FAILED: (EvidenceKind.DOUBT, EvidenceKind.FAILED_UNCONFIRMED, EvidenceKind.DOUBT),
 }
 
-# Every code and what it is about, written down a second time: a slip in the table moves money.
+# Every code and its kind, written a second time: an error in the table could move money.
 KINDS: dict[CodeKind, str] = {
     CodeKind.SUCCESS: "SUCCESS",
     CodeKind.IN_PROCESS: "REFUND_IN_PROCESS",

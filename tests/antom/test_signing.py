@@ -70,7 +70,7 @@ def value(header: str) -> str:
     return base64.b64encode(SignatureHeader.parse(header).value).decode()
 
 
-# --- what is signed
+# --- the signed content
 
 
 def test_the_signed_content_is_method_path_client_time_and_body() -> None:
@@ -133,7 +133,7 @@ def test_one_changed_byte_anywhere_makes_the_signature_invalid(
         verify(tampered, header, [public])
 
 
-# --- whose signature
+# --- the key of the signature
 
 
 def test_several_public_keys_are_valid_at_the_same_time(
@@ -242,7 +242,7 @@ def _private_forms(key: RSAPrivateKey) -> Iterator[bytes]:
         yield key.private_bytes(Encoding.PEM, form, NoEncryption())
         yield _armoured(key.private_bytes(Encoding.DER, form, NoEncryption()))
     pkcs8 = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    # Antom's Python SDK puts this label on every key.
+    # Antom's Python SDK writes this label for every key.
     yield pkcs8.replace(b" PRIVATE KEY", b" RSA PRIVATE KEY")
     yield pkcs8.replace(b"\n", b"\r\n")
 

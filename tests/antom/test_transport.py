@@ -1,4 +1,4 @@
-"""Connections over real sockets: what escapes httpx, and a pool that loses connections."""
+"""Connections over real sockets: errors outside httpx, and a pool that loses connections."""
 
 import asyncio
 import ssl
@@ -42,7 +42,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def _listening(handle: Handle) -> AsyncIterator[str]:
-    """A server whose connections are each left to `handle`."""
+    """A server that handles each connection with `handle`."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -67,7 +67,7 @@ async def _listening(handle: Handle) -> AsyncIterator[str]:
 
 
 class Server:
-    """Answers every request with an empty 200 once it is open; counts what arrived."""
+    """A server that responds 200 to every request once it is open, and counts requests."""
 
     def __init__(self) -> None:
         self.opened = asyncio.Event()
@@ -243,7 +243,7 @@ def _nothing(_: httpx.Request) -> httpx.Response:
 
 
 async def test_connections_that_httpcore_loses_are_replaced() -> None:
-    """Goal: the known fault of the layer below is survived. Method: more callers than
+    """Goal: a known defect of httpcore does not stall the client. Method: more callers than
     connections, cancelled while they wait and connect, until the pool is replaced."""
     server = Server()
     server.opened.set()
@@ -294,7 +294,7 @@ async def test_concurrent_calls_are_limited_to_the_size_of_the_client(
         await asyncio.gather(running, return_exceptions=True)
 
 
-# --- what escapes
+# --- errors outside httpx
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is not proven to be Antom's decides nothing, but what it claims is kept for people."""
+"""An unverified response decides nothing, but operators see the code that it claims."""
 
 import asyncio
 import json
@@ -141,13 +141,13 @@ async def test_an_error_that_claims_nothing_has_no_claim(account: MerchantAccoun
     assert NoResponseError("no_response", "no answer").claimed_code == ""
 
 
-# --- whose answer it must be
+# --- the sender of a response
 
 
 async def test_a_response_to_another_client_is_rejected(
     account: MerchantAccount, antom_keys: tuple[Path, Path]
 ) -> None:
-    """Antom's own signature, the header's own client-id: but not this merchant's answer."""
+    """Signed by Antom for another client-id: not a response to this merchant."""
     body = json.dumps({"result": {"resultCode": "SUCCESS", "resultStatus": "S"}}).encode()
     signed = SignedMessage(path=PATH, client_id="5Y00000000000000", time="1", body=body)
     headers = {

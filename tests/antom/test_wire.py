@@ -1,4 +1,4 @@
-"""What decides in Antom's JSON, and what cannot spoil it."""
+"""The deciding fields of Antom's JSON, and invalid values that must not affect them."""
 
 import json
 from typing import Any, Final
@@ -24,7 +24,7 @@ from antom_refunds.domain.order import RefundOrder
 
 AMOUNT: Final = {"currency": "EUR", "value": "1250"}
 HEARD: Final = Amount(currency="EUR", value="1250")
-# Whatever JSON may hold, half surrogate pairs and control characters included.
+# Any JSON value, including half surrogate pairs and control characters.
 TEXT: Final = st.text(st.characters(exclude_categories=()), max_size=80)
 JUNK: Final = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
@@ -38,7 +38,7 @@ def _body(status: str = "S", **fields: Any) -> bytes:
     return json.dumps({"result": result, **fields}).encode()
 
 
-# --- what decides nothing
+# --- other fields
 
 
 @pytest.mark.parametrize("said", [None, True, {}, ["a"], {"text": 1}])
@@ -179,7 +179,7 @@ def test_invalid_values_in_other_fields_do_not_change_the_deciding_fields(
         said = (inquiry.result.result_status, inquiry.result.result_code, inquiry.refund_status)
         assert said == (status, "SUCCESS", "PROCESSING")
         assert answer.result == inquiry.result
-        # It can be stored: no half pair is left anywhere.
+        # It can be encoded: no half pair is left.
         assert inquiry.model_dump_json().encode()
         assert answer.model_dump_json().encode()
 
@@ -200,7 +200,7 @@ def test_invalid_values_do_not_invalidate_a_payment_response(
         assert parse(body, InquirePaymentResponse).payment_status == "SUCCESS"
 
 
-# --- what decides
+# --- deciding fields
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_an_error_shows_nothing_of_the_body() -> None:
     assert "a secret" not in f"{error.value}{error.value.__cause__}"
 
 
-# --- what an unproven body claims
+# --- the claimed code of an unverified body
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a connection may cost us, and what HTTP may look like, byte for byte on a socket."""
+"""Limits of a connection and valid HTTP, tested with bytes on a socket."""
 
 import logging
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SOON = timedelta(milliseconds=100)
 
 @pytest.fixture(autouse=True)
 def _no_traceback(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Nothing that anybody sends is a traceback in our log."""
+    """No request causes a traceback in the log."""
     caplog.set_level(logging.INFO)
     yield
     records = caplog.get_records("call")
@@ -26,12 +26,12 @@ def _no_traceback(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture
 async def order(idle_harness: Harness) -> RefundOrder:
-    """A refund that has begun, and that no worker can move meanwhile."""
+    """A started refund, without a worker that could change it."""
     return await idle_harness.start(idle_harness.order())
 
 
 async def exchange(port: int, *parts: bytes) -> tuple[int, bytes]:
-    """The status and the body that answer these bytes."""
+    """The status and the body of the response to these bytes."""
     async with connected(port) as connection:
         for part in parts:
             await connection.send(part)

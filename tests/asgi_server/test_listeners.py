@@ -1,4 +1,4 @@
-"""Our listeners answer at once: a delayed acknowledgement to Antom is a notification sent again."""
+"""Our servers respond without delay: Antom repeats a notification after a slow response."""
 
 import socket
 

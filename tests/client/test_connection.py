@@ -1,4 +1,4 @@
-"""The way to Temporal: what counts as away, what a namespace must have."""
+"""The connection to Temporal: which errors count as unavailable, what a namespace must have."""
 
 import pytest
 from temporalio.api.enums.v1 import IndexedValueType

@@ -1,4 +1,4 @@
-"""A Temporal that refuses us is told apart from one that is away, by real handshakes."""
+"""A Temporal that rejects us is distinguished from an unavailable one, with real handshakes."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ CERTIFICATE, KEY = "TEMPORAL_TLS_CLIENT_CERT_PATH", "TEMPORAL_TLS_CLIENT_KEY_PAT
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Told:
-    """Sets TEMPORAL_ADDRESS to this port, and these variables."""
+    """Set TEMPORAL_ADDRESS to this port, and these variables."""
 
     def tell(port: object, host: str = "localhost", **variables: object) -> None:
         monkeypatch.setenv("TEMPORAL_ADDRESS", f"{host}:{port}")
@@ -50,7 +50,7 @@ def plain(dev_server: WorkflowEnvironment) -> str:
 
 
 async def refusal() -> str:
-    """What the person is told, now and where a lazy client finds out later."""
+    """The error message, for an eager client and for a lazy one."""
     with pytest.raises(TemporalSettingsError) as error:
         await connect()
     return str(error.value)
@@ -132,7 +132,7 @@ async def test_a_wrong_api_key_is_named_and_not_shown(told: Told) -> None:
 async def test_a_missing_client_certificate_is_hinted_at(
     told: Told, authority: Authority, stranger: Authority, plain: str
 ) -> None:
-    """A server that goes away looks the same, so this may pass."""
+    """A server that becomes unavailable looks the same, so this counts as temporary."""
     tls = context(authority.issue("localhost"), clients=authority)
     async with tls_before(plain, tls) as port:
         told(port, **{CA: authority.certificate})

@@ -1,4 +1,4 @@
-"""Lists of refunds never fail because of one record, and show what was stopped."""
+"""Lists of refunds never fail because of one record, and include stopped refunds."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from tests.harness import TEST_TIMEOUT, Harness
 
 
 class Foreign:
-    """Starts workflows of our type that are not ours, about one payment that only they have."""
+    """Starts workflows of our type with foreign data, for one payment id."""
 
     def __init__(self, harness: Harness) -> None:
         self._stage = harness
@@ -36,7 +36,7 @@ class Foreign:
         )
 
     async def listed(self, number: int, **kind: Any) -> list[RefundView]:
-        """What the list shows, once it shows so many; it is behind the present."""
+        """Wait until the list, which may lag, shows this number; returns it."""
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
             while True:
                 found = [

@@ -1,4 +1,4 @@
-"""The client on a real engine: one refund however often it is asked for, and plain errors."""
+"""The client on a real Temporal server: repeated requests are one refund; errors are clear."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""An announced end holds only where an inquiry made after it confirms it."""
+"""An announced result is final only if a later inquiry confirms it."""
 
 from typing import Any, Final
 

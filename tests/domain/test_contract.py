@@ -1,4 +1,4 @@
-"""What crosses process borders: running refunds rely on every name here."""
+"""Names and values that cross process boundaries: running refunds depend on all of them."""
 
 import json
 from collections.abc import Iterable
@@ -59,14 +59,14 @@ SUCCESS: Final = Evidence(
     claimed_code="ACCESS_DENIED",
     is_repeated=True,
 )
-# A notification names no payment: it ends what Antom accepted for this one.
+# A notification contains no payment id: it ends a refund that Antom has accepted.
 ACCEPTED: Final = apply(
     Refund(order=FULL),
     Evidence(source=Source.RESPONSE, kind=EvidenceKind.PROCESSING, code="REFUND_IN_PROCESS"),
 )
 
 
-# --- the golden names
+# --- stored names
 
 
 def test_no_name_that_a_running_refund_relies_on_has_changed() -> None:
@@ -307,7 +307,7 @@ def test_a_field_that_a_newer_version_stored_is_ignored(model: BaseModel) -> Non
     assert type(model).model_validate(stored) == model
 
 
-# --- the golden bytes
+# --- sent bytes
 
 
 def test_a_full_order_is_sent_as_exactly_these_bytes() -> None:
@@ -430,7 +430,7 @@ def test_a_stored_outcome_is_contradicted_by_what_contradicts_its_refund(
     assert contradicts(refund, late) is is_against
 
 
-# --- what people say
+# --- instructions
 
 
 @pytest.mark.parametrize("state", [RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CLOSED])

@@ -1,4 +1,4 @@
-"""When calls that do not work are so many in a row that an operator must know."""
+"""The number of consecutive failed calls that alerts an operator."""
 
 from typing import Final
 
@@ -36,7 +36,7 @@ def test_a_streak_without_failures_is_not_alarming() -> None:
         ((TIMEOUT, unusable("http_500"), unusable("http_502")), True),
         ((TIMEOUT, unusable("http_500"), unusable("http_500")), True),
         ((unusable("http_500"), TIMEOUT, unusable("http_500")), True),
-        # The same code with another claim is another cause.
+        # The same code with another claimed code is a different failure.
         ((unusable("unverified"), unusable("unverified", claimed="ACCESS_DENIED")), False),
     ],
 )

@@ -23,16 +23,16 @@ ELAPSED: Final = st.timedeltas(min_value=-HOUR, max_value=timedelta(days=3650))
 SCHEDULES: Final = st.sampled_from([RETRY_IN_DOUBT, RETRY_BLOCKED, RETRY_UNSENT, POLL])
 
 
-def _moments(schedule: Schedule, count: int) -> list[timedelta]:
-    moments, now = [], timedelta()
+def _due_times(schedule: Schedule, count: int) -> list[timedelta]:
+    due_times, now = [], timedelta()
     for _ in range(count):
         now += schedule.next_wait(now)
-        moments.append(now)
-    return moments
+        due_times.append(now)
+    return due_times
 
 
 @pytest.mark.parametrize(
-    ("schedule", "unit", "moments"),
+    ("schedule", "unit", "due_times"),
     [
         (RETRY_IN_DOUBT, MINUTE, [2, 12, 22, 82, 142, 202, 262]),
         (RETRY_BLOCKED, MINUTE, [1, 5, 15, 30, 45, 60, 75]),
@@ -40,9 +40,9 @@ def _moments(schedule: Schedule, count: int) -> list[timedelta]:
         (
             POLL,
             SECOND,
-            # doubling, then each 15 min after the last of them, up to the hour
+            # doubling, then every 15 minutes, up to one hour
             [5, 20, 50, 110, 230, 530, 1430, 2330, 3230]
-            # hourly up to the day
+            # hourly, up to one day
             + [3600 * hour for hour in range(1, 25)]
             # then every six hours
             + [3600 * hour for hour in (30, 36, 42, 48, 54)],
@@ -50,9 +50,9 @@ def _moments(schedule: Schedule, count: int) -> list[timedelta]:
     ],
 )
 def test_a_schedule_has_exactly_these_due_times(
-    schedule: Schedule, unit: timedelta, moments: list[int]
+    schedule: Schedule, unit: timedelta, due_times: list[int]
 ) -> None:
-    assert _moments(schedule, len(moments)) == [moment * unit for moment in moments]
+    assert _due_times(schedule, len(due_times)) == [due_time * unit for due_time in due_times]
 
 
 def test_a_missed_due_time_is_skipped() -> None:
@@ -76,15 +76,15 @@ def test_a_schedule_continues_with_its_last_interval() -> None:
         initial_waits=(MINUTE,), intervals=(Interval(every=MINUTE, until=3 * MINUTE),)
     )
 
-    assert _moments(schedule, 5) == [moment * MINUTE for moment in (1, 2, 3, 4, 5)]
+    assert _due_times(schedule, 5) == [due_time * MINUTE for due_time in (1, 2, 3, 4, 5)]
 
 
 @pytest.mark.parametrize(
     "fields",
     [
-        {"first": [], "stretches": []},
-        {"first": [], "stretches": [{"every": timedelta()}]},
-        {"first": [], "stretches": [{"every": -MINUTE}]},
+        {"initial_waits": [], "intervals": []},
+        {"initial_waits": [], "intervals": [{"every": timedelta()}]},
+        {"initial_waits": [], "intervals": [{"every": -MINUTE}]},
     ],
 )
 def test_a_schedule_without_an_interval_is_rejected(fields: dict[str, object]) -> None:
@@ -117,14 +117,16 @@ def test_a_speedup_can_have_its_own_overdue_limit() -> None:
     st.floats(min_value=0.01, max_value=10_000),
 )
 @example(RETRY_IN_DOUBT, timedelta(microseconds=17_142_857), 7.0)
-def test_no_speedup_makes_a_wait_zero(schedule: Schedule, elapsed: timedelta, pace: float) -> None:
-    assert Policy(speedup=pace).next_wait(schedule, elapsed) > timedelta()
+def test_no_speedup_makes_a_wait_zero(
+    schedule: Schedule, elapsed: timedelta, speedup: float
+) -> None:
+    assert Policy(speedup=speedup).next_wait(schedule, elapsed) > timedelta()
 
 
-@pytest.mark.parametrize("pace", [0, -1])
-def test_a_speedup_is_positive(pace: float) -> None:
+@pytest.mark.parametrize("speedup", [0, -1])
+def test_a_speedup_is_positive(speedup: float) -> None:
     with pytest.raises(ValidationError):
-        Policy.at_speedup(pace)
+        Policy.at_speedup(speedup)
 
 
 @pytest.mark.parametrize(

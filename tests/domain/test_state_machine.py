@@ -1,4 +1,4 @@
-"""The state machine: total, free of order, and never wiser than the evidence."""
+"""The state machine: total, independent of order, and never ahead of the evidence."""
 
 from itertools import permutations
 from typing import Any, Final
@@ -26,7 +26,7 @@ ORDER: Final = RefundOrder(
 )
 ECHO: Final[dict[str, Any]] = {"refund_request_id": "rf-1", "amount": ORDER.amount}
 
-# Who can say what: what reading.py and contract.py make, and nothing else.
+# The kinds of evidence of each source: exactly those that interpret.py and contract.py create.
 SAYS: Final[dict[Source, tuple[EvidenceKind, ...]]] = {
     Source.RESPONSE: (
         EvidenceKind.SUCCEEDED,
@@ -79,7 +79,7 @@ GROWTH: Final = (
 
 
 def said(source: Source, kind: EvidenceKind, **changes: Any) -> Evidence:
-    """Evidence as Antom gives it: an end echoes what it owes, and an inquiry names the payment."""
+    """Evidence with the fields that Antom sends: final results echo the required fields."""
     echo: dict[str, Any] = {}
     if kind in FINAL_STATE and source in {Source.RESPONSE, Source.INQUIRY, Source.NOTIFICATION}:
         echo = dict(ECHO)
@@ -92,7 +92,7 @@ def said(source: Source, kind: EvidenceKind, **changes: Any) -> Evidence:
     return Evidence(source=source, kind=kind, **fields)
 
 
-# What names no payment: not even an inquiry does, if nothing could be learnt of the payment.
+# Evidence without a payment id, also an inquiry if the payment could not be inquired.
 NOTIFIED: Final = said(Source.NOTIFICATION, EvidenceKind.SUCCEEDED)
 UNBOUND: Final = said(Source.INQUIRY, EvidenceKind.SUCCEEDED, payment_id=None)
 EVERYTHING: Final = (
@@ -103,7 +103,7 @@ EVERYTHING: Final = (
 ENDING: Final = tuple(
     piece for piece in EVERYTHING if piece.is_terminal and piece not in {NOTIFIED, UNBOUND}
 )
-# The one word that is no end and yet cannot be true of a success: it is notified with FAIL.
+# The only kind that is not final but contradicts a success: it is notified with FAIL.
 NOTIFIED_CLOSURE: Final = said(Source.NOTIFICATION, EvidenceKind.CLOSED_UNCONFIRMED)
 
 
@@ -125,7 +125,7 @@ STATES: Final = {
 }
 OPEN: Final = tuple(state for state in RefundState if state not in TERMINAL_STATES)
 
-# To which state each word leads from each state that is no end, in the order of GROWTH.
+# The state after each kind of evidence in each open state, in the order of GROWTH.
 R, B, D, P = GROWTH
 S, F, C = RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CLOSED
 TABLE: Final[dict[EvidenceKind, tuple[RefundState, RefundState, RefundState, RefundState]]] = {
@@ -146,7 +146,7 @@ TABLE: Final[dict[EvidenceKind, tuple[RefundState, RefundState, RefundState, Ref
     EvidenceKind.CALL_OFF: (R, B, D, P),
     EvidenceKind.CHECK: (R, B, D, P),
 }
-# Where it matters who says it: a notification names no payment, and an inquiry is another call.
+# Where the source matters: a notification has no payment id, and an inquiry is another call.
 BY_SOURCE: Final = {
     (Source.NOTIFICATION, EvidenceKind.SUCCEEDED): (D, D, D, S),
     (Source.INQUIRY, EvidenceKind.BLOCKED): (R, B, D, P),
@@ -207,7 +207,7 @@ def test_any_evidence_can_be_applied_to_any_refund(
 
 
 def _non_contradicting(end: EvidenceKind | None) -> st.SearchStrategy[list[Evidence]]:
-    """Sets of evidence with at most this one last word, from whichever source."""
+    """Sets of evidence with at most this one final result, from any source."""
     fitting = [piece for piece in EVERYTHING if piece.kind is end or not piece.is_terminal]
     if end is EvidenceKind.SUCCEEDED:
         fitting.remove(NOTIFIED_CLOSURE)
@@ -392,7 +392,7 @@ def test_a_gate_refusal_is_a_better_reason_than_a_repetition() -> None:
     assert after(blocked, repeated).alarm == blocked
 
 
-# --- refusals that no inquiry has confirmed
+# --- unconfirmed refusals
 
 
 UNDECIDED: Final = said(Source.INQUIRY, EvidenceKind.NO_INFORMATION, is_repeated=True)
@@ -443,7 +443,7 @@ def test_processing_clears_a_refusal_of_another_refund() -> None:
     assert refund.may_send
 
 
-# --- success of a payment that nobody named
+# --- success without a payment id
 
 
 @pytest.mark.parametrize("claim", [NOTIFIED, UNBOUND])
@@ -608,7 +608,7 @@ def test_evidence_that_matches_the_order_is_unchanged() -> None:
     assert check_against_order(ORDER, evidence) is evidence
 
 
-# --- no news
+# --- evidence without new information
 
 
 NO_NEWS: Final = (
@@ -678,7 +678,7 @@ def test_the_first_of_a_kind_is_kept_and_the_second_changes_nothing(
     assert apply(refund, said(source, kind, message="told once more")) == refund
 
 
-# --- what to do next
+# --- the next step
 
 
 @pytest.mark.parametrize(
@@ -690,7 +690,7 @@ def test_the_first_of_a_kind_is_kept_and_the_second_changes_nothing(
         ([said(Source.RESPONSE, EvidenceKind.PROCESSING)], Step.POLL),
         ([said(Source.RESPONSE, EvidenceKind.MISMATCH)], Step.INQUIRE),
         ([said(Source.NOTIFICATION, EvidenceKind.MISMATCH)], Step.INQUIRE),
-        # An inquiry that cannot be believed is no reason for the next one.
+        # An inquiry that cannot be trusted is no reason for another one.
         ([said(Source.INQUIRY, EvidenceKind.MISMATCH)], Step.SEND),
         ([said(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED)], Step.INQUIRE),
         ([said(Source.OPERATOR, EvidenceKind.CHECK)], Step.INQUIRE),
@@ -724,7 +724,7 @@ def test_the_first_of_a_kind_is_kept_and_the_second_changes_nothing(
             ],
             Step.SEND,
         ),
-        # An inquiry that was asked before there was a closure cannot confirm it.
+        # An inquiry that was sent before the closure cannot confirm it.
         (
             [
                 said(Source.OPERATOR, EvidenceKind.CALL_OFF),
@@ -764,7 +764,7 @@ def test_nothing_is_due_in_a_terminal_state_even_if_an_inquiry_was() -> None:
     assert refund.next_step is None
 
 
-# --- announced ends
+# --- announced results
 
 
 @pytest.mark.parametrize("state", [RefundState.REQUESTED, RefundState.BLOCKED])
@@ -811,7 +811,7 @@ def test_the_sent_calls_are_recorded(pieces: tuple[Evidence, ...], *, was_sent: 
     assert after(*pieces).was_sent is was_sent
 
 
-# --- why a person must look
+# --- the reason for attention
 
 
 @pytest.mark.parametrize(

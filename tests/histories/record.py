@@ -1,7 +1,7 @@
-"""Records one history of each way a refund can take, on a real Temporal server.
+"""Records one history of each scenario of a refund, on a real Temporal server.
 
-`make histories` runs it. A history that is there already is kept: refunds of that release may be
-running somewhere, and every later workflow must be able to go on with them.
+`make histories` runs it. An existing history is kept: refunds of that release may still be
+running, and every later workflow must be able to continue them.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ _PROOF: Final = Resolution(by="ops", reason="Antom told us", state="succeeded", 
 
 
 async def _nothing(harness: Harness, order: RefundOrder) -> None:
-    """The refund needs nobody else."""
+    """The refund needs no further event."""
 
 
 async def _notified(harness: Harness, order: RefundOrder) -> None:
@@ -79,7 +79,7 @@ async def _overdue(harness: Harness, order: RefundOrder) -> None:
 
 
 async def _contradicted(harness: Harness, order: RefundOrder) -> None:
-    """Two last words, both there before a worker hears of either."""
+    """Two final results, both delivered before a worker processes one."""
     for kind, code in ((EvidenceKind.SUCCEEDED, "SUCCESS"), (EvidenceKind.FAILED, "PROCESS_FAIL")):
         notice = Evidence(
             source=Source.NOTIFICATION,
@@ -107,13 +107,13 @@ async def _cancelled_requested(harness: Harness, order: RefundOrder) -> None:
 
 
 async def _lost(harness: Harness, order: RefundOrder) -> None:
-    """The first attempt outlasts the time that Temporal grants it."""
+    """The first attempt takes longer than its timeout in Temporal."""
     await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
     harness.transport.release()
 
 
 async def _accepted_meanwhile(harness: Harness, order: RefundOrder) -> None:
-    """An inquiry brings PROCESSING while the refund call waits for its next time."""
+    """An inquiry returns PROCESSING while the refund call waits for its next attempt."""
     await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
     await harness.antom.refund(order)
     await harness.refunds.check_now(order.refund_request_id, _OPS)
@@ -124,7 +124,7 @@ async def _accepted_meanwhile(harness: Harness, order: RefundOrder) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One way, and what happens before and after there is a worker."""
+    """One scenario, and the actions before and after a worker starts."""
 
     is_async: bool = False
     is_notified: bool = False
@@ -183,7 +183,7 @@ WAYS: Final[Mapping[str, Way]] = {
 
 
 async def _history(harness: Harness, name: str, way: Way) -> str:
-    """The JSON of this way's history, from the start to the end."""
+    """The JSON of the complete history of this scenario."""
     fields: dict[str, Any] = {"refund_request_id": f"rf-{name}", "payment_id": f"pay-{name}"}
     if way.is_notified:
         fields["notify_url"] = NOTIFY_URL
@@ -200,7 +200,7 @@ async def _history(harness: Harness, name: str, way: Way) -> str:
 
 
 def _neutral(history: Any) -> str:
-    """Without stack traces: they show paths of this machine, and nothing is decided by them."""
+    """Remove stack traces: they contain paths of this machine, and replay does not need them."""
 
     def strip(part: Any) -> Any:
         if isinstance(part, dict):
@@ -211,7 +211,7 @@ def _neutral(history: Any) -> str:
 
 
 async def record(home: Path) -> None:
-    """Write each history that is not there yet, and say what was done."""
+    """Write each missing history and print a summary."""
     release = version("antom-refunds")
     wanted = {path: name for name in WAYS if not (path := home / f"{release}-{name}.json").exists()}
     with tempfile.TemporaryDirectory() as folder:
@@ -229,7 +229,7 @@ async def record(home: Path) -> None:
                 async with harness_on(environment, merchant, antom, policy=way.policy) as harness:
                     path.write_text(await _history(harness, name, way) + "\n")
     kept = len(WAYS) - len(wanted)
-    print(f"{len(wanted)} histories of {release} recorded, {kept} were there and are kept")  # noqa: T201
+    print(f"{len(wanted)} histories of {release} recorded, {kept} existing ones kept")  # noqa: T201
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Refunds that began under an earlier release go on under this one: recorded histories replay."""
+"""Refunds of an earlier release continue under this one: recorded histories replay."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ FILES = sorted(HOME.glob("*.json"))
 
 @workflow.defn(name=contract.WORKFLOW)
 class HastyWorkflow(RefundWorkflow):
-    """A changed workflow: it tells operators something before it asks Antom."""
+    """A changed workflow: it publishes details before it calls Antom."""
 
     @workflow.init
     def __init__(self, *given: Any) -> None:
@@ -35,7 +35,7 @@ class HastyWorkflow(RefundWorkflow):
 
 
 def recorded(path: Path) -> WorkflowHistory:
-    """Under the id that the refund had: the workflow compares it with its order."""
+    """Replay under the original workflow id, which the workflow compares with its order."""
     own = f"rf-{path.stem.split('-', 1)[1]}"
     workflow_id = contract.workflow_id(own, merchant="default")
     return WorkflowHistory.from_json(workflow_id, path.read_text())

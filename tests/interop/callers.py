@@ -1,4 +1,4 @@
-"""Callers that know nothing of our library: Temporal's command line and its JavaScript SDK."""
+"""Callers without our library: Temporal's command line and its JavaScript SDK."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ class CallFailedError(Exception):
 
 
 class Caller(Protocol):
-    """What every SDK can do. Arguments are JSON texts, so that they may be wrong in any way."""
+    """The actions of every SDK. Arguments are JSON texts, so that tests can send invalid ones."""
 
     async def start(self, workflow_id: str, *arguments: str) -> None: ...
 
@@ -34,7 +34,7 @@ class Caller(Protocol):
 
 
 async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
-    """What the command prints; raises CallFailedError with its complaint if it fails."""
+    """Run the command and return its output; raises CallFailedError with its error message."""
     process = await asyncio.create_subprocess_exec(
         *command,
         env={**os.environ, **(env or {})},
@@ -111,7 +111,7 @@ class JavaScript:
 
 
 async def install_javascript(home: Path) -> None:
-    """The SDK at its pinned version, and our script beside it; no package runs a script."""
+    """Install the SDK at its pinned version, and our script; packages run no install scripts."""
     for name in ("package.json", "package-lock.json", ".npmrc", "refunds.mjs"):
         shutil.copy(HERE / name, home / name)
     quiet = ("--no-audit", "--no-fund", "--loglevel=error")

@@ -1,4 +1,4 @@
-"""A refund started without our library is the same refund as one that our client started."""
+"""A refund started without our library behaves as one that our client started."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def started(harness: Harness, caller: Caller, order: RefundOrder) -> Refun
 
 
 async def listed(harness: Harness, order: RefundOrder, state: RefundState) -> RefundView:
-    """The refund as the list shows it; the list lags, and has no event for that."""
+    """Wait until the list, which may lag and has no event, shows the refund."""
     async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
         while True:
             found = harness.refunds.list(payment_id=order.payment_id, state=state)
@@ -166,7 +166,7 @@ async def test_another_caller_sends_check_now_and_reads_the_dossier(
 
 @pytest.fixture
 async def wrong_id(harness: Harness) -> AsyncIterator[str]:
-    """A workflow id for a start that must fail; ended by force if it did not."""
+    """A workflow id for a start that must fail; terminated if it did not."""
     workflow_id = workflow_id_of(harness.order())
     yield workflow_id
     handle = harness.temporal.get_workflow_handle(workflow_id)
@@ -175,7 +175,7 @@ async def wrong_id(harness: Harness) -> AsyncIterator[str]:
 
 
 async def complaint_about(harness: Harness, workflow_id: str) -> str:
-    """What the failed run says; fails the test if the run goes on."""
+    """The error of the failed run; fails the test if the run continues."""
     handle = harness.temporal.get_workflow_handle(workflow_id)
     with pytest.raises(WorkflowFailureError) as failed:
         await asyncio.wait_for(handle.result(), timedelta(seconds=15).total_seconds())

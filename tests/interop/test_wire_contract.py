@@ -1,4 +1,4 @@
-"""docs/wire-contract.md says what the code does: its names, fields and examples."""
+"""docs/wire-contract.md matches the code: its names, fields and examples."""
 
 import json
 import os
@@ -76,7 +76,7 @@ def test_the_names_are_those_of_the_contract() -> None:
 
 
 def rule_of(schema: dict[str, Any]) -> list[str]:
-    """What the page must say about a field: its pattern and its greatest length."""
+    """The documented rule of a field: its pattern and its maximum length."""
     kinds = schema.get("anyOf", [schema])
     found = [str(kind[key]) for kind in kinds for key in ("pattern", "maxLength") if key in kind]
     return found + ["string or null" for kind in kinds if kind.get("type") == "null"]
@@ -125,7 +125,7 @@ def test_every_state_is_named() -> None:
 
 
 def example_paid(harness: Harness, refund_request_id: str) -> None:
-    """The payment that an example is about, known to Antom."""
+    """Add the payment of an example at Antom."""
     fields = {"refund_request_id": refund_request_id, "payment_id": "pay-bank", "amount": AMOUNT}
     harness.add_payment(RefundOrder.from_fields(fields), is_async=False)
     harness.started.append(refund_request_id)

@@ -1,4 +1,4 @@
-"""A refund that was called off stays so, also if Antom was being asked about it already."""
+"""A call-off remains in force even if an inquiry was sent before it."""
 
 from antom_refunds import contract
 from antom_refunds.contract import Instruction

@@ -1,4 +1,4 @@
-"""The runner that changes the code: which changes it makes, and which ones were noticed."""
+"""The mutation runner: which changes it makes, and which ones the tests detect."""
 
 import ast
 import subprocess
@@ -92,7 +92,7 @@ def test_every_area_names_code_and_tests_that_exist() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project of one function, whose one test sees one of its two answers."""
+    """A project with one function, whose only test covers one of its two results."""
     root = tmp_path / "project"
     (root / "tests").mkdir(parents=True)
     for name, text in PROJECT.items():

@@ -26,14 +26,14 @@ from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body
 from tests.webhook.proxy import Proxy
 
 SOON = timedelta(milliseconds=200)
-# Seconds: far above SOON, and far below what Temporal's client waits by itself.
+# Seconds: far above SOON, and far below the default time limit of Temporal's client.
 FAR_BELOW = 5
 EVIDENCE = Evidence(source=Source.NOTIFICATION, kind=EvidenceKind.MISMATCH, code="SUCCESS")
 
 
 @pytest.fixture
 async def proxy(dev_server: WorkflowEnvironment) -> AsyncIterator[tuple[Proxy, Client]]:
-    """A way to the server that can fail, and a client that has connected by it."""
+    """A proxy of the server that can fail, and a client connected through it."""
     proxy = Proxy(dev_server.client.service_client.config.target_host)
     async with proxy.listening() as address:
         yield proxy, await open_client({"target_host": address})
@@ -55,7 +55,7 @@ async def test_a_signal_that_is_never_answered_fails_in_bounded_time(
     proxy: tuple[Proxy, Client], waiting: RefundOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     way, temporal = proxy
-    way.is_swallowing = True
+    way.is_discarding = True
     monkeypatch.setattr(delivery, "SHORT_RPC_TIMEOUT", SOON)
     workflow_id = contract.workflow_id(waiting.refund_request_id, merchant="default")
 
@@ -68,7 +68,7 @@ async def test_antom_gets_a_503_when_temporal_does_not_respond_in_time(
     proxy: tuple[Proxy, Client], antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     way, temporal = proxy
-    way.is_swallowing = True
+    way.is_discarding = True
     tally, body = OutcomeLog(), notification_body(waiting)
     handler = NotificationHandler(
         notifications=NotificationDelivery(temporal),
@@ -113,7 +113,7 @@ PASSING = (
     RPCStatusCode.DEADLINE_EXCEEDED,
     RPCStatusCode.RESOURCE_EXHAUSTED,
 )
-# With what the log must name, so that a person can fix it.
+# With the text that the log must contain, so that an operator can fix the cause.
 LASTING = (
     (RPCStatusCode.PERMISSION_DENIED, "TEMPORAL_NAMESPACE"),
     (RPCStatusCode.UNAUTHENTICATED, "API key"),
@@ -127,7 +127,7 @@ LASTING = (
 def refusing(
     idle_harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[RPCStatusCode], None]:
-    """Has Temporal refuse signals with this status; a local server does so at no one's wish."""
+    """Make Temporal reject signals with this status, which a local server never does."""
 
     def refuse(status: RPCStatusCode) -> None:
         async def refused(*_: object, **__: object) -> None:

@@ -1,4 +1,4 @@
-"""The notification handler: Antom hears "success" only when its word is safe."""
+"""The notification handler acknowledges a notification only when it is stored."""
 
 import logging
 from collections.abc import Mapping

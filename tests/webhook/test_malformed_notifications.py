@@ -1,4 +1,4 @@
-"""A verified notification that is odd is never refused: it is evidence that cannot be trusted."""
+"""A verified but malformed notification is never rejected: it is evidence of kind MISMATCH."""
 
 import json
 from typing import Any

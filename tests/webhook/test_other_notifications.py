@@ -1,4 +1,4 @@
-"""What no running refund takes is acknowledged, and is in the log with its bytes and the reason."""
+"""A notification for no running refund is acknowledged and logged with its body and reason."""
 
 import hashlib
 import logging
@@ -14,7 +14,7 @@ from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body
 
 
 def fields_of(caplog: pytest.LogCaptureFixture, logger: str) -> dict[str, Any]:
-    """The one record of this logger."""
+    """The only record of this logger."""
     (record,) = [record for record in caplog.records if record.name == logger]
     return record.__dict__
 

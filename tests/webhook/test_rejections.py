@@ -1,4 +1,4 @@
-"""Every refusal is counted and in the log; a flood of refusals is not a flood of lines."""
+"""Every rejection is counted and logged; many equal rejections are one log line."""
 
 import logging
 from datetime import timedelta
@@ -127,7 +127,7 @@ async def test_antoms_key_of_one_merchant_is_invalid_for_another_merchant(
 
 
 class Clock:
-    """Seconds that pass only when they are told to."""
+    """A clock in seconds that the test advances."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

@@ -1,4 +1,4 @@
-"""A refund whose workflow was stopped takes no notification; that is an error, and not silent."""
+"""A refund whose workflow was stopped accepts no notification; the log reports it as an error."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,7 +21,7 @@ from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body
 
 @workflow.defn(name="Stoppable", sandboxed=False)
 class Stoppable:
-    """Unlike a refund it can be stopped in every way that Temporal knows."""
+    """A workflow that, unlike a refund, can be stopped in every way that Temporal has."""
 
     @workflow.run
     async def run(self, ends_by: str) -> None:

@@ -1,4 +1,4 @@
-"""What a worker tells of its readiness."""
+"""The health pages of a worker."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,7 +16,7 @@ KeyFiles = tuple[Path, Path]
 
 
 class StalledClient(AntomClient):
-    """A client none of whose connections comes free."""
+    """A client whose pool is stalled."""
 
     pool_is_stalled = True
 
@@ -62,7 +62,7 @@ async def test_a_worker_with_a_stalled_pool_is_not_ready_and_names_the_merchant(
 ) -> None:
     health = Health(clients)
     health.temporal = dev_server.client
-    # The state that the client reports itself; how it comes about is the client's own test.
+    # The cause of this state is tested with the client.
     clients["kiosk"].__class__ = StalledClient
 
     code, said = await asked(health)

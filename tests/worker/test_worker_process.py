@@ -1,4 +1,4 @@
-"""The worker process: it serves, it is told how it is, and it stops without losing a call."""
+"""The worker process: it executes refunds, reports its health and stops without losing a call."""
 
 import asyncio
 import signal
@@ -30,7 +30,7 @@ DEFAULT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
 
 
 async def own_client(harness: Harness) -> Client:
-    """One that no other worker uses: two of a kind on one client are refused."""
+    """A client for one worker: Temporal rejects two workers of a kind on one client."""
     address = harness.temporal.service_client.config.target_host
     return await open_client(ClientConnectConfig(target_host=address))
 
@@ -66,10 +66,10 @@ async def test_a_worker_executes_refunds_reports_its_health_and_stops_on_sigterm
 async def test_calls_are_limited_in_each_worker_as_in_the_whole_namespace(harness: Harness) -> None:
     _, calls = build_workers(await own_client(harness), {}, Settings(antom_calls_per_second=7))
 
-    told = calls.config()
+    config = calls.config()
 
-    assert told["max_activities_per_second"] == 7
-    assert told["max_task_queue_activities_per_second"] == 7
+    assert config["max_activities_per_second"] == 7
+    assert config["max_task_queue_activities_per_second"] == 7
 
 
 async def test_a_call_waits_for_its_share_of_the_rate_limit(harness: Harness) -> None:

@@ -1,4 +1,4 @@
-"""What operators read: complete, plain, and not to be broken by text from outside."""
+"""The operators' texts are complete and escape external text."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""No silent doubt: what a person could fix calls an operator soon, and the alarm goes with it."""
+"""A cause that an operator can fix alerts one soon; the alarm is cleared with its cause."""
 
 import asyncio
 

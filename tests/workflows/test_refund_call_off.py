@@ -1,4 +1,4 @@
-"""An accepted call-off stays: no refund call is sent after it, whatever Antom says meanwhile."""
+"""An accepted call-off remains in force: no refund call is sent after it."""
 
 import asyncio
 
@@ -152,7 +152,7 @@ async def test_after_a_reset_the_refund_closes_only_when_no_call_of_an_old_run_i
 
 
 async def _reset(harness: Harness, refund_request_id: str) -> None:
-    """To the first workflow task, as an operator does it in the UI."""
+    """Reset the workflow to its first workflow task, as an operator does in the UI."""
     handle = harness.temporal.get_workflow_handle(
         contract.workflow_id(refund_request_id, merchant="default")
     )

@@ -1,4 +1,4 @@
-"""No answer, a strange answer, a lost worker: doubt is worked off and money moves once."""
+"""No response, an unusable one, a lost worker: doubt is resolved and money moves once."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from tests.harness import NOTIFY_URL, Harness, KeyFiles, simulated_merchant
 
 @pytest.fixture
 def short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An attempt that is lost between two workers is missed soon."""
+    """A short activity timeout, so that a lost attempt is noticed soon."""
     monkeypatch.setattr(policy, "CALL_TIMEOUT", timedelta(seconds=3))
 
 

@@ -1,4 +1,4 @@
-"""Each way to an end, on a real engine, with the history it costs and the money it moved."""
+"""Each path to a terminal state on a real Temporal server, with its history and money."""
 
 import pytest
 
@@ -162,7 +162,7 @@ async def test_a_closed_order_is_closed_once_an_inquiry_confirms_it(harness: Har
 
     assert (outcome.state, outcome.result_code) == (RefundState.CLOSED, "ORDER_IS_CLOSED")
     assert outcome.attention_reason
-    # The second one is made when no earlier call can still be in flight.
+    # The second one is sent when no earlier call can still be in flight.
     assert harness.calls(order, CallKind.INQUIRY) == 2
     assert harness.movements(order) == 0
 
@@ -229,7 +229,7 @@ async def test_a_notification_with_another_amount_is_not_final(harness: Harness)
 
 
 async def test_a_success_with_another_amount_is_not_accepted(harness: Harness) -> None:
-    """Antom repeats what stands in its books, here another amount under the same id."""
+    """Antom returns the refund in its ledger, here with another amount under the same id."""
     order = harness.payable_order()
     another = Money(currency="EUR", minor=1)
     await harness.antom.refund(order.model_copy(update={"amount": another}))

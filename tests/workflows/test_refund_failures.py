@@ -1,4 +1,4 @@
-"""A signed refusal names no refund: it ends one only where an inquiry made after it agrees."""
+"""A signed refusal contains no refund id: it is final only if a later inquiry confirms it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Anybody with access to Temporal can send a refund anything: nothing of it wedges one."""
+"""Invalid input by other clients of Temporal never blocks a refund."""
 
 import asyncio
 from typing import Any
@@ -45,7 +45,7 @@ async def signal(harness: Harness, workflow_id: str, payloads: list[Payload]) ->
 
 
 def is_failed_task(event: HistoryEvent) -> bool:
-    """Whether the workflow's code broke; a task that lost a race with an event is just repeated."""
+    """Whether the workflow raised; a task that conflicts with a new event is only repeated."""
     raced = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
     is_failed = event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
     return is_failed and event.workflow_task_failed_event_attributes.cause != raced

@@ -1,4 +1,4 @@
-"""What a person may tell a refund, what it refuses, and what a cancellation can do."""
+"""Instructions of operators, which of them are rejected, and cancellations."""
 
 from typing import Any
 

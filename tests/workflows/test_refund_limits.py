@@ -1,4 +1,4 @@
-"""What automation sends by the thousand locks neither an operator nor a notification out."""
+"""Thousands of automated signals and updates block neither operators nor notifications."""
 
 import asyncio
 from uuid import uuid4
@@ -19,7 +19,7 @@ PROOF = Resolution(by="ops", reason="ticket", proof="ticket 4", state="succeeded
 
 @pytest.fixture
 def short_histories(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run hands over after few events."""
+    """Continue as new after a few events."""
     monkeypatch.setattr(policy, "HISTORY_EVENTS_MAX", 60)
 
 

@@ -1,4 +1,4 @@
-"""Notifications late, twice, contradicting: the first last word stands, and a person is called."""
+"""Late, repeated and contradicting notifications: the first final result wins."""
 
 from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source

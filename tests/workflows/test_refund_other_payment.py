@@ -1,4 +1,4 @@
-"""An id that Antom has for another payment: what an inquiry does not name, it cannot settle."""
+"""An id that Antom has used for another payment: inquiries without a payment id are not final."""
 
 import pytest
 
@@ -68,7 +68,7 @@ async def test_a_wrong_conflict_is_resolved_by_the_payment(harness: Harness) -> 
 async def test_a_success_that_no_payment_lists_is_tied_by_the_repeated_call(
     harness: Harness,
 ) -> None:
-    """Not every account may ask about payments: then the refund call itself, repeated, tells."""
+    """Some accounts may not inquire payments: then repeating the refund call decides."""
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, FaultKind.CUT_AFTER)
     denied = (Fault(kind=FaultKind.HTTP_500),) * 100

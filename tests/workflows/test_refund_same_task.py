@@ -1,4 +1,4 @@
-"""Whatever meets in one workflow task, in whatever order: an outcome is returned, no word is lost.
+"""Events meet in one workflow task in any order: an outcome is returned, no evidence is lost.
 
 The Python SDK runs the jobs of a task in two batches today, and will run them in one: both are
 tested.
@@ -47,12 +47,12 @@ async def kinds(harness: Harness, order: RefundOrder) -> list[EventType.ValueTyp
 
 async def until_event(harness: Harness, order: RefundOrder, kind: EventType.ValueType) -> None:
     async with asyncio.timeout(20):
-        while kind not in await kinds(harness, order):  # noqa: ASYNC110 - the server tells nobody
+        while kind not in await kinds(harness, order):  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0.01)
 
 
 async def instruct(harness: Harness, order: RefundOrder, how: str) -> asyncio.Task[str] | None:
-    """Returns once the server has it; an update that no worker has taken yet leaves no event."""
+    """Wait until the server has the update; an update without a worker leaves no event."""
     if how == "cancel":
         await harness.handle(order).cancel()
         return None

@@ -1,4 +1,4 @@
-"""Minutes, days and months, on a server that skips what lies between."""
+"""Waits of minutes, days and months, on a server that skips time."""
 
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
@@ -34,7 +34,7 @@ async def test_in_doubt_the_call_is_sent_again_after_2_10_and_10_minutes_and_the
     outcome = await time_skipping_harness.wait_for_outcome(await time_skipping_harness.start(order))
 
     assert outcome.state is RefundState.SUCCEEDED
-    # Before each call but the first an inquiry asks whether it is needed.
+    # Before each call except the first an inquiry checks whether it is needed.
     assert _minutes_between_calls(time_skipping_harness) == [
         2,
         0,
@@ -50,7 +50,7 @@ async def test_in_doubt_the_call_is_sent_again_after_2_10_and_10_minutes_and_the
         0,
     ]
     assert time_skipping_harness.calls(order, CallKind.REFUND) == 7
-    # The second identical response costs one call more, since an operator is told of it.
+    # The second identical response costs one more call, because it alerts an operator.
     assert await time_skipping_harness.events(order) <= 28
     assert time_skipping_harness.payloads(order) == 1
     assert time_skipping_harness.movements(order) == 1
