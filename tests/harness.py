@@ -405,11 +405,11 @@ def notification_keys(antom_keys: KeyFiles, *more: Path) -> Mapping[str, Notific
     return MappingProxyType({CLIENT_ID: NotificationKeys("default", files)})
 
 
-def _fault(said: Fault | FaultKind | str) -> Fault:
-    match said:
+def _fault(fault: Fault | FaultKind | str) -> Fault:
+    match fault:
         case Fault():
-            return said
+            return fault
         case FaultKind():
-            return Fault(kind=said)
+            return Fault(kind=fault)
         case code:
             return Fault(kind=FaultKind.RESULT_CODE, code=code)

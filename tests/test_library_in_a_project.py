@@ -126,9 +126,9 @@ def test_the_library_installs_few_packages_and_no_module_with_a_common_name(
 def test_the_documented_examples_pass_strict_type_checks(python: Path, project: Path) -> None:
     mypy = (BIN / "mypy", "--strict", "--config-file", os.devnull, "--cache-dir", os.devnull)
 
-    said = _run(*mypy, "--python-executable", python, ".", cwd=project)
+    output = _run(*mypy, "--python-executable", python, ".", cwd=project)
 
-    assert said.startswith("Success: no issues found in 6 source files")
+    assert output.startswith("Success: no issues found in 6 source files")
 
 
 def test_the_example_of_the_readme_refunds_successfully(
@@ -138,10 +138,10 @@ def test_the_example_of_the_readme_refunds_successfully(
 
     # The interpreter may crash at exit: docs/decisions/0003-leaving.md.
     codes = (0, -signal.SIGSEGV, -signal.SIGABRT)
-    said = _run(python, "-u", "refund_one.py", cwd=project, codes=codes, TEMPORAL_ADDRESS=address)
+    output = _run(python, "-u", "refund_one.py", cwd=project, codes=codes, TEMPORAL_ADDRESS=address)
 
-    assert "new refund/default/order-4711-1\n" in said
-    assert "end: succeeded SUCCESS" in said
+    assert "new refund/default/order-4711-1\n" in output
+    assert "end: succeeded SUCCESS" in output
 
 
 def test_the_application_needs_the_library_of_its_own_version(wheels: dict[str, Path]) -> None:

@@ -97,7 +97,7 @@ def test_each_setting_of_a_merchant_is_read(
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("SPEEDUP", "0", "ANTOM_REFUNDS_SPEEDUP"),
         ("SPEEDUP", "fast", "ANTOM_REFUNDS_SPEEDUP"),
@@ -143,14 +143,14 @@ def test_each_setting_of_a_merchant_is_read(
     ],
 )
 def test_an_invalid_value_is_reported_in_one_line_that_names_the_variable(
-    monkeypatch: pytest.MonkeyPatch, one_merchant: None, name: str, text: str, said: str
+    monkeypatch: pytest.MonkeyPatch, one_merchant: None, name: str, text: str, message: str
 ) -> None:
     monkeypatch.setenv(f"ANTOM_REFUNDS_{name}", text)
 
     with pytest.raises(SettingsError) as error:
         Settings.from_env()
 
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -203,13 +203,13 @@ def test_a_gateway_without_tls_is_accepted_where_no_money_moves(
 def test_our_own_public_key_is_rejected_as_antoms(merchant_keys: KeyFiles) -> None:
     """Nor is that of another merchant; the webhook rejects it as the worker does."""
     settings = Settings(merchants={"shop": _merchant(*merchant_keys)})
-    said = (
+    message = (
         r"SHOP__ANTOM_PUBLIC_KEY_FILES: .*merchant-public\.pem is the public half of "
         r"ANTOM_REFUNDS_MERCHANTS__SHOP__PRIVATE_KEY_FILE"
     )
 
     for build in (build_clients, load_notification_keys):
-        with pytest.raises(SettingsError, match=said):
+        with pytest.raises(SettingsError, match=message):
             build(settings)
 
 

@@ -51,8 +51,8 @@ def answering(
 ) -> Callable[[Mapping[str, Any] | bytes], httpx.MockTransport]:
     """A transport to an Antom that sends this signed response to every call."""
 
-    def transport(answer: Mapping[str, Any] | bytes) -> httpx.MockTransport:
-        body = answer if isinstance(answer, bytes) else json.dumps(answer, indent=2).encode()
+    def transport(message: Mapping[str, Any] | bytes) -> httpx.MockTransport:
+        body = message if isinstance(message, bytes) else json.dumps(message, indent=2).encode()
 
         def respond(request: httpx.Request) -> httpx.Response:
             headers = answer_headers(request.url.raw_path.decode(), body)

@@ -61,13 +61,13 @@ async def test_a_signed_response_is_returned_unchanged(
     account: MerchantAccount, answering: Answering
 ) -> None:
     async with AntomClient(account, transport=answering(ANSWER)) as antom:
-        answer = await antom.refund(ORDER)
+        response = await antom.refund(ORDER)
 
-    assert answer.result.result_status == "S"
-    assert answer.refund_id == "antom-1"
-    assert answer.refund_amount is not None
-    assert answer.refund_amount.money() == ORDER.amount
-    assert answer.refund_time == datetime(2026, 9, 11, 2, 4, 9, tzinfo=UTC)
+    assert response.result.result_status == "S"
+    assert response.refund_id == "antom-1"
+    assert response.refund_amount is not None
+    assert response.refund_amount.money() == ORDER.amount
+    assert response.refund_time == datetime(2026, 9, 11, 2, 4, 9, tzinfo=UTC)
 
 
 async def test_a_business_failure_is_a_response_and_no_error(
@@ -76,9 +76,9 @@ async def test_a_business_failure_is_a_response_and_no_error(
     result = {"resultCode": "MERCHANT_BALANCE_NOT_ENOUGH", "resultStatus": "F"}
 
     async with AntomClient(account, transport=answering({"result": result})) as antom:
-        answer = await antom.refund(ORDER)
+        response = await antom.refund(ORDER)
 
-    assert answer.result.result_code == "MERCHANT_BALANCE_NOT_ENOUGH"
+    assert response.result.result_code == "MERCHANT_BALANCE_NOT_ENOUGH"
 
 
 async def test_an_inquiry_returns_the_refunds_status(
@@ -87,9 +87,9 @@ async def test_an_inquiry_returns_the_refunds_status(
     transport = answering({**ANSWER, "refundStatus": "PROCESSING"})
 
     async with AntomClient(account, transport=transport) as antom:
-        answer = await antom.inquire_refund("rf-1")
+        response = await antom.inquire_refund("rf-1")
 
-    assert answer.refund_status == "PROCESSING"
+    assert response.refund_status == "PROCESSING"
 
 
 async def test_a_payment_inquiry_returns_the_refunds_of_the_payment(
@@ -104,30 +104,30 @@ async def test_a_payment_inquiry_returns_the_refunds_of_the_payment(
     payment = {"result": RESULT, "paymentStatus": "SUCCESS", "transactions": [transaction]}
 
     async with AntomClient(account, transport=answering(payment)) as antom:
-        answer = await antom.inquire_payment("pay-1")
+        response = await antom.inquire_payment("pay-1")
 
-    assert answer.payment_status == "SUCCESS"
-    assert answer.transactions[0].transaction_amount is not None
-    assert answer.transactions[0].transaction_amount.money() == ORDER.amount
-    assert answer.transactions[0].transaction_request_id == "rf-1"
+    assert response.payment_status == "SUCCESS"
+    assert response.transactions[0].transaction_amount is not None
+    assert response.transactions[0].transaction_amount.money() == ORDER.amount
+    assert response.transactions[0].transaction_request_id == "rf-1"
 
 
 async def test_numbers_are_read_as_strings_and_unknown_fields_ignored(
     account: MerchantAccount, answering: Answering
 ) -> None:
-    answer = {
+    response = {
         **ANSWER,
         "refundId": 7,
         "refundAmount": {"currency": "EUR", "value": 1250, "precision": 2},
         "settlementQuote": {"quotePrice": 1.1},
     }
 
-    async with AntomClient(account, transport=answering(answer)) as antom:
-        heard = await antom.refund(ORDER)
+    async with AntomClient(account, transport=answering(response)) as antom:
+        refunded = await antom.refund(ORDER)
 
-    assert heard.refund_id == "7"
-    assert heard.refund_amount is not None
-    assert heard.refund_amount.money() == ORDER.amount
+    assert refunded.refund_id == "7"
+    assert refunded.refund_amount is not None
+    assert refunded.refund_amount.money() == ORDER.amount
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-09-11T10:04:09", "", None, {}, "2026-13-01"])
@@ -135,10 +135,10 @@ async def test_an_unreadable_time_does_not_invalidate_the_response(
     account: MerchantAccount, answering: Answering, time: object
 ) -> None:
     async with AntomClient(account, transport=answering({**ANSWER, "refundTime": time})) as antom:
-        answer = await antom.refund(ORDER)
+        response = await antom.refund(ORDER)
 
-    assert answer.refund_time is None
-    assert answer.refund_id == "antom-1"
+    assert response.refund_time is None
+    assert response.refund_id == "antom-1"
 
 
 @pytest.mark.parametrize("code", GATE_CODES)
@@ -164,9 +164,9 @@ async def test_a_gate_code_without_a_refusal_is_a_response(
     result = {"resultCode": "ACCESS_DENIED", "resultStatus": status}
 
     async with AntomClient(account, transport=answering({"result": result})) as antom:
-        answer = await antom.refund(ORDER)
+        response = await antom.refund(ORDER)
 
-    assert answer.result.result_status == status
+    assert response.result.result_status == status
 
 
 # --- requests

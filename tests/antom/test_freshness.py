@@ -79,7 +79,7 @@ def _milliseconds(time: datetime) -> str:
 
 @pytest.mark.parametrize("status", ["S", "F", "U"])
 @pytest.mark.parametrize(
-    ("off", "said"),
+    ("off", "message"),
     [
         (timedelta(seconds=-301), "was made 301 s before the call"),
         (timedelta(seconds=303), "was made 301 s after it"),
@@ -87,11 +87,11 @@ def _milliseconds(time: datetime) -> str:
     ],
 )
 async def test_a_response_with_a_stale_time_is_doubt(
-    account: MerchantAccount, answering_at: AnsweringAt, status: str, off: timedelta, said: str
+    account: MerchantAccount, answering_at: AnsweringAt, status: str, off: timedelta, message: str
 ) -> None:
     transport = answering_at(_milliseconds(SENT + off), status=status, code="PROCESS_FAIL")
 
-    with pytest.raises(StaleResponseError, match=said) as error:
+    with pytest.raises(StaleResponseError, match=message) as error:
         await _refund(account, transport)
 
     assert error.value.code == "stale_response"
@@ -114,9 +114,9 @@ async def test_a_stale_gate_refusal_is_doubt_too(
 async def test_a_response_within_the_call_and_the_allowed_skew_counts(
     account: MerchantAccount, answering_at: AnsweringAt, off: timedelta
 ) -> None:
-    answer = await _refund(account, answering_at(_milliseconds(SENT + off)))
+    response = await _refund(account, answering_at(_milliseconds(SENT + off)))
 
-    assert answer.result.result_status == "S"
+    assert response.result.result_status == "S"
 
 
 async def test_the_allowed_skew_comes_from_the_account(

@@ -47,7 +47,7 @@ def _result(status: str, code: str) -> dict[str, Any]:
     return {"resultCode": code, "resultStatus": status, "resultMessage": "Antom's words"}
 
 
-def answer(status: str, code: str, **changes: Any) -> RefundResponse:
+def response_of(status: str, code: str, **changes: Any) -> RefundResponse:
     fields = {
         "result": _result(status, code),
         "refundRequestId": "rf-1",
@@ -73,7 +73,9 @@ def inquiry(
     return InquireRefundResponse.model_validate({**fields, **changes})
 
 
-def notice(status: str, code: str, refund_status: str, **changes: Any) -> RefundNotification:
+def notification_of(
+    status: str, code: str, refund_status: str, **changes: Any
+) -> RefundNotification:
     fields = {
         "notifyType": "REFUND_RESULT",
         "result": _result(status, code),
@@ -90,7 +92,7 @@ def notice(status: str, code: str, refund_status: str, **changes: Any) -> Refund
 
 
 def test_a_response_becomes_evidence_with_all_its_fields() -> None:
-    assert from_response(answer("S", "SUCCESS")) == Evidence(
+    assert from_response(response_of("S", "SUCCESS")) == Evidence(
         source=Source.RESPONSE,
         kind=EvidenceKind.SUCCEEDED,
         code="SUCCESS",
@@ -127,7 +129,7 @@ def test_a_response_becomes_evidence_with_all_its_fields() -> None:
 def test_status_and_code_decide_the_meaning_of_a_response(
     status: str, code: str, kind: EvidenceKind
 ) -> None:
-    evidence = from_response(answer(status, code))
+    evidence = from_response(response_of(status, code))
 
     assert (evidence.kind, evidence.code) == (kind, code)
 
@@ -135,7 +137,7 @@ def test_status_and_code_decide_the_meaning_of_a_response(
 def test_long_texts_of_antom_are_truncated_for_the_operators_tables() -> None:
     result = {"resultCode": "C" * 999, "resultStatus": "U", "resultMessage": "m" * 999}
 
-    message = from_response(answer("U", "x", result=result)).message
+    message = from_response(response_of("U", "x", result=result)).message
 
     assert message == f"the refund call was answered {'C' * 64}: {'m' * 256}"
 
@@ -144,12 +146,12 @@ def test_long_texts_of_antom_are_truncated_for_the_operators_tables() -> None:
 def test_a_code_of_any_length_fits_into_a_search_attribute(status: str) -> None:
     result = {"resultCode": "C" * 5000, "resultStatus": status}
 
-    said = (
-        from_response(answer("S", "x", result=result)),
+    results = (
+        from_response(response_of("S", "x", result=result)),
         from_inquiry(inquiry("S", "x", "FAIL", result=result)),
     )
 
-    assert {each.code for each in said} == {"C" * 64}
+    assert {each.code for each in results} == {"C" * 64}
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_a_code_of_any_length_fits_into_a_search_attribute(status: str) -> None:
     ],
 )
 def test_a_success_without_a_readable_amount_is_not_final(amount: object) -> None:
-    evidence = from_response(answer("S", "SUCCESS", refundAmount=amount))
+    evidence = from_response(response_of("S", "SUCCESS", refundAmount=amount))
 
     assert evidence.amount is None
     assert apply(Refund(order=ORDER), evidence).state is RefundState.IN_DOUBT
@@ -367,8 +369,8 @@ def test_neither_success_nor_processing_nor_a_failed_inquiry_confirms_an_announc
     status: str, code: str, refund_status: str | None, closing: EvidenceKind, failure: EvidenceKind
 ) -> None:
     evidence = from_inquiry(inquiry(status, code, refund_status))
-    closed = apply(Refund(order=ORDER), from_response(answer("F", "ORDER_IS_CLOSED")))
-    refused = apply(Refund(order=ORDER), from_response(answer("F", "RISK_REJECT")))
+    closed = apply(Refund(order=ORDER), from_response(response_of("F", "ORDER_IS_CLOSED")))
+    refused = apply(Refund(order=ORDER), from_response(response_of("F", "RISK_REJECT")))
 
     assert confirm_by_inquiry(closed, evidence, is_quiet=True).kind is closing
     assert confirm_by_inquiry(refused, evidence, is_quiet=True).kind is failure
@@ -397,7 +399,7 @@ def payment(*transactions: dict[str, Any], **changes: Any) -> InquirePaymentResp
 
 
 @pytest.mark.parametrize(
-    ("said", "is_named"),
+    ("results", "is_named"),
     [
         (payment(transaction()), True),
         (payment(transaction(transactionRequestId="rf-0"), transaction()), True),
@@ -414,9 +416,9 @@ def payment(*transactions: dict[str, Any], **changes: Any) -> InquirePaymentResp
     ],
 )
 def test_a_payment_lists_a_refund_by_type_id_and_amount(
-    said: InquirePaymentResponse, *, is_named: bool
+    results: InquirePaymentResponse, *, is_named: bool
 ) -> None:
-    assert lists_refund(said, ORDER) is is_named
+    assert lists_refund(results, ORDER) is is_named
 
 
 # --- no response to inquiryRefund
@@ -481,13 +483,13 @@ def test_an_inquiry_refused_at_the_gate_alerts_an_operator() -> None:
 def test_a_notification_is_trusted_where_all_its_parts_agree(
     status: str, code: str, refund_status: str, kind: EvidenceKind
 ) -> None:
-    evidence = from_notification(notice(status, code, refund_status))
+    evidence = from_notification(notification_of(status, code, refund_status))
 
     assert (evidence.source, evidence.kind, evidence.code) == (Source.NOTIFICATION, kind, code)
 
 
 def test_a_notification_becomes_evidence_with_all_its_fields() -> None:
-    assert from_notification(notice("S", "SUCCESS", "SUCCESS")) == Evidence(
+    assert from_notification(notification_of("S", "SUCCESS", "SUCCESS")) == Evidence(
         source=Source.NOTIFICATION,
         kind=EvidenceKind.SUCCEEDED,
         code="SUCCESS",
@@ -500,7 +502,7 @@ def test_a_notification_becomes_evidence_with_all_its_fields() -> None:
 
 
 def test_an_inconsistent_notification_says_which_parts_contradict() -> None:
-    assert from_notification(notice("F", "PROCESS_FAIL", "SUCCESS")).message == (
+    assert from_notification(notification_of("F", "PROCESS_FAIL", "SUCCESS")).message == (
         "the notification disagrees with itself: result F PROCESS_FAIL, refundStatus SUCCESS"
     )
 
@@ -516,13 +518,15 @@ def test_an_inconsistent_notification_says_which_parts_contradict() -> None:
 def test_a_notified_failure_keeps_the_advice_of_the_code(
     code: str, *, needs_attention: bool
 ) -> None:
-    evidence = from_notification(notice("F", code, "FAIL"))
+    evidence = from_notification(notification_of("F", code, "FAIL"))
 
     assert evidence.advice
     assert evidence.needs_attention is needs_attention
 
 
 def test_an_unreadable_amount_in_a_notification_is_not_final() -> None:
-    strange = notice("S", "SUCCESS", "SUCCESS", refundAmount={"currency": "EUR", "value": "x"})
+    strange = notification_of(
+        "S", "SUCCESS", "SUCCESS", refundAmount={"currency": "EUR", "value": "x"}
+    )
 
     assert apply(Refund(order=ORDER), from_notification(strange)).state is RefundState.IN_DOUBT

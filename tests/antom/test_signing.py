@@ -285,7 +285,7 @@ def _encrypted(key: RSAPrivateKey, form: serialization.PrivateFormat) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [
         (b"", "holds no unencrypted private key"),
         (b"bm90IGEga2V5", "holds no unencrypted private key"),
@@ -296,7 +296,7 @@ def _encrypted(key: RSAPrivateKey, form: serialization.PrivateFormat) -> bytes:
     ],
 )
 def test_an_unusable_private_key_file_is_named(
-    content: bytes, complaint: str, tmp_path: Path
+    content: bytes, message: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "merchant.pem"
     file.write_bytes(content)
@@ -304,7 +304,7 @@ def test_an_unusable_private_key_file_is_named(
     with pytest.raises(KeyFileError) as refusal:
         read_private_key(file)
 
-    assert str(refusal.value) == f"{file} {complaint}"
+    assert str(refusal.value) == f"{file} {message}"
 
 
 @pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
@@ -319,7 +319,7 @@ def test_an_encrypted_private_key_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [
         (b"", "holds no public key"),
         (b"what is this?", "is neither PEM nor base64"),
@@ -327,16 +327,14 @@ def test_an_encrypted_private_key_is_refused(
         (_elliptic(is_private=True), "holds no public key"),
     ],
 )
-def test_an_unusable_public_key_file_is_named(
-    content: bytes, complaint: str, tmp_path: Path
-) -> None:
+def test_an_unusable_public_key_file_is_named(content: bytes, message: str, tmp_path: Path) -> None:
     file = tmp_path / "antom.pem"
     file.write_bytes(content)
 
     with pytest.raises(KeyFileError) as refusal:
         read_public_key(file)
 
-    assert str(refusal.value) == f"{file} {complaint}"
+    assert str(refusal.value) == f"{file} {message}"
 
 
 @pytest.mark.parametrize("read", [read_private_key, read_public_key])

@@ -41,11 +41,11 @@ def _body(status: str = "S", **fields: Any) -> bytes:
 # --- other fields
 
 
-@pytest.mark.parametrize("said", [None, True, {}, ["a"], {"text": 1}])
-def test_a_message_that_is_not_text_is_read_as_empty(said: object) -> None:
-    answer = parse(_body(result={"resultMessage": said}), RefundResponse)
+@pytest.mark.parametrize("raw_value", [None, True, {}, ["a"], {"text": 1}])
+def test_a_message_that_is_not_text_is_read_as_empty(raw_value: object) -> None:
+    response = parse(_body(result={"resultMessage": raw_value}), RefundResponse)
 
-    assert (answer.result.result_code, answer.result.result_message) == ("SUCCESS", "")
+    assert (response.result.result_code, response.result.result_message) == ("SUCCESS", "")
 
 
 def test_half_a_surrogate_pair_does_not_invalidate_a_response() -> None:
@@ -92,51 +92,55 @@ def test_invalid_utf8_affects_only_the_message(raw: bytes) -> None:
         [AMOUNT],
     ],
 )
-def test_an_amount_that_cannot_be_read_counts_as_missing(said: object) -> None:
-    assert parse(_body(refundAmount=said), RefundResponse).refund_amount is None
+def test_an_amount_that_cannot_be_read_counts_as_missing(raw_value: object) -> None:
+    assert parse(_body(refundAmount=raw_value), RefundResponse).refund_amount is None
 
 
 def test_numbers_are_read_as_they_were_written() -> None:
     body = _body(refundAmount={"currency": "EUR", "value": 1250}, refundId=12345678901234567890)
 
-    answer = parse(body, RefundResponse)
+    response = parse(body, RefundResponse)
 
-    assert answer.refund_amount == HEARD
-    assert answer.refund_id == "12345678901234567890"
+    assert response.refund_amount == HEARD
+    assert response.refund_id == "12345678901234567890"
 
 
 @pytest.mark.parametrize("status", ["F", "U"])
-@pytest.mark.parametrize("said", [None, "", " ", "rf 1", "rf\u00fc", "x" * 65, {}, [], True])
-def test_an_invalid_id_with_a_failure_is_none(said: object, status: str) -> None:
-    body = _body(status, refundRequestId=said, refundId=said, paymentId=said)
+@pytest.mark.parametrize("raw_value", [None, "", " ", "rf 1", "rf\u00fc", "x" * 65, {}, [], True])
+def test_an_invalid_id_with_a_failure_is_none(raw_value: object, status: str) -> None:
+    body = _body(status, refundRequestId=raw_value, refundId=raw_value, paymentId=raw_value)
 
-    answer = parse(body, RefundResponse)
+    response = parse(body, RefundResponse)
 
-    assert (answer.refund_request_id, answer.refund_id, answer.payment_id) == (None, None, None)
+    assert (response.refund_request_id, response.refund_id, response.payment_id) == (
+        None,
+        None,
+        None,
+    )
 
 
 def test_a_valid_id_with_a_failure_is_kept() -> None:
-    answer = parse(_body("F", refundRequestId="rf-2", paymentId="pay-2"), RefundResponse)
+    response = parse(_body("F", refundRequestId="rf-2", paymentId="pay-2"), RefundResponse)
 
-    assert (answer.refund_request_id, answer.payment_id) == ("rf-2", "pay-2")
+    assert (response.refund_request_id, response.payment_id) == ("rf-2", "pay-2")
 
 
-@pytest.mark.parametrize("said", ["", " ", "rf 1", "rf\u00fc"])
-def test_an_invalid_id_with_a_success_is_kept_and_differs_from_the_orders(said: str) -> None:
-    answer = parse(_body(refundRequestId=said, paymentId=said), RefundResponse)
+@pytest.mark.parametrize("raw_value", ["", " ", "rf 1", "rf\u00fc"])
+def test_an_invalid_id_with_a_success_is_kept_and_differs_from_the_orders(raw_value: str) -> None:
+    response = parse(_body(refundRequestId=raw_value, paymentId=raw_value), RefundResponse)
 
-    assert (answer.refund_request_id, answer.payment_id) == (said, said)
+    assert (response.refund_request_id, response.payment_id) == (raw_value, raw_value)
 
 
 def test_a_long_id_is_not_truncated_to_an_orders_id() -> None:
-    answer = parse(_body(refundRequestId="x" * 5000), RefundResponse)
+    response = parse(_body(refundRequestId="x" * 5000), RefundResponse)
 
-    assert answer.refund_request_id == "x" * 65
+    assert response.refund_request_id == "x" * 65
 
 
-@pytest.mark.parametrize("said", [None, {}, "none", [None, "x", 7]])
-def test_invalid_transactions_are_left_out(said: object) -> None:
-    assert parse(_body(transactions=said), InquirePaymentResponse).transactions == ()
+@pytest.mark.parametrize("raw_value", [None, {}, "none", [None, "x", 7]])
+def test_invalid_transactions_are_left_out(raw_value: object) -> None:
+    assert parse(_body(transactions=raw_value), InquirePaymentResponse).transactions == ()
 
 
 def test_a_transaction_is_read_as_far_as_it_can_be() -> None:
@@ -153,9 +157,9 @@ def test_a_transaction_is_read_as_far_as_it_can_be() -> None:
 def test_field_names_are_only_those_of_antom() -> None:
     body = _body(refund_status="SUCCESS", refund_request_id="rf-1")
 
-    answer = parse(body, InquireRefundResponse)
+    response = parse(body, InquireRefundResponse)
 
-    assert (answer.refund_status, answer.refund_request_id) == (None, None)
+    assert (response.refund_status, response.refund_request_id) == (None, None)
 
 
 UNDECIDING: Final = st.fixed_dictionaries(
@@ -174,14 +178,18 @@ def test_invalid_values_in_other_fields_do_not_change_the_deciding_fields(
 
     for status in ("S", "F", "U"):
         body = _body(status, result=result, **fields)
-        inquiry, answer = parse(body, InquireRefundResponse), parse(body, RefundResponse)
+        inquiry, response = parse(body, InquireRefundResponse), parse(body, RefundResponse)
 
-        said = (inquiry.result.result_status, inquiry.result.result_code, inquiry.refund_status)
-        assert said == (status, "SUCCESS", "PROCESSING")
-        assert answer.result == inquiry.result
+        deciding = (
+            inquiry.result.result_status,
+            inquiry.result.result_code,
+            inquiry.refund_status,
+        )
+        assert deciding == (status, "SUCCESS", "PROCESSING")
+        assert response.result == inquiry.result
         # It can be encoded: no half pair is left.
         assert inquiry.model_dump_json().encode()
-        assert answer.model_dump_json().encode()
+        assert response.model_dump_json().encode()
 
 
 @given(transactions=JUNK, amount=JUNK, method=JUNK)
@@ -189,10 +197,10 @@ def test_invalid_values_do_not_invalidate_a_payment_response(
     transactions: Any, amount: Any, method: Any
 ) -> None:
     listed = [transactions, {"transactionAmount": amount, "transactionType": method}]
-    for said in (transactions, listed):
+    for value in (transactions, listed):
         body = _body(
             paymentStatus="SUCCESS",
-            transactions=said,
+            transactions=value,
             paymentAmount=amount,
             paymentMethodType=method,
             paymentTime=method,
@@ -294,9 +302,9 @@ def test_other_fields_can_be_duplicated() -> None:
         '{%s,"refundId":"a","refundId":"b","x":{"value":1,"value":2},"refundTime":1,"refundTime":2}'
     )
 
-    answer = parse((body % _GOOD).encode(), RefundResponse)
+    response = parse((body % _GOOD).encode(), RefundResponse)
 
-    assert (answer.result.result_code, answer.refund_id, answer.refund_time) == (
+    assert (response.result.result_code, response.refund_id, response.refund_time) == (
         "SUCCESS",
         None,
         None,

@@ -207,10 +207,10 @@ async def test_a_body_that_is_too_slow_is_rejected_and_the_connection_closed(
     app = create_app(handler, path=WEBHOOK_PATH)
     async with listening(app) as port, connected(port) as connection:
         await connection.send(head(headers(body, antom_keys[0]), length=len(body)) + body[:9])
-        status, _, said = await connection.response()
+        status, _, content = await connection.response()
         assert await connection.rest() == b""
 
-    assert (status, said) == (408, b"slow_body")
+    assert (status, content) == (408, b"slow_body")
     assert tally.outcomes == ["slow_body"]
 
 
@@ -263,9 +263,9 @@ async def test_the_time_limit_for_a_head_does_not_end_a_request_that_is_being_ha
 async def test_a_head_above_the_size_limit_is_rejected(idle_harness: Harness, line: bytes) -> None:
     async with listening(idle_harness.webhook) as port, connected(port) as connection:
         connection.writer.write(b"POST /antom HTTP/1.1\r\n" + line)
-        said = await connection.rest()
+        content = await connection.rest()
 
-    assert said == b"" or said.startswith(b"HTTP/1.1 431 ")
+    assert content == b"" or content.startswith(b"HTTP/1.1 431 ")
 
 
 async def test_a_body_that_never_ends_is_refused_and_the_connection_closed(
@@ -276,10 +276,10 @@ async def test_a_body_that_never_ends_is_refused_and_the_connection_closed(
     async with listening(idle_harness.webhook) as port, connected(port) as connection:
         await connection.send(start)
         connection.writer.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n1\r\n \r\n")
-        status, _, said = await connection.response()
+        status, _, content = await connection.response()
         assert await connection.rest() == b""
 
-    assert (status, said) == (413, b"too_large")
+    assert (status, content) == (413, b"too_large")
 
 
 async def test_invalid_http_is_rejected_with_one_log_line_per_minute(

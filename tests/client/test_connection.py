@@ -47,7 +47,7 @@ def test_other_errors_are_not_hidden() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "status", "advice"),
+    ("text", "status", "advice"),
     [
         ("Namespace x is not found.", RPCStatusCode.NOT_FOUND, "TEMPORAL_NAMESPACE"),
         ("no", RPCStatusCode.PERMISSION_DENIED, "API key"),
@@ -56,10 +56,10 @@ def test_other_errors_are_not_hidden() -> None:
     ],
 )
 def test_an_error_that_an_operator_must_fix_is_one_sentence(
-    said: str, status: RPCStatusCode, advice: str
+    text: str, status: RPCStatusCode, advice: str
 ) -> None:
     with pytest.raises(TemporalSettingsError, match=advice), temporal_errors():
-        raise RPCError(said, status, b"")
+        raise RPCError(text, status, b"")
 
 
 async def test_a_start_without_the_search_attributes_says_how_to_get_them(
@@ -128,10 +128,10 @@ async def test_search_attributes_of_another_type_are_named_with_both_types(
     bare_server: WorkflowEnvironment,
 ) -> None:
     await _add(bare_server, RefundState="TEXT", RefundAmountMinor="KEYWORD_LIST")
-    said = r"RefundState is Text and must be Keyword, RefundAmountMinor is KeywordList and .* Int"
+    text = r"RefundState is Text and must be Keyword, RefundAmountMinor is KeywordList and .* Int"
 
     for call in (require_attributes, register_attributes):
-        with pytest.raises(SettingsError, match=said):
+        with pytest.raises(SettingsError, match=text):
             await call(bare_server.client)
 
 

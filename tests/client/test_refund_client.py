@@ -28,7 +28,7 @@ OPS = Instruction(by="ops", reason="the buyer asks")
 NOWHERE = "rf_that_never_was"
 
 
-def notice(order: RefundOrder, kind: EvidenceKind = EvidenceKind.SUCCEEDED) -> Evidence:
+def notification(order: RefundOrder, kind: EvidenceKind = EvidenceKind.SUCCEEDED) -> Evidence:
     return Evidence(
         source=Source.NOTIFICATION,
         kind=kind,
@@ -275,13 +275,13 @@ async def test_a_notification_is_durable_once_it_is_delivered(idle_harness: Harn
 
     for _ in range(3):
         delivery = await idle_harness.notifications.deliver(
-            order.refund_request_id, notice(order), delivery_id="one"
+            order.refund_request_id, notification(order), delivery_id="one"
         )
         assert delivery is Delivery.DELIVERED
     assert await idle_harness.signals(order) == 1
 
     await idle_harness.notifications.deliver(
-        order.refund_request_id, notice(order), delivery_id="two"
+        order.refund_request_id, notification(order), delivery_id="two"
     )
     assert await idle_harness.signals(order) == 2
 
@@ -290,20 +290,20 @@ async def test_a_notification_after_the_end_agrees_or_contradicts(harness: Harne
     order = await harness.start(harness.payable_order())
     await harness.wait_for_outcome(order)
 
-    async def told(kind: EvidenceKind) -> Delivery:
+    async def notify(kind: EvidenceKind) -> Delivery:
         return await harness.notifications.deliver(
-            order.refund_request_id, notice(order, kind), delivery_id=kind.value
+            order.refund_request_id, notification(order, kind), delivery_id=kind.value
         )
 
-    assert await told(EvidenceKind.SUCCEEDED) is Delivery.ALREADY_TERMINAL
-    assert await told(EvidenceKind.FAILED) is Delivery.CONFLICTS
+    assert await notify(EvidenceKind.SUCCEEDED) is Delivery.ALREADY_TERMINAL
+    assert await notify(EvidenceKind.FAILED) is Delivery.CONFLICTS
 
 
 async def test_a_notification_of_an_unknown_refund_says_so(idle_harness: Harness) -> None:
     order = idle_harness.order()
 
     delivery = await idle_harness.notifications.deliver(
-        order.refund_request_id, notice(order), delivery_id="one"
+        order.refund_request_id, notification(order), delivery_id="one"
     )
 
     assert delivery is Delivery.UNKNOWN
@@ -314,7 +314,7 @@ async def test_a_notification_of_a_terminated_refund_says_so(idle_harness: Harne
     await idle_harness.handle(order).terminate("by mistake")
 
     delivery = await idle_harness.notifications.deliver(
-        order.refund_request_id, notice(order), delivery_id="one"
+        order.refund_request_id, notification(order), delivery_id="one"
     )
 
     assert delivery is Delivery.TERMINATED

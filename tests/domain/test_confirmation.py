@@ -16,27 +16,27 @@ ORDER: Final = RefundOrder(
 )
 
 
-def said(source: Source, kind: EvidenceKind, code: str, **fields: Any) -> Evidence:
+def evidence_of(source: Source, kind: EvidenceKind, code: str, **fields: Any) -> Evidence:
     return Evidence(source=source, kind=kind, code=code, message=f"{code} was said", **fields)
 
 
 def inquiry(kind: EvidenceKind, code: str = "CODE", **fields: Any) -> Evidence:
     named = {"refund_request_id": ORDER.refund_request_id, "amount": ORDER.amount}
-    return said(Source.INQUIRY, kind, code, **{**named, **fields})
+    return evidence_of(Source.INQUIRY, kind, code, **{**named, **fields})
 
 
-CLOSING: Final = said(
+CLOSING: Final = evidence_of(
     Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED, "ORDER_IS_CLOSED", advice="use a new id"
 )
-FAILURE: Final = said(
+FAILURE: Final = evidence_of(
     Source.RESPONSE,
     EvidenceKind.FAILED_UNCONFIRMED,
     "RISK_REJECT",
     advice="ask Antom",
     needs_attention=True,
 )
-CALL_OFF: Final = said(Source.OPERATOR, EvidenceKind.CALL_OFF, "call_off_by_operator")
-ABSENT: Final = said(Source.INQUIRY, EvidenceKind.NOT_FOUND, "REFUND_NOT_EXIST")
+CALL_OFF: Final = evidence_of(Source.OPERATOR, EvidenceKind.CALL_OFF, "call_off_by_operator")
+ABSENT: Final = evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND, "REFUND_NOT_EXIST")
 
 
 def known(*evidence: Evidence) -> Refund:

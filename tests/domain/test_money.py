@@ -47,7 +47,7 @@ def test_money_is_parsed_from_major_units(text: str, minor: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("12.50", "is not an amount"),
         ("EUR 12.50", "is not an amount"),
@@ -72,8 +72,8 @@ def test_money_is_parsed_from_major_units(text: str, minor: int) -> None:
         ("9" * 5000 + " EUR", "at most 16 digits"),
     ],
 )
-def test_any_other_format_is_rejected_with_a_message(text: str, complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint) as refusal:
+def test_any_other_format_is_rejected_with_a_message(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as refusal:
         Money.parse(text)
 
     assert not isinstance(refusal.value, ValidationError)

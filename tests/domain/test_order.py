@@ -59,7 +59,7 @@ def test_everything_within_the_limits_is_accepted(change: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         ({"refund_request_id": ""}, f"refund_request_id: {ID_RULE}"),
         ({"refund_request_id": "a b"}, f"refund_request_id: {ID_RULE}"),
@@ -102,12 +102,12 @@ def test_everything_within_the_limits_is_accepted(change: dict[str, Any]) -> Non
     ],
 )
 def test_each_invalid_field_is_named_with_its_rule_in_one_line(
-    change: dict[str, Any], complaint: str
+    change: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InvalidOrderError) as refusal:
         RefundOrder.from_fields({**FIELDS, **change})
 
-    assert str(refusal.value) == complaint
+    assert str(refusal.value) == message
 
 
 def test_all_invalid_fields_are_named_in_one_message() -> None:

@@ -13,7 +13,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from antom_refunds import attributes, contract
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.refund import RefundState
-from tests.histories.record import HOME, IDENTITY, WAYS
+from tests.histories.record import HOME, IDENTITY, SCENARIOS
 from workflows import WORKFLOWS
 from workflows.refund_workflow import RefundWorkflow
 
@@ -48,9 +48,9 @@ async def test_a_recorded_refund_can_be_continued(path: Path) -> None:
     await replayer.replay_workflow(recorded(path))
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_every_scenario_was_recorded(way: str) -> None:
-    assert any(path.stem.endswith(f"-{way}") for path in FILES), "run 'make histories'"
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_scenario_was_recorded(scenario: str) -> None:
+    assert any(path.stem.endswith(f"-{scenario}") for path in FILES), "run 'make histories'"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -70,12 +70,12 @@ def test_a_recorded_history_contains_nothing_about_its_machine(path: Path) -> No
     text = path.read_text()
     events = json.loads(text)["events"]
 
-    said = {
+    identities = {
         value
         for event in events
         for attributes in event.values()
         if isinstance(attributes, dict) and (value := attributes.get("identity"))
     }
 
-    assert said <= {IDENTITY, "history-service"}
+    assert identities <= {IDENTITY, "history-service"}
     assert "stackTrace" not in text

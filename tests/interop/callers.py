@@ -45,13 +45,13 @@ async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | N
     )
     try:
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
-            out, complaint = await process.communicate()
+            out, errors = await process.communicate()
     except TimeoutError:
         process.kill()
         await process.wait()
         raise
     if process.returncode:
-        raise CallFailedError(complaint.decode() or out.decode())
+        raise CallFailedError(errors.decode() or out.decode())
     return out.decode()
 
 
@@ -63,7 +63,7 @@ def address(harness: Harness) -> str:
 class CommandLine:
     """Temporal's command line."""
 
-    stage: Harness
+    harness: Harness
 
     async def start(self, workflow_id: str, *arguments: str) -> None:
         policy = ("--id-reuse-policy", "RejectDuplicate", "--fail-existing")
@@ -81,7 +81,7 @@ class CommandLine:
         return (await self._call("query", workflow_id, "--name", name))["queryResult"][0]
 
     async def _call(self, command: str, workflow_id: str, *options: str) -> Any:
-        where = ("--address", address(self.stage), "--namespace", self.stage.temporal.namespace)
+        where = ("--address", address(self.harness), "--namespace", self.harness.temporal.namespace)
         called = ("workflow", *command.split(), "--workflow-id", workflow_id)
         return json.loads(await run(str(CLI), *called, *where, "--output", "json", *options))
 
@@ -90,7 +90,7 @@ class CommandLine:
 class JavaScript:
     """Temporal's JavaScript SDK, installed in `home`."""
 
-    stage: Harness
+    harness: Harness
     home: Path
 
     async def start(self, workflow_id: str, *arguments: str) -> None:
@@ -106,7 +106,7 @@ class JavaScript:
         return await self._call("query", workflow_id, name)
 
     async def _call(self, *words: str) -> Any:
-        where = (address(self.stage), self.stage.temporal.namespace, contract.REFUNDS_QUEUE)
+        where = (address(self.harness), self.harness.temporal.namespace, contract.REFUNDS_QUEUE)
         return json.loads(await run("node", "refunds.mjs", *where, *words, cwd=self.home))
 
 

@@ -213,10 +213,10 @@ async def test_an_invalid_order_fails_immediately_and_names_the_field(
 ) -> None:
     await caller.start(wrong_id, order_json(wrong_id, **changes))
 
-    said = await complaint_about(harness, wrong_id)
+    error = await complaint_about(harness, wrong_id)
 
-    assert f"{field}: " in said
-    assert "\n" not in said
+    assert f"{field}: " in error
+    assert "\n" not in error
 
 
 @pytest.mark.parametrize("wrong", ["two", "none", "null", "text", "list"])
@@ -233,10 +233,10 @@ async def test_any_other_input_fails_immediately_with_a_message(
     }
     await caller.start(wrong_id, *arguments[wrong])
 
-    said = await complaint_about(harness, wrong_id)
+    error = await complaint_about(harness, wrong_id)
 
-    assert "order" in said
-    assert "\n" not in said
+    assert "order" in error
+    assert "\n" not in error
 
 
 async def test_an_order_of_another_id_fails_immediately_and_names_the_right_id(
@@ -245,9 +245,9 @@ async def test_an_order_of_another_id_fails_immediately_and_names_the_right_id(
     order = harness.payable_order()
     await caller.start(wrong_id, order.model_dump_json())
 
-    said = await complaint_about(harness, wrong_id)
+    error = await complaint_about(harness, wrong_id)
 
-    assert workflow_id_of(order) in said
+    assert workflow_id_of(order) in error
     assert harness.calls(order, CallKind.REFUND) == 0
 
 
@@ -256,6 +256,6 @@ async def test_an_order_of_another_merchant_fails_immediately_and_names_the_righ
 ) -> None:
     await caller.start(wrong_id, order_json(wrong_id, merchant="kiosk"))
 
-    said = await complaint_about(harness, wrong_id)
+    error = await complaint_about(harness, wrong_id)
 
-    assert wrong_id.replace("/default/", "/kiosk/") in said
+    assert wrong_id.replace("/default/", "/kiosk/") in error

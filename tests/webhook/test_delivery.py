@@ -42,20 +42,20 @@ async def proxy(dev_server: WorkflowEnvironment) -> AsyncIterator[tuple[Proxy, C
 async def test_a_signal_whose_connection_broke_is_sent_again(
     proxy: tuple[Proxy, Client], idle_harness: Harness, waiting: RefundOrder
 ) -> None:
-    way, temporal = proxy
-    way.cuts_left = 1
+    proxy_server, temporal = proxy
+    proxy_server.cuts_left = 1
 
     await signal_once(temporal, idle_harness.handle(waiting).id, EVIDENCE, delivery_id="1")
 
-    assert way.cuts == 1
+    assert proxy_server.cuts == 1
     assert await idle_harness.signals(waiting) == 1
 
 
 async def test_a_signal_that_is_never_answered_fails_in_bounded_time(
     proxy: tuple[Proxy, Client], waiting: RefundOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    way, temporal = proxy
-    way.is_discarding = True
+    proxy_server, temporal = proxy
+    proxy_server.is_discarding = True
     monkeypatch.setattr(delivery, "SHORT_RPC_TIMEOUT", SOON)
     workflow_id = contract.workflow_id(waiting.refund_request_id, merchant="default")
 
@@ -67,8 +67,8 @@ async def test_a_signal_that_is_never_answered_fails_in_bounded_time(
 async def test_antom_gets_a_503_when_temporal_does_not_respond_in_time(
     proxy: tuple[Proxy, Client], antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
-    way, temporal = proxy
-    way.is_discarding = True
+    proxy_server, temporal = proxy
+    proxy_server.is_discarding = True
     tally, body = OutcomeLog(), notification_body(waiting)
     handler = NotificationHandler(
         notifications=NotificationDelivery(temporal),
@@ -79,9 +79,9 @@ async def test_antom_gets_a_503_when_temporal_does_not_respond_in_time(
 
     app = create_app(handler, path=WEBHOOK_PATH)
     async with asyncio.timeout(FAR_BELOW):
-        answer = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        response = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, tally.outcomes) == (503, ["temporal_unavailable"])
+    assert (response.status_code, tally.outcomes) == (503, ["temporal_unavailable"])
 
 
 def test_the_time_limit_for_temporal_is_below_antoms(idle_harness: Harness) -> None:
@@ -150,9 +150,9 @@ async def test_antom_gets_a_503_while_temporal_has_temporary_errors(
     refusing(status)
     body = notification_body(idle_harness.order())
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, idle_harness.outcomes.outcomes) == (503, ["temporal_unavailable"])
+    assert (response.status_code, idle_harness.outcomes.outcomes) == (503, ["temporal_unavailable"])
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
 
 
@@ -169,9 +169,9 @@ async def test_an_error_of_temporal_that_an_operator_must_fix_is_logged_too(
     order = idle_harness.order()
     body = notification_body(order)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, idle_harness.outcomes.outcomes) == (503, ["temporal_unavailable"])
+    assert (response.status_code, idle_harness.outcomes.outcomes) == (503, ["temporal_unavailable"])
     (record,) = [each for each in caplog.records if each.levelno >= logging.ERROR]
     assert (record.name, record.message) == (webhook.__name__, "notification.undeliverable")
     assert named in record.__dict__["reason"]

@@ -41,10 +41,10 @@ async def test_a_genuine_notification_is_stored_and_acknowledged_as_antom_docume
 ) -> None:
     body = notification_body(waiting)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, answer.content) == (200, ACKNOWLEDGED)
-    assert answer.headers["content-type"] == "application/json"
+    assert (response.status_code, response.content) == (200, ACKNOWLEDGED)
+    assert response.headers["content-type"] == "application/json"
     assert idle_harness.outcomes.outcomes == ["delivered"]
     assert await idle_harness.signals(waiting) == 1
 
@@ -55,14 +55,14 @@ async def test_equal_bytes_are_stored_once_and_acknowledged_each_time(
     body = notification_body(waiting)
 
     for _ in range(3):
-        answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
-        assert answer.content == ACKNOWLEDGED
+        response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        assert response.content == ACKNOWLEDGED
 
     assert await idle_harness.signals(waiting) == 1
 
 
 @pytest.mark.parametrize(
-    ("flaw", "reason"),
+    ("change", "reason"),
     [
         ({"client_id": "5X99999999999999"}, "unknown_client"),
         ({"client_id": ""}, "unknown_client"),
@@ -81,15 +81,15 @@ async def test_an_unverified_notification_is_rejected_and_never_delivered(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     waiting: RefundOrder,
-    flaw: Mapping[str, Any],
+    change: Mapping[str, Any],
     reason: str,
 ) -> None:
     body = notification_body(waiting)
-    forged = headers(body, antom_keys[0], **flaw)
+    forged = headers(body, antom_keys[0], **change)
 
-    answer = await idle_harness.post(body, forged, WEBHOOK_PATH)
+    response = await idle_harness.post(body, forged, WEBHOOK_PATH)
 
-    assert answer.status_code == 401
+    assert response.status_code == 401
     assert idle_harness.outcomes.outcomes == [reason]
     assert await idle_harness.signals(waiting) == 0
 
@@ -100,9 +100,9 @@ async def test_a_body_that_was_changed_in_transit_is_rejected(
     body = notification_body(waiting)
     changed = body.replace(b"1250", b"1251")
 
-    answer = await idle_harness.post(changed, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(changed, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.status_code == 401
+    assert response.status_code == 401
     assert await idle_harness.signals(waiting) == 0
 
 
@@ -111,9 +111,9 @@ async def test_the_merchants_own_key_is_not_antoms(
 ) -> None:
     body = notification_body(waiting)
 
-    answer = await idle_harness.post(body, headers(body, merchant_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, merchant_keys[0]), WEBHOOK_PATH)
 
-    assert answer.status_code == 401
+    assert response.status_code == 401
     assert idle_harness.outcomes.outcomes == ["wrong_signature"]
 
 
@@ -122,9 +122,9 @@ async def test_new_fields_of_antom_are_ignored(
 ) -> None:
     body = notification_body(waiting, somethingNew={"deep": [1, 2]})
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
 
 
 async def test_a_body_is_read_only_up_to_its_limit(
@@ -132,17 +132,17 @@ async def test_a_body_is_read_only_up_to_its_limit(
 ) -> None:
     for size, status in ((BODY_BYTES_MAX, 200), (BODY_BYTES_MAX + 1, 413)):
         body = b" " * size
-        answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
-        assert answer.status_code == status
+        response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        assert response.status_code == status
 
     assert idle_harness.outcomes.outcomes == ["unusable", "too_large"]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_another_method_is_refused_and_counted(idle_harness: Harness, method: str) -> None:
-    answer = await _asked(idle_harness, method, WEBHOOK_PATH)
+    response = await _asked(idle_harness, method, WEBHOOK_PATH)
 
-    assert answer.status_code == 405
+    assert response.status_code == 405
     assert idle_harness.outcomes.outcomes == ["wrong_method"]
 
 
@@ -152,9 +152,9 @@ async def test_another_path_is_not_found(idle_harness: Harness) -> None:
 
 
 async def test_the_webhook_reports_that_it_is_healthy(idle_harness: Harness) -> None:
-    answer = await _asked(idle_harness, "GET", "/health")
+    response = await _asked(idle_harness, "GET", "/health")
 
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
 async def test_antom_gets_a_503_while_temporal_is_unavailable(
@@ -169,9 +169,9 @@ async def test_antom_gets_a_503_while_temporal_is_unavailable(
     body = notification_body(idle_harness.order())
 
     app = create_app(handler, path=WEBHOOK_PATH)
-    answer = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.status_code == 503
+    assert response.status_code == 503
     assert tally.outcomes == ["temporal_unavailable"]
 
 
@@ -228,8 +228,8 @@ async def test_several_keys_of_antom_are_valid_at_the_same_time(
     app, body = create_app(handler, path=WEBHOOK_PATH), notification_body(waiting)
 
     for key in (antom_keys[0], private):
-        answer = await posted(app, body, headers(body, key), WEBHOOK_PATH)
-        assert answer.status_code == 200
+        response = await posted(app, body, headers(body, key), WEBHOOK_PATH)
+        assert response.status_code == 200
 
 
 async def test_a_notification_of_an_unknown_refund_is_acknowledged_and_logged(
@@ -238,9 +238,9 @@ async def test_a_notification_of_an_unknown_refund_is_acknowledged_and_logged(
     body = notification_body(idle_harness.order())
 
     with caplog.at_level(logging.INFO, webhook.__name__):
-        answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     assert idle_harness.outcomes.outcomes == ["unknown"]
     (record,) = _records(caplog)
     assert (record.levelno, record.message) == (logging.WARNING, "notification.unknown")
@@ -256,9 +256,9 @@ async def test_a_contradiction_is_acknowledged_counted_and_logged_as_an_error(
     body = notification_body(order, result=failure, refundStatus="FAIL")
 
     with caplog.at_level(logging.INFO, webhook.__name__):
-        answer = await harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        response = await harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     assert harness.outcomes.outcomes == ["conflicts"]
     (record,) = _records(caplog)
     assert (record.levelno, record.message) == (logging.ERROR, "notification.conflicts")
@@ -330,9 +330,9 @@ async def test_random_input_is_rejected_without_an_error(
         transport=httpx.ASGITransport(idle_harness.webhook), base_url="http://127.0.0.1"
     ) as http:
         url = httpx.URL("http://127.0.0.1" + WEBHOOK_PATH, query=query.encode())
-        answer = await http.post(url, content=body, headers=raw)
+        response = await http.post(url, content=body, headers=raw)
 
-    assert 400 <= answer.status_code < 500
+    assert 400 <= response.status_code < 500
     assert idle_harness.outcomes.outcomes[-1] != "defect"
     assert await idle_harness.signals(waiting) == 0
 
@@ -365,9 +365,9 @@ async def test_no_signed_body_breaks_the_webhook(
 ) -> None:
     body = notification_body(idle_harness.order(), **changes)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
 
 
 async def test_antom_gets_a_503_while_our_temporal_settings_are_wrong(
@@ -388,9 +388,9 @@ async def test_antom_gets_a_503_while_our_temporal_settings_are_wrong(
     body = notification_body(idle_harness.order())
 
     app = create_app(handler, path=WEBHOOK_PATH)
-    answer = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.status_code == 503
+    assert response.status_code == 503
     assert tally.outcomes == ["temporal_unavailable"]
     assert "TEMPORAL_NAMESPACE" in caplog.records[0].__dict__["reason"]
 

@@ -44,9 +44,9 @@ async def test_a_malformed_notification_reaches_its_refund_as_a_mismatch(
 ) -> None:
     body = notification_body(waiting, **changes)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, answer.content) == (200, ACKNOWLEDGED)
+    assert (response.status_code, response.content) == (200, ACKNOWLEDGED)
     assert idle_harness.outcomes.outcomes == ["delivered"]
     (evidence,) = await _signalled(idle_harness, waiting)
     assert (evidence.source, evidence.kind) == (Source.NOTIFICATION, EvidenceKind.MISMATCH)
@@ -60,9 +60,9 @@ async def test_an_unreadable_message_does_not_invalidate_a_notification(
 ) -> None:
     body = notification_body(waiting).replace(b'"success"', message)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     (evidence,) = await _signalled(idle_harness, waiting)
     assert evidence.kind is EvidenceKind.SUCCEEDED
 
@@ -75,19 +75,19 @@ async def test_a_malformed_notification_causes_an_inquiry_that_ends_the_refund(
     unscaled_harness.settle(order, SettlementOutcome.SUCCESS)
     body = notification_body(order, refundAmount=None)
 
-    answer = await unscaled_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await unscaled_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     assert (await unscaled_harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
 
 
 def test_a_malformed_notification_of_any_length_makes_a_short_message() -> None:
     body = json.dumps({"refundRequestId": "rf-1", "refundId": "x" * 60_000}).encode()
 
-    said = notification.parse_notification(body)
+    parsed = notification.parse_notification(body)
 
-    assert isinstance(said, RefundEvidence)
-    assert len(said.evidence.message) < 400
+    assert isinstance(parsed, RefundEvidence)
+    assert len(parsed.evidence.message) < 400
 
 
 def test_amounts_and_ids_written_as_numbers_are_read_exactly() -> None:
@@ -97,13 +97,13 @@ def test_amounts_and_ids_written_as_numbers_are_read_exactly() -> None:
         b' "refundAmount": {"currency": "EUR", "value": 1250}}'
     )
 
-    said = notification.parse_notification(body)
+    parsed = notification.parse_notification(body)
 
-    assert isinstance(said, RefundEvidence)
-    assert said.refund_request_id == "12345678901234567890"
-    assert said.evidence.kind is EvidenceKind.SUCCEEDED
-    assert said.evidence.amount is not None
-    assert said.evidence.amount.minor == 1250
+    assert isinstance(parsed, RefundEvidence)
+    assert parsed.refund_request_id == "12345678901234567890"
+    assert parsed.evidence.kind is EvidenceKind.SUCCEEDED
+    assert parsed.evidence.amount is not None
+    assert parsed.evidence.amount.minor == 1250
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,11 @@ def test_amounts_and_ids_written_as_numbers_are_read_exactly() -> None:
 def test_a_notification_without_a_refund_id_is_unusable(
     body: bytes, field: str, reason: str
 ) -> None:
-    flaw = notification.parse_notification(body)
+    unusable = notification.parse_notification(body)
 
-    assert isinstance(flaw, UnusableNotification)
-    assert flaw.field == field
-    assert reason in flaw.reason
+    assert isinstance(unusable, UnusableNotification)
+    assert unusable.field == field
+    assert reason in unusable.reason
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ async def test_an_unusable_notification_is_acknowledged_and_its_bytes_are_an_err
 ) -> None:
     body = b'{"refundRequestId": "", "refundStatus": "SUCC\xff"}'
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, answer.content) == (200, ACKNOWLEDGED)
+    assert (response.status_code, response.content) == (200, ACKNOWLEDGED)
     assert idle_harness.outcomes.outcomes == ["unusable"]
     fields = fields_of(caplog, webhook.__name__)
     assert (fields["levelno"], fields["msg"]) == (logging.ERROR, "notification.unusable")
@@ -42,9 +42,9 @@ async def test_another_event_is_acknowledged_and_its_type_is_logged(
     body = b'{"notifyType": "PAYMENT_RESULT", "paymentId": "1"}'
 
     with caplog.at_level(logging.INFO, webhook.__name__):
-        answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, answer.content) == (200, ACKNOWLEDGED)
+    assert (response.status_code, response.content) == (200, ACKNOWLEDGED)
     assert idle_harness.outcomes.outcomes == ["not_ours"]
     fields = fields_of(caplog, webhook.__name__)
     assert (fields["levelno"], fields["msg"]) == (logging.INFO, "notification.not_ours")
@@ -62,9 +62,9 @@ async def test_an_id_that_no_refund_can_have_is_unknown_without_a_call_to_tempor
     monkeypatch.delattr(notifications, "signal_once")
     body = notification_body(idle_harness.order(), refundRequestId=strange_id)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     assert idle_harness.outcomes.outcomes == ["unknown"]
     assert fields_of(caplog, webhook.__name__)["notification"] == body.decode()
 
@@ -127,8 +127,8 @@ async def test_a_malformed_notification_after_the_end_contradicts_it(
     await harness.wait_for_outcome(order)
     body = notification_body(order, refundAmount=None)
 
-    answer = await harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     assert harness.outcomes.outcomes == ["conflicts"]
     assert "refundAmount" in fields_of(caplog, webhook.__name__)["said"]

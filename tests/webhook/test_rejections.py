@@ -45,9 +45,9 @@ async def test_a_rejected_request_is_counted_and_logged_with_its_path(
     status, reason = refused
     transport = httpx.ASGITransport(idle_harness.webhook)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
-        answer = await http.request(method, path, headers={"client-id": "5X9"})
+        response = await http.request(method, path, headers={"client-id": "5X9"})
 
-    assert answer.status_code == status
+    assert response.status_code == status
     assert idle_harness.outcomes.outcomes == [reason]
     (fields,) = refusals(caplog)
     assert (fields["levelno"], fields["reason"]) == (logging.WARNING, reason)
@@ -83,9 +83,9 @@ async def test_an_unexpected_error_is_counted_and_never_acknowledged(
     monkeypatch.delattr("antom_refunds.notifications.signal_once")
     body = notification_body(waiting)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.status_code == 500
+    assert response.status_code == 500
     assert idle_harness.outcomes.outcomes == ["defect"]
     assert "notification.defect" in caplog.messages
 
@@ -103,9 +103,9 @@ async def test_a_signature_is_valid_only_for_its_client_id(
     body = notification_body(waiting)
     borrowed = {**headers(body, antom_keys[0], client_id="5X1"), "client-id": CLIENT_ID}
 
-    answer = await posted(app, body, borrowed, WEBHOOK_PATH)
+    response = await posted(app, body, borrowed, WEBHOOK_PATH)
 
-    assert (answer.status_code, tally.outcomes) == (401, ["wrong_signature"])
+    assert (response.status_code, tally.outcomes) == (401, ["wrong_signature"])
 
 
 async def test_antoms_key_of_one_merchant_is_invalid_for_another_merchant(
@@ -121,9 +121,9 @@ async def test_antoms_key_of_one_merchant_is_invalid_for_another_merchant(
     )
     body = notification_body(waiting)
 
-    answer = await posted(app, body, headers(body, merchant_keys[0]), WEBHOOK_PATH)
+    response = await posted(app, body, headers(body, merchant_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, tally.outcomes) == (401, ["wrong_signature"])
+    assert (response.status_code, tally.outcomes) == (401, ["wrong_signature"])
 
 
 class Clock:

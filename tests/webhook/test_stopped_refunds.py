@@ -86,9 +86,9 @@ async def test_its_notification_is_acknowledged_logged_and_reported(
 ) -> None:
     body = notification_body(stopped)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     assert idle_harness.outcomes.outcomes == ["terminated"]
     by_name = {record.name: record for record in caplog.records}
     kept, late = by_name[webhook.__name__], by_name[late_evidence.__name__]

@@ -251,12 +251,12 @@ async def test_a_worker_that_waits_for_temporal_stops_on_sigterm(
 
 
 async def _is_refused(
-    environment: dict[str, str], *said: str, module: tuple[str, ...] = ("worker",)
+    environment: dict[str, str], *parts: str, module: tuple[str, ...] = ("worker",)
 ) -> None:
     async with started(environment, *module) as worker:
         code = await worker.end()
 
     assert code == 2, worker.lines
     (line,) = worker.lines
-    for part in ("antom-refunds: ", *said):
+    for part in ("antom-refunds: ", *parts):
         assert part in line

@@ -19,10 +19,12 @@ ORDER = RefundOrder(
 OVERDUE_AT = datetime(2026, 9, 21, 8, 30, tzinfo=UTC)
 
 
-def learnt(*words: EvidenceKind, source: Source = Source.RESPONSE, message: str = "said") -> Refund:
+def refund_after(
+    *kinds: EvidenceKind, source: Source = Source.RESPONSE, message: str = "said"
+) -> Refund:
     refund = Refund(order=ORDER)
-    for kind in words:
-        said = Evidence(
+    for kind in kinds:
+        piece = Evidence(
             source=source,
             kind=kind,
             code="CODE",
@@ -31,7 +33,7 @@ def learnt(*words: EvidenceKind, source: Source = Source.RESPONSE, message: str 
             payment_id=ORDER.payment_id,
             amount=ORDER.amount,
         )
-        refund = apply(refund, said)
+        refund = apply(refund, piece)
     return refund
 
 
@@ -50,11 +52,11 @@ def test_every_step_has_a_short_label(step: Step) -> None:
 
 def test_the_text_about_sending_again_says_that_the_id_is_the_same() -> None:
     assert "same id" not in operator_texts.summary(Step.SEND, Refund(order=ORDER))
-    assert "same id" in operator_texts.summary(Step.SEND, learnt(EvidenceKind.DOUBT))
+    assert "same id" in operator_texts.summary(Step.SEND, refund_after(EvidenceKind.DOUBT))
 
 
 def test_the_text_about_polling_says_when_a_refund_is_overdue() -> None:
-    refund = learnt(EvidenceKind.PROCESSING)
+    refund = refund_after(EvidenceKind.PROCESSING)
 
     assert "overdue" not in operator_texts.summary(Step.POLL, refund)
     assert "overdue" in operator_texts.summary(Step.POLL, apply(refund, OVERDUE))
@@ -62,14 +64,14 @@ def test_the_text_about_polling_says_when_a_refund_is_overdue() -> None:
 
 def test_the_text_about_confirming_a_closure_says_so() -> None:
     assert (
-        operator_texts.summary(Step.INQUIRE, learnt(EvidenceKind.CLOSED_UNCONFIRMED))
+        operator_texts.summary(Step.INQUIRE, refund_after(EvidenceKind.CLOSED_UNCONFIRMED))
         == "confirm the end by an inquiry"
     )
-    assert operator_texts.summary(Step.INQUIRE, learnt(EvidenceKind.DOUBT)) == "inquire now"
+    assert operator_texts.summary(Step.INQUIRE, refund_after(EvidenceKind.DOUBT)) == "inquire now"
 
 
 def test_a_waiting_refund_shows_the_reason_the_next_attempt_and_the_allowed_instructions() -> None:
-    text = operator_texts.details(learnt(EvidenceKind.PROCESSING), overdue_at=OVERDUE_AT)
+    text = operator_texts.details(refund_after(EvidenceKind.PROCESSING), overdue_at=OVERDUE_AT)
 
     assert "| waits for | a notification, or the next inquiry |" in text
     assert "| overdue from | 2026-09-21 08:30 UTC |" in text
@@ -77,7 +79,7 @@ def test_a_waiting_refund_shows_the_reason_the_next_attempt_and_the_allowed_inst
 
 
 def test_an_ended_refund_waits_for_nothing() -> None:
-    text = operator_texts.details(learnt(EvidenceKind.SUCCEEDED), overdue_at=OVERDUE_AT)
+    text = operator_texts.details(refund_after(EvidenceKind.SUCCEEDED), overdue_at=OVERDUE_AT)
 
     assert "waits for" not in text
     assert "overdue from" not in text
@@ -85,7 +87,7 @@ def test_an_ended_refund_waits_for_nothing() -> None:
 
 
 def test_the_reason_for_attention_comes_first() -> None:
-    refund = apply(learnt(EvidenceKind.PROCESSING), OVERDUE)
+    refund = apply(refund_after(EvidenceKind.PROCESSING), OVERDUE)
 
     assert (
         operator_texts.details(refund, overdue_at=None)
@@ -93,13 +95,13 @@ def test_the_reason_for_attention_comes_first() -> None:
         .startswith("> **A person must")
     )
     assert "A person must" not in operator_texts.details(
-        learnt(EvidenceKind.PROCESSING), overdue_at=None
+        refund_after(EvidenceKind.PROCESSING), overdue_at=None
     )
 
 
 def test_a_contradiction_is_shown() -> None:
     text = operator_texts.details(
-        learnt(EvidenceKind.SUCCEEDED, EvidenceKind.FAILED), overdue_at=None
+        refund_after(EvidenceKind.SUCCEEDED, EvidenceKind.FAILED), overdue_at=None
     )
 
     assert "| contradicted by | said |" in text
@@ -107,9 +109,11 @@ def test_a_contradiction_is_shown() -> None:
 
 @given(st.text())
 def test_external_text_can_neither_break_the_table_nor_inject_markup(text: str) -> None:
-    shown = operator_texts.details(learnt(EvidenceKind.DOUBT, message=text), overdue_at=OVERDUE_AT)
+    shown = operator_texts.details(
+        refund_after(EvidenceKind.DOUBT, message=text), overdue_at=OVERDUE_AT
+    )
     plain = operator_texts.details(
-        learnt(EvidenceKind.DOUBT, message="said"), overdue_at=OVERDUE_AT
+        refund_after(EvidenceKind.DOUBT, message="said"), overdue_at=OVERDUE_AT
     )
 
     lines = shown.split("\n")

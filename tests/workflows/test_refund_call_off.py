@@ -56,12 +56,12 @@ async def test_a_call_off_while_blocked_is_accepted(harness: Harness) -> None:
     await harness.until(order, lambda view: view.state is RefundState.BLOCKED)
 
     await harness.refunds.call_off(order.refund_request_id, OPS)
-    asked = harness.calls(order, CallKind.REFUND)
+    calls_before = harness.calls(order, CallKind.REFUND)
     outcome = await harness.wait_for_outcome(order)
 
     assert (outcome.state, outcome.result_code) == (RefundState.CLOSED, "call_off_by_operator")
     assert outcome.attention_reason is None
-    assert harness.calls(order, CallKind.REFUND) <= asked + 1
+    assert harness.calls(order, CallKind.REFUND) <= calls_before + 1
     assert harness.movements(order) == 0
 
 

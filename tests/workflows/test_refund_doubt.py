@@ -227,22 +227,22 @@ async def test_another_worker_takes_over_a_refund_in_process(
 async def test_a_worker_without_a_cache_reaches_the_same_terminal_state(
     idle_harness: Harness,
 ) -> None:
-    at_once, doubtful = idle_harness.payable_order(), idle_harness.payable_order()
+    immediate, in_doubt = idle_harness.payable_order(), idle_harness.payable_order()
     closed, notified = (
         idle_harness.payable_order(),
         idle_harness.payable_order(is_async=True, notify_url=NOTIFY_URL),
     )
-    idle_harness.script(doubtful, Operation.REFUND, FaultKind.CUT_AFTER)
+    idle_harness.script(in_doubt, Operation.REFUND, FaultKind.CUT_AFTER)
     idle_harness.script(closed, Operation.REFUND, "ORDER_IS_CLOSED")
 
     async with idle_harness.running_worker(cached_workflows_max=0):
-        for order in (at_once, doubtful, closed, notified):
+        for order in (immediate, in_doubt, closed, notified):
             await idle_harness.start(order)
         await idle_harness.until(notified, lambda view: view.state is RefundState.PROCESSING)
         idle_harness.settle(notified)
         ends = [
             await idle_harness.wait_for_outcome(order)
-            for order in (at_once, doubtful, closed, notified)
+            for order in (immediate, in_doubt, closed, notified)
         ]
 
     assert [end.state for end in ends] == [
@@ -251,7 +251,7 @@ async def test_a_worker_without_a_cache_reaches_the_same_terminal_state(
         RefundState.CLOSED,
         RefundState.SUCCEEDED,
     ]
-    assert [idle_harness.movements(order) for order in (at_once, doubtful, closed, notified)] == [
+    assert [idle_harness.movements(order) for order in (immediate, in_doubt, closed, notified)] == [
         1,
         1,
         0,

@@ -76,7 +76,7 @@ async def test_only_a_notification_is_accepted_by_signal(harness: Harness, sourc
     order = await harness.start(harness.payable_order(is_async=True))
     await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
     own = order.refund_request_id
-    said = Evidence(
+    forged = Evidence(
         source=source,
         kind=EvidenceKind.FAILED,
         code="X",
@@ -85,7 +85,7 @@ async def test_only_a_notification_is_accepted_by_signal(harness: Harness, sourc
         amount=order.amount,
     )
 
-    await harness.notifications.deliver(own, said, delivery_id="x")
+    await harness.notifications.deliver(own, forged, delivery_id="x")
     harness.settle(order)
 
     assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
@@ -95,7 +95,7 @@ async def test_texts_of_a_signal_are_bounded(harness: Harness) -> None:
     order = await harness.start(harness.payable_order(is_async=True))
     await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
     own = order.refund_request_id
-    said = Evidence(
+    forged = Evidence(
         source=Source.NOTIFICATION,
         kind=EvidenceKind.FAILED,
         code="C" * 100_000,
@@ -104,7 +104,7 @@ async def test_texts_of_a_signal_are_bounded(harness: Harness) -> None:
         amount=order.amount,
     )
 
-    await harness.notifications.deliver(own, said, delivery_id="x")
+    await harness.notifications.deliver(own, forged, delivery_id="x")
     outcome = await harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.FAILED

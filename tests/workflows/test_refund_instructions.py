@@ -25,10 +25,10 @@ async def test_check_now_sends_an_inquiry_immediately(time_skipping_harness: Har
     await time_skipping_harness.until(order, lambda view: view.state is RefundState.PROCESSING)
     time_skipping_harness.settle(order)
 
-    said = await time_skipping_harness.refunds.check_now(order.refund_request_id, OPS)
+    reply = await time_skipping_harness.refunds.check_now(order.refund_request_id, OPS)
     await time_skipping_harness.until(order, lambda view: view.state is RefundState.SUCCEEDED)
 
-    assert "asked now" in said
+    assert "asked now" in reply
     assert time_skipping_harness.calls(order, CallKind.INQUIRY) == 1
 
 
@@ -53,10 +53,10 @@ async def test_resolve_sets_the_final_state_with_proof(harness: Harness) -> None
     await harness.start(order)
     await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
 
-    said = await harness.refunds.resolve(order.refund_request_id, PROOF)
+    reply = await harness.refunds.resolve(order.refund_request_id, PROOF)
     outcome = await harness.wait_for_outcome(order)
 
-    assert said == "the refund is succeeded"
+    assert reply == "the refund is succeeded"
     assert (outcome.state, outcome.result_code) == (RefundState.SUCCEEDED, "resolved_by_operator")
     for part in (PROOF.by, PROOF.reason, PROOF.proof):
         assert part in outcome.message
@@ -90,10 +90,10 @@ async def test_call_off_after_sending_is_rejected_and_leaves_no_event(
     assert await unscaled_harness.events(order) == events
 
 
-@pytest.mark.parametrize("flaw", [{"by": ""}, {"reason": ""}, {"colour": "red"}])
-def test_an_instruction_needs_a_name_and_a_reason(flaw: dict[str, str]) -> None:
+@pytest.mark.parametrize("change", [{"by": ""}, {"reason": ""}, {"colour": "red"}])
+def test_an_instruction_needs_a_name_and_a_reason(change: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        Instruction.model_validate({"by": "ops", "reason": "ticket", **flaw})
+        Instruction.model_validate({"by": "ops", "reason": "ticket", **change})
 
 
 @pytest.mark.parametrize("missing", ["by", "reason"])
@@ -122,10 +122,10 @@ async def test_call_off_while_antom_is_unreachable_ends_as_closed(harness: Harne
     await harness.start(order)
     await harness.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
 
-    said = await harness.refunds.call_off(order.refund_request_id, OPS)
+    reply = await harness.refunds.call_off(order.refund_request_id, OPS)
     outcome = await harness.wait_for_outcome(order)
 
-    assert "called off" in said
+    assert "called off" in reply
     assert (outcome.state, outcome.result_code) == (RefundState.CLOSED, "call_off_by_operator")
     assert "ops" in outcome.message
     assert harness.calls(order, CallKind.REFUND) == 0
@@ -195,5 +195,5 @@ async def test_instructions_are_kept_with_name_and_reason(harness: Harness) -> N
 
     dossier = await harness.refunds.dossier(order.refund_request_id)
 
-    said = [e.evidence for e in dossier.entries if e.evidence.source is Source.OPERATOR]
-    assert [each.message for each in said] == ["ops: the buyer asks"]
+    reply = [e.evidence for e in dossier.entries if e.evidence.source is Source.OPERATOR]
+    assert [each.message for each in reply] == ["ops: the buyer asks"]

@@ -78,8 +78,8 @@ async def test_an_operator_can_resolve_after_thousands_of_signals_and_updates(
     for _ in range(20):
         await asyncio.gather(*(handle.signal("notify", uuid4().hex) for _ in range(50)))
 
-    said = await harness.refunds.resolve(order.refund_request_id, PROOF)
+    reply = await harness.refunds.resolve(order.refund_request_id, PROOF)
 
-    assert "succeeded" in said
+    assert "succeeded" in reply
     assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
     assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED

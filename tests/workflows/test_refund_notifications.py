@@ -9,7 +9,7 @@ from antom_refunds.simulator.faults import FaultKind, Operation
 from tests.harness import NOTIFY_URL, Harness
 
 
-def notice(order: RefundOrder, kind: EvidenceKind, **changes: object) -> Evidence:
+def notification(order: RefundOrder, kind: EvidenceKind, **changes: object) -> Evidence:
     return Evidence(
         source=Source.NOTIFICATION,
         kind=kind,
@@ -42,7 +42,7 @@ async def test_a_notification_after_the_end_changes_nothing(harness: Harness) ->
     events = await harness.events(order)
 
     delivery = await harness.notifications.deliver(
-        order.refund_request_id, notice(order, EvidenceKind.SUCCEEDED), delivery_id="late"
+        order.refund_request_id, notification(order, EvidenceKind.SUCCEEDED), delivery_id="late"
     )
 
     assert delivery is Delivery.ALREADY_TERMINAL
@@ -58,7 +58,7 @@ async def test_the_first_final_result_wins_and_an_operator_is_alerted(
         await idle_harness.until(order, lambda view: view.state is RefundState.PROCESSING)
     for kind in (EvidenceKind.SUCCEEDED, EvidenceKind.FAILED):
         delivery = await idle_harness.notifications.deliver(
-            order.refund_request_id, notice(order, kind), delivery_id=kind.value
+            order.refund_request_id, notification(order, kind), delivery_id=kind.value
         )
         assert delivery is Delivery.DELIVERED
 
@@ -79,7 +79,7 @@ async def test_a_second_refund_id_is_a_contradiction(idle_harness: Harness) -> N
     for refund_id in ("2026_1", "2026_2"):
         await idle_harness.notifications.deliver(
             order.refund_request_id,
-            notice(order, EvidenceKind.SUCCEEDED, refund_id=refund_id),
+            notification(order, EvidenceKind.SUCCEEDED, refund_id=refund_id),
             delivery_id=refund_id,
         )
 

@@ -31,7 +31,7 @@ def batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(sdk, "_DEFAULT_ENABLED_WORKFLOW_LOGIC_FLAGS", flags)
 
 
-def notice(order: RefundOrder, kind: EvidenceKind) -> Evidence:
+def notification(order: RefundOrder, kind: EvidenceKind) -> Evidence:
     return Evidence(
         source=Source.NOTIFICATION,
         kind=kind,
@@ -75,22 +75,22 @@ async def test_a_stop_and_antoms_response_meet_in_one_task(
     harness = idle_harness
     order = harness.payable_order()
     harness.transport.hold()
-    said = None
+    reply = None
     async with harness.activity_worker({"default": harness.antom}):
         async with harness.workflow_worker(cached_workflows_max=0):
             await harness.start(order)
             await harness.transport.arrived.wait()
         if not is_answered_first:
-            said = await instruct(harness, order, how)
+            reply = await instruct(harness, order, how)
         harness.transport.release()
         await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
         if is_answered_first:
-            said = await instruct(harness, order, how)
+            reply = await instruct(harness, order, how)
 
     async with harness.running_worker():
         outcome = await harness.wait_for_outcome(order)
-        if said is not None:
-            await asyncio.gather(said, return_exceptions=True)
+        if reply is not None:
+            await asyncio.gather(reply, return_exceptions=True)
 
     assert outcome.state is RefundState.SUCCEEDED
     assert harness.movements(order) == 1
@@ -122,7 +122,9 @@ async def test_two_opposite_final_results_in_one_task_are_both_kept(idle_harness
         harness.transport.release()
         await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
     own = order.refund_request_id
-    await harness.notifications.deliver(own, notice(order, EvidenceKind.FAILED), delivery_id="x")
+    await harness.notifications.deliver(
+        own, notification(order, EvidenceKind.FAILED), delivery_id="x"
+    )
 
     async with harness.running_worker():
         outcome = await harness.wait_for_outcome(order)
@@ -143,12 +145,12 @@ async def test_an_operators_resolution_and_antoms_response_in_one_task_are_both_
             await harness.transport.arrived.wait()
         harness.transport.release()
         await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
-    said = await instruct(harness, order, "resolve")
+    reply = await instruct(harness, order, "resolve")
 
     async with harness.running_worker():
         outcome = await harness.wait_for_outcome(order)
-        assert said is not None
-        await asyncio.gather(said, return_exceptions=True)
+        assert reply is not None
+        await asyncio.gather(reply, return_exceptions=True)
 
     assert outcome.state is RefundState.SUCCEEDED or outcome.is_contradicted
 
@@ -168,7 +170,7 @@ async def test_a_call_sent_again_while_processing_is_awaited_at_the_end(
     await harness.transport.arrived.wait()
 
     delivery = await harness.notifications.deliver(
-        order.refund_request_id, notice(order, EvidenceKind.SUCCEEDED), delivery_id="x"
+        order.refund_request_id, notification(order, EvidenceKind.SUCCEEDED), delivery_id="x"
     )
     await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED)
     harness.transport.release()
@@ -204,7 +206,9 @@ async def test_a_notified_success_that_the_response_contradicts_is_shown(harness
     await harness.transport.arrived.wait()
 
     own = order.refund_request_id
-    await harness.notifications.deliver(own, notice(order, EvidenceKind.SUCCEEDED), delivery_id="x")
+    await harness.notifications.deliver(
+        own, notification(order, EvidenceKind.SUCCEEDED), delivery_id="x"
+    )
     harness.transport.release()
     outcome = await harness.wait_for_outcome(order)
 

@@ -99,10 +99,10 @@ async def test_an_overdue_refund_alerts_an_operator_once_and_is_polled_further(
     assert view.overdue_at
     assert view.overdue_at <= await time_skipping_harness.env.get_current_time()
     before = await time_skipping_harness.events(order)
-    asked = time_skipping_harness.calls(order, CallKind.INQUIRY)
+    calls_before = time_skipping_harness.calls(order, CallKind.INQUIRY)
 
     async with time_skipping_harness.time_skipping():
-        await time_skipping_harness.until_called(order, CallKind.INQUIRY, times=asked + 200)
+        await time_skipping_harness.until_called(order, CallKind.INQUIRY, times=calls_before + 200)
 
     assert await time_skipping_harness.events(order) == before
     time_skipping_harness.settle(order)
