@@ -1,4 +1,4 @@
-"""How our processes end: with one clear sentence if something is wrong, and with a true code."""
+"""Stop signals, exit codes and the end of every process of ours."""
 
 import asyncio
 import atexit

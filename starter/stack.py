@@ -81,7 +81,7 @@ class Stack:
             async with asyncio.timeout(_READY_LIMIT.total_seconds()):
                 return await self._connect_when_ready()
         except TimeoutError as error:
-            raise SettingsError(f"temporal does not answer at {self.temporal_address}") from error
+            raise SettingsError(f"Temporal does not respond at {self.temporal_address}") from error
 
     async def _connect_when_ready(self) -> Client:
         while True:

@@ -79,7 +79,7 @@ def test_invalid_utf8_affects_only_the_message(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "raw_value",
     [
         None,
         "",

@@ -28,7 +28,7 @@ class Foreign:
         return await self._stage.temporal.start_workflow(
             "Refund",
             id=workflow_id,
-            task_queue=f"nobody-{self.payment_id}",
+            task_queue=f"no-worker-{self.payment_id}",
             execution_timeout=timedelta(minutes=2),
             search_attributes=TypedSearchAttributes(
                 [SearchAttributePair(named[name], value) for name, value in values.items()]
@@ -81,7 +81,7 @@ async def test_a_refund_without_any_search_attribute_is_shown(
 ) -> None:
     own = uuid4().hex
     handle = await idle_harness.temporal.start_workflow(
-        "Refund", id=f"refund/default/{own}", task_queue=f"nobody-{own}"
+        "Refund", id=f"refund/default/{own}", task_queue=f"no-worker-{own}"
     )
 
     view = await idle_harness.refunds.describe(own)

@@ -52,7 +52,7 @@ THEIRS = movement(payment_id="other")
 
 
 def taken(**changes: Any) -> Observations:
-    """Another system used the id; an operator was notified, and ended ours by hand."""
+    """Another system used the id; an operator was notified, and resolved ours."""
     by_hand = outcome(RefundState.FAILED, result_code="resolved_by_operator")
     its = replace(history(outcome=by_hand, flagged_at=at(5)), **changes)
     theirs = ledger(refunds=(ELSEWHERE,), movements=(THEIRS,))

@@ -193,7 +193,7 @@ async def test_a_refund_at_its_signal_limit_is_an_error_and_not_acknowledged(
     order, tally = idle_harness.order(), OutcomeLog()
     async with environment:
         workflow_id = contract.workflow_id(order.refund_request_id, merchant="default")
-        await environment.client.start_workflow("Refund", id=workflow_id, task_queue="nobody")
+        await environment.client.start_workflow("Refund", id=workflow_id, task_queue="no-worker")
         handler = NotificationHandler(
             notifications=NotificationDelivery(environment.client),
             keys=notification_keys(antom_keys),

@@ -20,7 +20,7 @@ OVERDUE_AT = datetime(2026, 9, 21, 8, 30, tzinfo=UTC)
 
 
 def refund_after(
-    *kinds: EvidenceKind, source: Source = Source.RESPONSE, message: str = "said"
+    *kinds: EvidenceKind, source: Source = Source.RESPONSE, message: str = "a message"
 ) -> Refund:
     refund = Refund(order=ORDER)
     for kind in kinds:
@@ -104,7 +104,7 @@ def test_a_contradiction_is_shown() -> None:
         refund_after(EvidenceKind.SUCCEEDED, EvidenceKind.FAILED), overdue_at=None
     )
 
-    assert "| contradicted by | said |" in text
+    assert "| contradicted by | a message |" in text
 
 
 @given(st.text())
@@ -113,7 +113,7 @@ def test_external_text_can_neither_break_the_table_nor_inject_markup(text: str) 
         refund_after(EvidenceKind.DOUBT, message=text), overdue_at=OVERDUE_AT
     )
     plain = operator_texts.details(
-        refund_after(EvidenceKind.DOUBT, message="said"), overdue_at=OVERDUE_AT
+        refund_after(EvidenceKind.DOUBT, message="a message"), overdue_at=OVERDUE_AT
     )
 
     lines = shown.split("\n")
