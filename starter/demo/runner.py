@@ -123,7 +123,7 @@ def _report(context: DemoContext, found: Audit, console: Console) -> None:
     console.rule("audit of Antom's ledger")
     for text, value, is_good in _lines(context, found):
         mark = "[green]ok[/]" if is_good else "[red]!![/]"
-        console.print(f"  {mark}  {text:<50} {value}", highlight=False, soft_wrap=True)
+        console.print(f"  {mark}  {text:<56} {value}", highlight=False, soft_wrap=True)
     is_good = found.holds and all(context.checks.values())
     console.print("[green]the audit holds[/]" if is_good else "[red]the audit does not hold[/]")
 

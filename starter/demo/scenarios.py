@@ -162,7 +162,7 @@ SCENARIOS: Final = (
         faults=_call(FaultKind.NOTIFY_BEFORE_RESPONSE, delay=timedelta(seconds=2)),
     ),
     Scenario(
-        key="disagrees",
+        key="inconsistent",
         title="notification that contradicts itself",
         payment=_BANK,
         faults=_notification(Fault(kind=FaultKind.INCONSISTENT)),

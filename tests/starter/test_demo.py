@@ -335,7 +335,7 @@ async def test_an_antom_that_pays_twice_fails_the_audit(sample_refunds: SampleRe
 
     assert not found.holds
     assert {each.text for each in found.findings if each.refunds} == {TWICE, DISAGREES}
-    assert f"!!  {TWICE:<50} 1  {refund_request_id}" in screen.getvalue()
+    assert f"!!  {TWICE:<56} 1  {refund_request_id}" in screen.getvalue()
     assert "the audit does not hold" in screen.getvalue()
 
 
@@ -352,8 +352,8 @@ async def test_a_demo_that_hangs_does_not_hold(
     holds = await runner.run(sample_refunds.stack, Console(file=screen, width=200))
 
     assert not holds
-    assert f"!!  {LOST:<50} {len(ALL)}  demo-once-1" in screen.getvalue()
-    assert all(f"!!  {check:<50} NOT SHOWN" in screen.getvalue() for check in Check)
+    assert f"!!  {LOST:<56} {len(ALL)}  demo-once-1" in screen.getvalue()
+    assert all(f"!!  {check:<56} NOT SHOWN" in screen.getvalue() for check in Check)
     assert "the audit does not hold" in screen.getvalue()
 
 
