@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -26,7 +25,7 @@ from antom_refunds.asgi_server import serve_in_background
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError, connect
 from antom_refunds.merchants import build_clients
 from antom_refunds.namespace import require_attributes
-from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error
+from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error, stop_signal
 from antom_refunds.settings import Settings, SettingsError
 from antom_refunds.telemetry import clock_skew_observer, make_runtime, set_up_logging
 from workflows import WORKFLOWS
@@ -208,14 +207,11 @@ class Health:
 
 
 async def _is_healthy(temporal: Client) -> bool:
-    return await temporal.service_client.check_health(timeout=timedelta(seconds=3))
+    return await temporal.service_client.check_health(timeout=contract.SHORT_RPC_TIMEOUT)
 
 
 async def _run_until_signal(settings: Settings) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_signal()
     working = asyncio.create_task(run(settings, stop))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)

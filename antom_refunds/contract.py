@@ -40,6 +40,9 @@ ANTOM_QUEUE: Final = "antom-calls"
 MEMO_OVERDUE_AFTER: Final = "overdue_after_seconds"
 # One call to Temporal; a busy server answers within a second.
 RPC_TIMEOUT: Final = timedelta(seconds=10)
+# The same for callers with a short deadline: the webhook's response to Antom, a health probe, a
+# terminal.
+SHORT_RPC_TIMEOUT: Final = timedelta(seconds=3)
 # No text in a history is longer, wherever it came from.
 TEXT_MAX: Final = 500
 

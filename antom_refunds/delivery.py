@@ -1,8 +1,6 @@
 """How a notification gets into the history of its refund, once however often it is sent."""
 
-from datetime import timedelta
 from enum import StrEnum
-from typing import Final
 
 from temporalio.api.common.v1 import Payloads, WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
@@ -10,10 +8,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds import contract
+from antom_refunds.contract import SHORT_RPC_TIMEOUT
 from antom_refunds.domain.evidence import Evidence
-
-# Less than the webhook's own limit for Temporal: the server's reason is better than none.
-_RPC_TIMEOUT: Final = timedelta(seconds=3)
 
 
 class SignalLimitError(Exception):
@@ -50,7 +46,10 @@ async def signal_once(
     )
     try:
         await temporal.workflow_service.signal_workflow_execution(
-            request, retry=True, timeout=_RPC_TIMEOUT
+            # Below the webhook's own time limit, so that the server's error is reported.
+            request,
+            retry=True,
+            timeout=SHORT_RPC_TIMEOUT,
         )
     except RPCError as error:
         if _is_signal_limit(error):

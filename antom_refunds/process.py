@@ -1,14 +1,50 @@
-"""How our processes end: with one clear sentence if something is wrong, and with a true code."""
+"""Stop signals, exit codes and the end of every process of ours."""
 
+import asyncio
 import atexit
 import logging
 import os
+import signal
 import sys
-from typing import Final, NoReturn
+from collections.abc import Coroutine
+from typing import Any, Final, NoReturn, TypeVar
 
+# The exit codes of every process (docs/cli.md lists them). Only commands about refunds use 3 to 7.
 OK: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
+NOT_FOUND: Final = 3
+REJECTED: Final = 4
+TEMPORAL_UNAVAILABLE: Final = 5
+ENDED_WITHOUT_SUCCESS: Final = 6
+STILL_RUNNING: Final = 7
+INTERRUPTED: Final = 130
+
+Result = TypeVar("Result")
+
+
+def stop_signal() -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets. Call it once, inside the running event loop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def run_unless_stopped(
+    stop: asyncio.Event, work: Coroutine[Any, Any, Result]
+) -> Result | None:
+    """Return the result of `work`, or cancel it and return None if `stop` is set first."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
 
 
 def exit_process(code: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""How refunds are started: the Python client, and the command line around it."""
+"""The command line, the local stack and the demo."""
 
 from antom_refunds.client import RefundClient
 

@@ -1,4 +1,4 @@
-"""`python -m starter`: the command line without an installed script."""
+"""`python -m starter` runs the command line without an installed script."""
 
 from starter.cli import main
 

@@ -1,7 +1,6 @@
 """The command line: `antom-refunds`. Human output by default, JSON for programs.
 
-Exit codes: 0 done, 1 broken, 2 wrong usage or setting or order, 3 no such refund, 4 refused,
-5 Temporal is unavailable, 6 the refund ended without success, 7 no end within the time given.
+The exit codes are in antom_refunds/process.py; docs/cli.md lists their meanings.
 """
 
 import logging
@@ -14,7 +13,17 @@ from cyclopts import App, CycloptsError
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError
 from antom_refunds.domain.order import InvalidOrderError
 from antom_refunds.errors import RefundClientError, RefundNotFoundError
-from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error
+from antom_refunds.process import (
+    FAILED,
+    INTERRUPTED,
+    NOT_FOUND,
+    OK,
+    REJECTED,
+    TEMPORAL_UNAVAILABLE,
+    USAGE,
+    exit_process,
+    print_error,
+)
 from antom_refunds.settings import SettingsError
 from starter import key_pairs
 from starter.commands import refunds
@@ -22,7 +31,7 @@ from starter.json_report import print_report
 
 log = logging.getLogger(__name__)
 
-# By name, since their servers take longer to import than a refund takes to show.
+# Imported on demand: their servers take longer to import than `show` takes to run.
 _PROCESSES: Final = {
     "demo": "local",
     "up": "local",
@@ -31,24 +40,23 @@ _PROCESSES: Final = {
     "simulator": "processes",
     "register_attributes": "processes",
 }
-_INTERRUPTED: Final = 130
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (CycloptsError, USAGE),
     (InvalidOrderError, USAGE),
     (SettingsError, USAGE),
     (TemporalSettingsError, USAGE),
     (key_pairs.KeysNotWrittenError, USAGE),
-    (RefundNotFoundError, 3),
-    (RefundClientError, 4),
-    (TemporalUnavailableError, 5),
+    (RefundNotFoundError, NOT_FOUND),
+    (RefundClientError, REJECTED),
+    (TemporalUnavailableError, TEMPORAL_UNAVAILABLE),
 )
 
 
 def build() -> App:
-    """The application with all its commands."""
+    """Build the application with all its commands."""
     app = App(
         name="antom-refunds",
-        help="Refunds at Antom that reach their true end, exactly once.",
+        help="Runs Antom refunds to their correct final state, exactly once.",
         version=lambda: metadata.version("antom-refunds"),
         result_action="return_value",
     )
@@ -68,24 +76,25 @@ def build() -> App:
 
 
 def run(tokens: list[str] | None = None) -> int:
-    """Run one command; its exit code. Anticipated trouble is one line on standard error.
+    """Run one command and return its exit code.
 
-    With --json it is the `error` of the one object on standard output instead.
+    An anticipated error is printed as one line on standard error. With --json it is the `error`
+    field of the one object on standard output instead.
     """
     given = sys.argv[1:] if tokens is None else tokens
     is_json = "--json" in given
     try:
         result = build()(given, exit_on_error=not is_json, print_error=not is_json)
-    except SystemExit as stopped:  # the parser's own complaint, already printed
+    except SystemExit as stopped:  # the parser has printed its error message already
         return stopped.code if isinstance(stopped.code, int) else USAGE
     except tuple(error for error, _ in _CODES) as error:
         code = next(code for kind, code in _CODES if isinstance(error, kind))
         return _failed(given, str(error), code, is_json=is_json)
     except KeyboardInterrupt:
-        return _INTERRUPTED if not is_json else _failed(given, "interrupted", _INTERRUPTED)
+        return INTERRUPTED if not is_json else _failed(given, "interrupted", INTERRUPTED)
     except Exception as error:
         log.exception("cli.broken")
-        return FAILED if not is_json else _failed(given, f"a defect: {error!r}", FAILED)
+        return FAILED if not is_json else _failed(given, f"unexpected error: {error!r}", FAILED)
     return result if isinstance(result, int) else OK
 
 
@@ -104,5 +113,5 @@ def _command_name(name: str) -> str:
 
 
 def main() -> NoReturn:
-    """The process behind `antom-refunds`."""
+    """Entry point of the `antom-refunds` script."""
     exit_process(run())

@@ -1,4 +1,4 @@
-"""What every command prints with --json: one object of one form (docs/cli.md#json)."""
+"""The JSON object that every command prints with --json (docs/cli.md#json)."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,10 +14,11 @@ from antom_refunds.views import RefundView
 
 
 class RefundReport(BaseModel):
-    """One refund; None stands for what is not known, or not known yet.
+    """One refund. None means unknown, or not known yet.
 
-    What Antom said last (`message`, `advice`, `refund_id`, `refund_time`, `is_contradicted`,
-    `attention_reason`) is known where a command waited for the end or shows an ended refund.
+    The fields of the outcome (`message`, `advice`, `refund_id`, `refund_time`, `is_contradicted`,
+    `attention_reason`) are set only for a refund in a terminal state, by commands that show it or
+    wait for it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,7 +47,7 @@ class RefundReport(BaseModel):
 
     @classmethod
     def of(cls, view: RefundView, outcome: RefundOutcome | None = None) -> Self:
-        """The outcome wins where the engine's list is behind it."""
+        """Merge both; the outcome takes precedence because Temporal's visibility store may lag."""
         known = view.model_dump()
         if outcome is not None:
             known |= outcome.model_dump()
@@ -56,7 +57,7 @@ class RefundReport(BaseModel):
 
 
 class Report(BaseModel):
-    """How a command ended: `error` is None unless it failed; `message` is its own word."""
+    """The result of a command. `error` is set only if it failed; `message` is its own text."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,7 +76,7 @@ def print_report(
     message: str | None = None,
     refunds: Iterable[RefundReport] = (),
 ) -> None:
-    """One JSON object on one line of standard output."""
+    """Print one JSON object on one line of standard output."""
     report = Report(
         command=command,
         exit_code=exit_code,

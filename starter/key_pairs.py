@@ -1,4 +1,4 @@
-"""Making key pairs: for a rehearsal, or for a merchant that brings its own to Antom."""
+"""Generates RSA key pairs, for the local stack and for merchants that upload a key at Antom."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +11,11 @@ from rich.console import Console
 from antom_refunds.process import OK
 from starter.json_report import print_report
 
-app = App(name="keys", help="Make RSA key pairs.")
+app = App(name="keys", help="Generate RSA key pairs.")
 
 
 class KeysNotWrittenError(ValueError):
-    """The files cannot be written here, or would replace others: keys are never overwritten."""
+    """The key files cannot be written, or already exist: keys are never overwritten."""
 
 
 @app.command
@@ -24,17 +24,17 @@ def new(
     *,
     name: str = "merchant",
     json: Annotated[
-        bool, Parameter(name="--json", negative=(), help="As docs/cli.md says.")
+        bool, Parameter(name="--json", negative=(), help="Print one JSON object, see docs/cli.md.")
     ] = False,
 ) -> int:
-    """Write NAME-private.pem (readable by you alone) and NAME-public.pem, RSA 2048.
+    """Write NAME-private.pem (readable only by you) and NAME-public.pem, RSA 2048.
 
     Parameters
     ----------
     directory
-        Made if it is not there.
+        Created if it does not exist.
     name
-        How the two files begin.
+        The prefix of both file names.
     """
     private, public = write_pair(directory, name)
     if json:
@@ -47,12 +47,12 @@ def new(
 
 
 def write_pair(directory: Path, name: str) -> tuple[Path, Path]:
-    """A new pair's two files, or none; raises KeysNotWrittenError."""
+    """Write both files of a new pair and return their paths. Raises KeysNotWrittenError."""
     private = directory / f"{name}-private.pem"
     public = directory / f"{name}-public.pem"
     for path in (private, public):
         if path.exists():
-            raise KeysNotWrittenError(f"{path} exists; it is not overwritten")
+            raise KeysNotWrittenError(f"{path} already exists and is not overwritten")
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     _write(
         private,

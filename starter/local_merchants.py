@@ -1,4 +1,4 @@
-"""The rehearsal's accounts at Antom, with keys made anew."""
+"""The merchants of the local stack, each with a new key pair."""
 
 import shutil
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from starter.key_pairs import write_pair
 
 @dataclass(frozen=True, slots=True)
 class LocalMerchant:
-    """An account of the rehearsal and where its own key stands."""
+    """A merchant of the local stack and the paths of its key files."""
 
     name: str
     client_id: str
@@ -20,7 +20,7 @@ class LocalMerchant:
 
 
 def create_merchants(keys: Path) -> tuple[LocalMerchant, ...]:
-    """One merchant in order, one that signs with a wrong key; their keys go into this folder."""
+    """Create a working merchant and one that signs with a wrong key; write their keys to `keys`."""
     default, default_public = write_pair(keys, "default")
     right, kiosk_public = write_pair(keys, "kiosk")
     wrong, _ = write_pair(keys, "stranger")

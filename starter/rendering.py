@@ -1,4 +1,4 @@
-"""How refunds look on a terminal; starter/json_report.py has their form for programs."""
+"""Renders refunds for a terminal; starter/json_report.py renders them for programs."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -44,7 +44,7 @@ def format_time(time: datetime | None) -> str:
 
 
 def table(views: Iterable[RefundView]) -> Table:
-    """Refunds at a glance."""
+    """A table with one row per refund."""
     shown = Table("refund", "merchant", "payment", "amount", "state", "code", "attention", box=None)
     for view in views:
         shown.add_row(
@@ -54,13 +54,13 @@ def table(views: Iterable[RefundView]) -> Table:
             _known(view.amount),
             _state_of(view),
             escape(view.result_code),
-            "[red]look[/]" if view.needs_attention else "",
+            "[red]yes[/]" if view.needs_attention else "",
         )
     return shown
 
 
 def facts_of_view(refund: RefundView, *, link: str) -> dict[str, str]:
-    """One refund as the engine's records show it."""
+    """The fields of one refund as Temporal's visibility store shows them."""
     return {
         "refund": escape(refund.refund_request_id),
         "state": _state_of(refund),
@@ -68,39 +68,41 @@ def facts_of_view(refund: RefundView, *, link: str) -> dict[str, str]:
         "payment": _known(refund.payment_id),
         "merchant": _known(refund.merchant),
         "last code": escape(refund.result_code),
-        "asked for": format_time(refund.started_at),
+        "requested": format_time(refund.started_at),
         "ended": format_time(refund.ended_at),
-        "overdue from": format_time(refund.overdue_at) if refund.is_running else "",
-        "stopped": "in Temporal, before Antom's last word: ask Antom" if refund.is_stopped else "",
-        "in the UI": link,
+        "overdue at": format_time(refund.overdue_at) if refund.is_running else "",
+        "stopped": "in Temporal, without a final result from Antom: check with Antom"
+        if refund.is_stopped
+        else "",
+        "Temporal UI": link,
     }
 
 
 def facts_of_outcome(ended: RefundOutcome) -> dict[str, str]:
-    """How a refund ended."""
+    """The fields of a refund in a terminal state."""
     return {
         "Antom's id": escape(ended.refund_id or ""),
-        "last word": escape(ended.message),
+        "final result": escape(ended.message),
         "advice": escape(ended.advice),
-        "look": escape(ended.attention_reason or ""),
+        "attention": escape(ended.attention_reason or ""),
     }
 
 
 def facts_of_dossier(known: Dossier) -> dict[str, str]:
-    """What has been learnt so far, and what comes next."""
-    learnt = [
+    """The evidence received so far, and what the refund waits for."""
+    evidence = [
         f"{format_time(entry.at)}  {entry.evidence.source}: {escape(entry.evidence.message)}"
         for entry in known.entries
     ]
     return {
-        "learnt": "\n".join(learnt),
+        "evidence": "\n".join(evidence),
         "waits for": known.waits_for or "",
-        "look": escape(known.attention_reason or ""),
+        "attention": escape(known.attention_reason or ""),
     }
 
 
 def print_facts(console: Console, known: dict[str, str]) -> None:
-    """What is known, a line or more for each; empty facts are left out."""
+    """Print each fact on one or more lines; empty facts are omitted."""
     width = max(map(len, known))
     for name, value in known.items():
         for number, line in enumerate(value.splitlines()):
@@ -109,6 +111,6 @@ def print_facts(console: Console, known: dict[str, str]) -> None:
 
 
 def console_for_output() -> Console:
-    """Standard output; as wide as need be where no terminal gives the width."""
+    """A console on standard output, with a fixed width where there is no terminal."""
     console = Console()
     return console if console.is_terminal else Console(width=_PLAIN_WIDTH)

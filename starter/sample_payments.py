@@ -1,4 +1,4 @@
-"""The local stack as a place to try things: a few payments and how to refund them."""
+"""A few payments for `antom-refunds up`, and help on how to refund them."""
 
 from typing import Final
 
@@ -11,14 +11,14 @@ from antom_refunds.simulator.control_client import SimulatorClient
 from starter.stack import Stack
 
 _PAYMENTS: Final = {
-    "pay-wallet": ("a wallet: refunds are done at once", False, SettlementOutcome.SUCCESS),
-    "pay-bank": ("a bank: refunds take half a minute", True, SettlementOutcome.SUCCESS),
-    "pay-bank-fails": ("a bank that refuses in the end", True, SettlementOutcome.FAIL),
+    "pay-wallet": ("wallet: refunds succeed immediately", False, SettlementOutcome.SUCCESS),
+    "pay-bank": ("bank: refunds take half a minute", True, SettlementOutcome.SUCCESS),
+    "pay-bank-fails": ("bank: refunds fail after half a minute", True, SettlementOutcome.FAIL),
 }
 
 
 async def add_sample_payments(stack: Stack, console: Console) -> None:
-    """Enter the payments and say how to refund them."""
+    """Add the payments to the simulator and print how to refund them."""
     client_id = stack.merchants["default"].client_id
     async with SimulatorClient(stack.simulator_url) as antom:
         await antom.wait_until_ready()
@@ -43,7 +43,7 @@ def _print_help(stack: Stack, console: Console) -> None:
     console.print("payments to refund, 1000.00 EUR each:", highlight=False)
     for payment_id, (what, *_) in _PAYMENTS.items():
         console.print(f"  {payment_id:<15} {what}", highlight=False)
-    console.print("in another terminal, in this folder:", highlight=False)
+    console.print("to refund one, run in another terminal, in this folder:", highlight=False)
     for name in ("TEMPORAL_ADDRESS", env_name("ui_url"), env_name("speedup")):
         console.print(f"  export {name}={stack.environment[name]}", highlight=False)
     console.print(

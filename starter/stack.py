@@ -1,7 +1,7 @@
 """The local stack: a real Temporal server, the Antom simulator, the webhook and a worker.
 
-For rehearsals on one machine. Everything listens on loopback; keys, settings and logs stand in
-one folder, made anew each time.
+For trying refunds on one machine. Everything listens on loopback; keys, settings and logs are in
+one folder, which is recreated each time.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import fcntl
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,6 +25,7 @@ from antom_refunds.settings import SettingsError, env_name
 from antom_refunds.simulator.config import MerchantConfig, SimulatorConfig
 from starter.key_pairs import write_pair
 from starter.local_merchants import LocalMerchant, create_merchants
+from starter.module_command import module_command
 from starter.tcp_ports import HOST, Ports, default_ports, is_open
 from starter.temporal_server import start_command
 
@@ -35,7 +35,7 @@ _STOP_LIMIT: Final = timedelta(seconds=10)
 
 
 class Stack:
-    """The running processes; each can be stopped, killed and started again by name."""
+    """The processes of the stack; each can be started, stopped and killed by its name."""
 
     def __init__(
         self, home: Path, ports: Ports, speedup: float, merchants: tuple[LocalMerchant, ...]
@@ -50,7 +50,7 @@ class Stack:
 
     @classmethod
     def create(cls, home: Path, ports: Ports, *, speedup: float) -> Self:
-        """A stack in a folder made anew, with new keys; nothing of it runs yet."""
+        """Recreate the folder with new keys and return the stack; no process is started."""
         shutil.rmtree(home, ignore_errors=True)
         (home / "logs").mkdir(parents=True)
         write_pair(home / "keys", "antom")
@@ -73,15 +73,15 @@ class Stack:
         return f"http://{HOST}:{self.ports.webhook}{_NOTIFY_PATH}"
 
     async def temporal(self) -> Client:
-        """A client of the stack's own server, whatever the surrounding shell says.
+        """Connect to the stack's own server, regardless of the shell's TEMPORAL_ variables.
 
-        Waits for a server that listens and is not ready yet; raises SettingsError if it stays so.
+        Waits until the server is ready; raises SettingsError if it is not within 30 seconds.
         """
         try:
             async with asyncio.timeout(_READY_LIMIT.total_seconds()):
                 return await self._connect_when_ready()
         except TimeoutError as error:
-            raise SettingsError(f"temporal does not answer at {self.temporal_address}") from error
+            raise SettingsError(f"Temporal does not respond at {self.temporal_address}") from error
 
     async def _connect_when_ready(self) -> Client:
         while True:
@@ -92,7 +92,7 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What our processes are told."""
+        """The environment variables that configure our processes."""
         ours = {
             "TEMPORAL_ADDRESS": self.temporal_address,
             "NO_PROXY": HOST,
@@ -121,11 +121,11 @@ class Stack:
     async def start(self, name: str) -> None:
         """Start one process by its name and wait until it listens.
 
-        Raises SettingsError, in one sentence, if it does not.
+        Raises SettingsError with the reason if it does not.
         """
         command, port = self.process_spec(name)
         if is_open(port):
-            raise SettingsError(f"{name} cannot start: somebody took port {port}; try again")
+            raise SettingsError(f"{name} cannot start: port {port} is already in use; try again")
         log = self.home / "logs" / f"{name}.log"
         self._processes[name] = await self._spawn(name, command, log)
         try:
@@ -135,21 +135,21 @@ class Stack:
             raise SettingsError(f"{name} does not listen on port {port} (see {log})") from error
 
     def process_spec(self, name: str) -> tuple[list[str], int]:
-        """The command of a process and the port by which it is known to be ready."""
+        """The command of a process, and the port that it listens on once it is ready."""
         match name:
             case "temporal":
                 return self.temporal_command(), self.ports.temporal
             case "simulator":
                 return self._simulator_command(), self.ports.simulator
             case "webhook":
-                return _python("-m", "starter", "webhook"), self.ports.webhook
+                return module_command("starter", "webhook"), self.ports.webhook
             case "worker":
-                return _python("-m", "worker"), self.ports.worker
+                return module_command("worker"), self.ports.worker
             case _:
-                raise SettingsError(f"{name}: no such part of the stack")
+                raise SettingsError(f"the local stack has no process {name}")
 
-    def environment_of(self, name: str) -> dict[str, str]:  # noqa: ARG002 - for stacks that differ
-        """What this one of our processes is told."""
+    def environment_of(self, name: str) -> dict[str, str]:  # noqa: ARG002 - for subclasses
+        """The environment variables of this process."""
         return self.environment
 
     async def _spawn(self, name: str, command: list[str], log: Path) -> Process:
@@ -174,23 +174,23 @@ class Stack:
             await asyncio.sleep(0.05)
 
     def pid_of(self, name: str) -> int:
-        """The process id of a running part."""
+        """The process id of a running process."""
         return self._processes[name].pid
 
     def kill(self, name: str) -> None:
-        """SIGKILL: no goodbye, as when a machine is lost."""
+        """Send SIGKILL: no graceful shutdown, as when a machine is lost."""
         _signal(self._processes[name], signal.SIGKILL)
 
     def pause(self, name: str) -> None:
-        """SIGSTOP: it neither answers nor goes, as when a machine hangs."""
+        """Send SIGSTOP: the process neither responds nor exits, as when a machine hangs."""
         _signal(self._processes[name], signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
-        """SIGCONT: it goes on, and knows nothing of the time that passed."""
+        """Send SIGCONT: the process continues, unaware of the time that has passed."""
         _signal(self._processes[name], signal.SIGCONT)
 
     async def stop(self, name: str) -> None:
-        """SIGTERM, then SIGKILL if it will not go."""
+        """Send SIGTERM, then SIGKILL if the process does not exit in time."""
         process = self._processes.pop(name)
         _signal(process, signal.SIGTERM)
         try:
@@ -201,12 +201,12 @@ class Stack:
             await process.wait()
 
     async def stop_all(self) -> None:
-        """Stop in reverse order, so that nothing misses what it needs."""
+        """Stop all processes in reverse order, so that none loses one that it depends on."""
         for name in reversed(list(self._processes)):
             await self.stop(name)
 
     async def wait_for_exit(self) -> str:
-        """The name of the first process that ends by itself."""
+        """Wait until any process exits, and return its name."""
         waiting = {
             asyncio.create_task(process.wait(), name=name)
             for name, process in self._processes.items()
@@ -219,21 +219,21 @@ class Stack:
         return done.pop().get_name()
 
     def temporal_command(self) -> list[str]:
-        """The real server, for this stack."""
+        """The command of the Temporal server of this stack."""
         return start_command(port=self.ports.temporal, ui_port=self.ports.ui)
 
     def _simulator_command(self) -> list[str]:
         path = self.home / "simulator.json"
         path.write_text(self.simulator_config().model_dump_json(indent=2))
-        return _python("-m", "starter", "simulator", str(path))
+        return module_command("starter", "simulator", str(path))
 
     def simulator_config(self) -> SimulatorConfig:
-        """Antom as it knows our merchants."""
+        """The simulator's configuration, with the merchants of this stack."""
         return SimulatorConfig(
             antom_private_key_file=self._antom_private,
             port=self.ports.simulator,
             speedup=self.speedup,
-            # The demo shows a refund that is blocked, which an unsigned refusal does not prove.
+            # The demo shows a blocked refund; an unsigned refusal does not block one.
             signs_gate_refusals=True,
             merchants=tuple(
                 MerchantConfig(
@@ -249,9 +249,10 @@ class Stack:
 
 @asynccontextmanager
 async def local_stack(home: Path, *, speedup: float) -> AsyncIterator[Stack]:
-    """The whole stack while inside; raises SettingsError if a part does not start.
+    """Run the whole stack while inside.
 
-    Also if another stack runs in this folder: to make the folder anew would take its keys away.
+    Raises SettingsError if a process does not start, or if another stack runs in this folder:
+    recreating the folder would delete its keys.
     """
     async with AsyncExitStack() as ending:
         write_holder = ending.enter_context(folder_lock(home))
@@ -266,9 +267,9 @@ async def local_stack(home: Path, *, speedup: float) -> AsyncIterator[Stack]:
 
 @contextmanager
 def folder_lock(home: Path) -> Iterator[Callable[[str], None]]:
-    """This folder belongs to this process while inside; raises SettingsError if it is taken.
+    """Lock this folder while inside; raises SettingsError if another process holds the lock.
 
-    Gives a function that leaves a note for whoever comes later: where this stack is to be seen.
+    Yields a function that records this stack's UI address, for the error message of a second stack.
     """
     path = home.with_name(f"{home.name}.lock")
     try:
@@ -280,7 +281,7 @@ def folder_lock(home: Path) -> Iterator[Callable[[str], None]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise SettingsError(
-                f"a local stack runs in {home} already ({_lock_holder(path)}): stop it first"
+                f"a local stack is already running in {home} ({_lock_holder(path)}): stop it first"
             ) from error
         _write_note(path, "")
         yield lambda ui_url: _write_note(path, f"{os.getpid()} {ui_url}")
@@ -295,12 +296,12 @@ def _lock_holder(path: Path) -> str:
         case [pid, ui_url]:
             return f"process {pid}, {ui_url}"
         case _:
-            return "or is being started"
+            return "still starting"
 
 
 @asynccontextmanager
 async def startup_lock() -> AsyncIterator[None]:
-    """While another stack starts, its ports look free; so stacks start one after another."""
+    """Serialise the start of stacks: the ports of a stack look free until it listens on them."""
     path = Path(tempfile.gettempdir()) / f"antom-refunds-{os.getuid()}.lock"
     with path.open("a") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
@@ -309,15 +310,11 @@ async def startup_lock() -> AsyncIterator[None]:
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
-
-
-def _python(*arguments: str) -> list[str]:
-    return [sys.executable, *arguments]
+    return lines[-1] if lines else "it exited without output"
 
 
 def inherited_environment() -> dict[str, str]:
-    """Our own settings of the surrounding shell must not leak into a rehearsal."""
+    """This process's environment without our own settings, which must not affect the stack."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -326,7 +323,7 @@ def inherited_environment() -> dict[str, str]:
 
 
 def _signal(process: Process, number: signal.Signals) -> None:
-    """Not by the process's own methods: they may take its exit code away from the event loop."""
+    """Send a signal. The process's own methods may hide its exit code from the event loop."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.kill(process.pid, number)

@@ -1,4 +1,4 @@
-"""Ports on this machine: the usual ones where nobody has them, else any that are free."""
+"""Chooses TCP ports on this machine: the default ones where they are free, else others."""
 
 import socket
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from antom_refunds.settings import SettingsError
 
 HOST: Final = "127.0.0.1"
 ANY_PORT: Final = 0
-# In the order of Ports. The worker's may be any: it is started again while others look for ports.
+# In the order of Ports. No default for the worker: it restarts while other stacks choose.
 _DEFAULTS: Final = (7233, 8233, 8870, 8080, ANY_PORT)
-# Below those that systems give to outgoing connections: these would take a port before we listen,
-# or while a process of ours is down for a moment.
+# Below the range for outgoing connections, which could occupy a port before we listen on it, or
+# while one of our processes restarts.
 _FALLBACK_RANGE: Final = range(15_000, 32_000)
 _TRIES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens."""
+    """The ports of all processes of a stack."""
 
     temporal: int
     ui: int
@@ -30,14 +30,14 @@ class Ports:
 
 
 def default_ports() -> Ports:
-    """The usual ports where nobody has them, else any that differ; raises SettingsError."""
+    """The default ports where they are free, else others. Raises SettingsError if none is free."""
     return Ports(*find_free_ports(_DEFAULTS))
 
 
 def find_free_ports(preferred: Sequence[int]) -> list[int]:
-    """As many different ports that nobody has, each as wished where possible.
+    """One free port for each preference, all different, the preferred one where it is free.
 
-    ANY wishes for none. Raises SettingsError if there are not enough.
+    ANY_PORT means no preference. Raises SettingsError if there are not enough free ports.
     """
     found: list[int] = []
     for preference in preferred:
@@ -50,7 +50,7 @@ def find_free_ports(preferred: Sequence[int]) -> list[int]:
 
 
 def is_open(port: int) -> bool:
-    """Whether somebody listens there."""
+    """Whether a process listens on this port."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex((HOST, port)) == 0

@@ -1,4 +1,4 @@
-"""The local Temporal server: where its binary is, and how it is started."""
+"""The local Temporal server: the path of its binary and its start command."""
 
 import os
 import shutil
@@ -10,8 +10,8 @@ from antom_refunds.attributes import KEYS
 from antom_refunds.settings import SettingsError
 from starter.tcp_ports import HOST
 
-# What a development server takes its time for, and a refund need not wait for: each value has its
-# reason in docs/decisions/0004-local-server.md.
+# Remove waits of the development server that refunds do not need. The reason for each value is in
+# docs/decisions/0004-local-server.md.
 _FAST_SETTINGS: Final = (
     "history.transferProcessorMaxPollRPS=2000",
     "history.timerProcessorMaxPollRPS=2000",
@@ -30,28 +30,28 @@ FAST_OPTIONS: Final = tuple(
 
 
 def start_command(*, port: int, ui_port: int) -> list[str]:
-    """The real server, as quick as a development server can be; raises SettingsError."""
+    """The command of the development server, tuned for speed; raises SettingsError."""
     command = [
         temporal_cli(), "server", "start-dev", "--ip", HOST, "--ui-ip", HOST,
         "--port", str(port), "--ui-port", str(ui_port), "--log-level", "error",
     ]  # fmt: skip
     for key in KEYS:
-        # The engine says KEYWORD where its command line wants Keyword.
+        # Temporal's API says KEYWORD where its command line expects Keyword.
         command += ["--search-attribute", f"{key.name}={key.indexed_value_type.name.capitalize()}"]
     return [*command, *FAST_OPTIONS]
 
 
 def temporal_cli() -> str:
-    """The Temporal CLI: TEMPORAL_CLI_PATH, else the wheel's, else the PATH's.
+    """The path of the Temporal CLI: from TEMPORAL_CLI_PATH, else from our wheel, else from PATH.
 
     Raises SettingsError if there is none.
     """
-    beside = Path(sys.executable).with_name("temporal")
+    installed = Path(sys.executable).with_name("temporal")
     found = os.environ.get("TEMPORAL_CLI_PATH") or (
-        str(beside) if beside.exists() else shutil.which("temporal")
+        str(installed) if installed.exists() else shutil.which("temporal")
     )
     if not found:
         raise SettingsError(
-            "no Temporal CLI: run 'make setup', or set TEMPORAL_CLI_PATH to the binary"
+            "no Temporal CLI found: run 'make setup', or set TEMPORAL_CLI_PATH to the binary"
         )
     return found

@@ -1,4 +1,4 @@
-"""What tests everywhere share: real key pairs, real Temporal servers, and a clean end."""
+"""Fixtures of all tests: real key pairs, real Temporal servers and harnesses on them."""
 
 import signal
 import sys
@@ -25,7 +25,7 @@ BIN = Path(sys.executable).parent
 
 
 def pytest_configure() -> None:
-    """A shell that starts us in the background has SIGINT ignored, here and in every child."""
+    """Restore SIGINT, which a shell ignores for background processes and their children."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -44,13 +44,13 @@ def antom_keys(tmp_path_factory: pytest.TempPathFactory) -> KeyFiles:
 
 @pytest.fixture(scope="session")
 def runtime() -> Runtime:
-    """The session's one Temporal runtime, as quiet as that of our processes."""
+    """The Temporal runtime of the session, with the logging of our processes."""
     return make_runtime(Settings())
 
 
 @pytest.fixture(scope="session")
 async def dev_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
-    """One real Temporal for the whole session, as `make up` starts it."""
+    """One real Temporal server for the whole session, started as by `make up`."""
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(BIN / "temporal"),
         data_converter=pydantic_data_converter,
@@ -64,7 +64,7 @@ async def dev_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest.fixture
 async def bare_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
-    """A real Temporal that nobody prepared for refunds."""
+    """A real Temporal server without our search attributes."""
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(BIN / "temporal"),
         data_converter=pydantic_data_converter,
@@ -76,7 +76,7 @@ async def bare_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest.fixture
 async def skipping_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal whose time flies while it waits; its own, since its clock runs ahead."""
+    """A time-skipping Temporal server; one for each test, because its clock runs ahead."""
     environment = await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=str(BIN / "temporal-test-server"),
         data_converter=pydantic_data_converter,
@@ -91,7 +91,7 @@ async def skipping_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment
 async def idle_harness(
     dev_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> AsyncIterator[Harness]:
-    """A stage without a worker."""
+    """A harness without a worker."""
     with own_queues():
         async with harness_on(dev_server, merchant_keys, antom_keys, policy=FAST_POLICY) as harness:
             yield harness
@@ -99,7 +99,7 @@ async def idle_harness(
 
 @pytest.fixture
 async def harness(idle_harness: Harness) -> AsyncIterator[Harness]:
-    """A stage on a real server, a thousand times faster than life."""
+    """A harness on a real server, 1,000 times faster than real time."""
     async with idle_harness.running_worker():
         yield idle_harness
 
@@ -108,7 +108,7 @@ async def harness(idle_harness: Harness) -> AsyncIterator[Harness]:
 async def unscaled_harness(
     dev_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> AsyncIterator[Harness]:
-    """A stage on a real server with the waits of real life: for seconds nothing stirs."""
+    """A harness on a real server with unscaled waits: no scheduled call within seconds."""
     with own_queues():
         async with (
             harness_on(dev_server, merchant_keys, antom_keys, policy=Policy()) as harness,
@@ -121,7 +121,7 @@ async def unscaled_harness(
 async def time_skipping_harness(
     skipping_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> AsyncIterator[Harness]:
-    """A stage with the waits of real life, on a server that skips them."""
+    """A harness with unscaled waits, on a server that skips them."""
     with own_queues():
         async with (
             harness_on(skipping_server, merchant_keys, antom_keys, policy=Policy()) as harness,
@@ -130,7 +130,7 @@ async def time_skipping_harness(
             yield harness
 
 
-# How long an example takes says more about the machine than about the code.
+# The duration of an example depends more on the machine than on the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -143,7 +143,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """After all is reported: leave as our own processes do, with the session's own code."""
+    """After the report: end as our processes do, with the exit code of the session."""
     session = config.stash.get(_SESSION, None)
     if session is not None:
         exit_process(int(session.exitstatus))

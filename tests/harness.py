@@ -1,4 +1,4 @@
-"""A refund's whole surroundings: a real Temporal, a worker, the webhook, a simulated Antom."""
+"""The environment of a refund: a real Temporal, a worker, the webhook and the Antom simulator."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -54,9 +54,9 @@ CLIENT_ID: Final = "5X00000000000000"
 WEBHOOK_PATH: Final = "/antom/refund-notify"
 NOTIFY_URL: Final = f"http://127.0.0.1{WEBHOOK_PATH}"
 AMOUNT: Final = Money(currency="EUR", minor=1250)
-# Minutes become milliseconds: what the product waits for is seen without waiting.
+# Minutes become milliseconds.
 FAST_POLICY: Final = Policy.at_speedup(1000)
-# Only a hang is stopped by it.
+# Only a test that hangs reaches this limit.
 TEST_TIMEOUT: Final = timedelta(seconds=60)
 
 # A workflow that imports what it should not fails every test that runs it.
@@ -66,9 +66,9 @@ _GUARDED: Final = SandboxRestrictions.default.with_import_notification_policy(
 
 
 class ControlledTransport(httpx.AsyncBaseTransport):
-    """The way to Antom, which can be down, or hold a call back until it is let go.
+    """The connection to Antom; it can be down, or hold calls back until they are released.
 
-    `moments` are those of all calls, by the engine's clock.
+    `call_times` are the times of all calls, by Temporal's clock.
     """
 
     def __init__(
@@ -101,28 +101,28 @@ class ControlledTransport(httpx.AsyncBaseTransport):
 
 
 class OutcomeLog:
-    """What the webhook counted, in order."""
+    """The outcomes that the webhook counted, in order."""
 
     def __init__(self) -> None:
         self.outcomes: list[str] = []
-        self._came = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def __call__(self, end: str) -> None:
         self.outcomes.append(end)
-        self._came.set()
+        self._changed.set()
 
     async def until(self, number: int) -> list[str]:
-        """All of them, once there are so many."""
+        """Wait for this number of outcomes and return them."""
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
             while len(self.outcomes) < number:
-                self._came.clear()
-                await self._came.wait()
+                self._changed.clear()
+                await self._changed.wait()
         return self.outcomes
 
 
 @dataclass(kw_only=True)
 class Harness:
-    """Everything around refunds."""
+    """The environment of refunds, and actions and observations on it."""
 
     env: WorkflowEnvironment
     policy: Policy
@@ -140,13 +140,13 @@ class Harness:
         return self.env.client
 
     def order(self, **changes: Any) -> RefundOrder:
-        """An order under ids that nobody used before, its payment known to Antom."""
+        """An order with new ids; Antom does not know its payment yet."""
         own = uuid4().hex[:16]
         fields = {"refund_request_id": f"rf_{own}", "payment_id": f"pay_{own}", "amount": AMOUNT}
         return RefundOrder.from_fields({**fields, **changes})
 
     def add_payment(self, order: RefundOrder, **changes: Any) -> None:
-        """The payment that this order is about; asynchronous ones end only when settled."""
+        """Add the payment of this order; refunds of asynchronous ones end only when settled."""
         fields: Mapping[str, Any] = {
             "payment_id": order.payment_id,
             "client_id": CLIENT_ID,
@@ -157,7 +157,7 @@ class Harness:
         self.simulator.ledger.add_payment(Payment.model_validate(fields))
 
     def payable_order(self, *, is_async: bool = False, **changes: Any) -> RefundOrder:
-        """An order whose payment Antom knows."""
+        """An order with new ids, and its payment at Antom."""
         order = self.order(**changes)
         self.add_payment(order, is_async=is_async)
         return order
@@ -165,7 +165,7 @@ class Harness:
     def script(
         self, order: RefundOrder, operation: Operation, *faults: Fault | FaultKind | str
     ) -> None:
-        """What goes wrong about this refund, call after call; a string is a result code."""
+        """Plan faults for successive calls about this refund; a string is a result code."""
         self.simulator.fault_plan.add(
             FaultScript(
                 subject=order.refund_request_id,
@@ -180,7 +180,7 @@ class Harness:
         return order
 
     async def wait_for_outcome(self, order: RefundOrder) -> RefundOutcome:
-        """The refund's outcome, however much time has to pass for it."""
+        """Wait for the refund's outcome, skipping time where the server can."""
         async with self.time_skipping():
             outcome = await self.refunds.outcome(order.refund_request_id, wait=TEST_TIMEOUT)
         assert outcome is not None, await self.refunds.dossier(order.refund_request_id)
@@ -188,7 +188,7 @@ class Harness:
 
     @asynccontextmanager
     async def time_skipping(self) -> AsyncIterator[None]:
-        """Time flies while inside, if the server can skip it, and stands still otherwise."""
+        """Skip time while inside, if the server supports it."""
         if not self.env.supports_time_skipping:
             yield
             return
@@ -202,15 +202,17 @@ class Harness:
     async def view(self, order: RefundOrder) -> RefundView:
         return await self.refunds.describe(order.refund_request_id)
 
-    async def until(self, order: RefundOrder, is_so: Callable[[RefundView], bool]) -> RefundView:
-        """The refund once its search attributes say so; the engine has no event for that."""
+    async def until(
+        self, order: RefundOrder, condition: Callable[[RefundView], bool]
+    ) -> RefundView:
+        """Wait until the refund's view meets this condition; Temporal has no event for it."""
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
-            while not is_so(view := await self.view(order)):  # noqa: ASYNC110 - see above
+            while not condition(view := await self.view(order)):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.005)
         return view
 
     async def until_overdue(self, order: RefundOrder) -> None:
-        """Returns when the refund knows that it is overdue."""
+        """Wait until the refund is overdue."""
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
             while not await self._is_overdue(order):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.05)
@@ -219,13 +221,13 @@ class Harness:
         return (await self.refunds.dossier(order.refund_request_id)).refund.is_overdue
 
     async def until_pending(self, order: RefundOrder, call: str, why: str) -> None:
-        """Returns when this call at Antom last failed so, as operators see it."""
+        """Wait until the last failure of this activity contains this text."""
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
             while why not in (await self._pending(order)).get(call, ""):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
     async def until_waiting(self, order: RefundOrder) -> None:
-        """Returns when a call is waiting for its next moment, so that none is in the air."""
+        """Wait until the activity waits for its next attempt, so that no call is in flight."""
         at_rest = PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
             while [each.state for each in await self._calls(order)] != [at_rest]:  # noqa: ASYNC110
@@ -240,13 +242,13 @@ class Harness:
         return list(described.raw_description.pending_activities)
 
     async def until_called(self, order: RefundOrder, kind: CallKind, *, times: int) -> None:
-        """Returns when Antom was asked so often about this refund."""
+        """Wait until Antom has received this number of calls about this refund."""
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
             while self.calls(order, kind) < times:  # noqa: ASYNC110 - the journal has no event
                 await asyncio.sleep(0.005)
 
     def settle(self, order: RefundOrder, ends: SettlementOutcome | None = None) -> None:
-        """Antom ends the refund, and notifies where the order or the client says so."""
+        """Settle the refund at Antom, which notifies if the order or the merchant has a URL."""
         refund = self.simulator.ledger.store.refund(CLIENT_ID, order.refund_request_id)
         assert refund is not None
         self.simulator.settlement.settle(refund, ends)
@@ -265,14 +267,14 @@ class Harness:
         return sum(event.event_type == kind for event in (await self.history(order)).events)
 
     def movements(self, order: RefundOrder) -> int:
-        """How often money moved for this refund."""
+        """The number of money movements of this refund."""
         return len(self.simulator.snapshot().movements_of(order.refund_request_id))
 
     def calls(self, order: RefundOrder, kind: CallKind) -> int:
         return self.simulator.snapshot().count(order.refund_request_id, kind)
 
     def payloads(self, order: RefundOrder) -> int:
-        """How many different bodies asked for this refund."""
+        """The number of different refund requests that Antom received."""
         own = order.refund_request_id
         every = (
             each for each in self.simulator.snapshot().payloads if each.refund_request_id == own
@@ -286,7 +288,7 @@ class Harness:
 
     @asynccontextmanager
     async def running_worker(self, *, cached_workflows_max: int = 1000) -> AsyncIterator[None]:
-        """A worker of both queues while inside."""
+        """Run a worker for both task queues while inside."""
         async with (
             self.workflow_worker(cached_workflows_max=cached_workflows_max),
             self.activity_worker({"default": self.antom}),
@@ -294,7 +296,7 @@ class Harness:
             yield
 
     def workflow_worker(self, *, cached_workflows_max: int = 1000) -> Worker:
-        """A worker for the refunds, without the calls at Antom."""
+        """A worker for the workflows only."""
         return Worker(
             self.temporal,
             task_queue=contract.REFUNDS_QUEUE,
@@ -306,7 +308,7 @@ class Harness:
     def activity_worker(
         self, clients: Mapping[str, AntomClient], *, grace: timedelta = timedelta(seconds=1)
     ) -> Worker:
-        """A worker for the calls at Antom of these merchants."""
+        """A worker for the activities of these merchants."""
         calls = AntomActivities(EvidenceCalls(clients), self.policy)
         return Worker(
             self.temporal,
@@ -316,13 +318,13 @@ class Harness:
         )
 
     async def replay(self) -> None:
-        """Today's workflow must fit each history that was made; raises if one does not."""
+        """Replay the history of every started refund; raises if one is not deterministic."""
         replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
         for own in self.started:
             await replayer.replay_workflow(await self._handle(own).fetch_history())
 
     async def clear(self) -> None:
-        """Nothing of this stage may wake up on the next one."""
+        """Terminate all running refunds, so that they do not affect the next test."""
         for own in self.started:
             handle = self._handle(own)
             if (await handle.describe()).close_time is None:
@@ -338,7 +340,7 @@ class Harness:
 async def harness_on(
     env: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles, *, policy: Policy
 ) -> AsyncIterator[Harness]:
-    """A stage on this engine; its histories are replayed at the end."""
+    """A harness on this server; it replays all histories at the end."""
     refunds = RefundClient(env.client, policy=policy)
     notifications = NotificationDelivery(env.client)
     outcomes = OutcomeLog()
@@ -384,7 +386,7 @@ async def harness_on(
 
 @contextmanager
 def own_queues() -> Iterator[None]:
-    """Task queues that nobody else looks at: a server may hand a task to a worker just gone."""
+    """Use task queues of their own: a server may give a task to a worker that has just stopped."""
     own = uuid4().hex[:8]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contract, "REFUNDS_QUEUE", f"refunds-{own}")
@@ -393,21 +395,21 @@ def own_queues() -> Iterator[None]:
 
 
 def simulated_merchant(public_key: Path) -> AntomMerchant:
-    """The merchant as Antom knows it, by this key."""
+    """The merchant at Antom, with this public key."""
     return AntomMerchant(client_id=CLIENT_ID, public_keys={"1": public_key.read_text()})
 
 
 def notification_keys(antom_keys: KeyFiles, *more: Path) -> Mapping[str, NotificationKeys]:
-    """Whoever holds one of these keys may notify."""
+    """Notification keys of the merchant: Antom's public key and more."""
     files = tuple(KeyFile(path, read_public_key) for path in (antom_keys[1], *more))
     return MappingProxyType({CLIENT_ID: NotificationKeys("default", files)})
 
 
-def _fault(said: Fault | FaultKind | str) -> Fault:
-    match said:
+def _fault(fault: Fault | FaultKind | str) -> Fault:
+    match fault:
         case Fault():
-            return said
+            return fault
         case FaultKind():
-            return Fault(kind=said)
+            return Fault(kind=fault)
         case code:
             return Fault(kind=FaultKind.RESULT_CODE, code=code)

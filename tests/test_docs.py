@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from antom_refunds import process
 from antom_refunds.antom.results import MEANINGS
 from antom_refunds.settings import MerchantSettings, Settings
 from scripts.render_docs import EXAMPLE, PARTS, example, rendered
@@ -53,7 +54,7 @@ def _citations() -> set[tuple[str, str]]:
 
 
 def _anchors(page: Path) -> set[str]:
-    """The anchors as GitHub makes them: small letters, no punctuation, hyphens for blanks."""
+    """The anchors that GitHub generates: lower case, no punctuation, hyphens for spaces."""
     if not page.exists():
         return set()
     headings = _HEADING.findall(_FENCED.sub("", page.read_text(encoding="utf-8")))
@@ -99,7 +100,7 @@ def test_every_section_that_the_code_cites_exists(page: str, anchor: str) -> Non
     assert anchor in _anchors(ROOT / page)
 
 
-def test_citations_are_found_at_all() -> None:
+def test_the_search_finds_citations() -> None:
     assert ("docs/antom.md", "refund") in _citations()
     assert ("docs/antom.md", "inquiryrefund") in _citations()
 
@@ -204,3 +205,13 @@ def test_the_table_of_codes_is_the_one_in_the_code() -> None:
         (code, meaning.status, meaning.kind.value, meaning.advice or "nothing", meaning.basis)
         for code, meaning in MEANINGS.items()
     ]
+
+
+def test_the_table_of_exit_codes_matches_the_code() -> None:
+    text = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    section = text.split("\n## Exit codes\n")[1].split("\n## ")[0]
+    documented = [int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)]
+
+    codes = sorted(value for value in vars(process).values() if type(value) is int)
+
+    assert documented == codes

@@ -1,4 +1,4 @@
-"""What `antom_refunds` offers to other people's programs, and what importing it costs them."""
+"""The public API of `antom_refunds`, and the dependencies of importing it."""
 
 import ast
 import inspect
@@ -14,7 +14,7 @@ import pytest
 import antom_refunds
 
 ROOT: Final = Path(__file__).parent.parent
-# Installed with the application alone, so a service that imports the library need not have them.
+# Dependencies of the application only; services that import the library do not have them.
 NOT_NEEDED: Final = (
     "httpx",
     "cryptography",
@@ -39,18 +39,18 @@ def _imports() -> Iterator[ast.ImportFrom]:
                 yield node
 
 
-def test_it_offers_what_the_readme_and_the_docs_use_and_nothing_else() -> None:
+def test_it_exports_exactly_what_the_readme_and_the_docs_use() -> None:
     used = {alias.name for node in _imports() for alias in node.names}
 
     assert sorted(used) == antom_refunds.__all__
 
 
-def test_the_readme_and_the_docs_import_from_nowhere_else() -> None:
+def test_the_readme_and_the_docs_import_only_from_it() -> None:
     assert {node.module for node in _imports()} == {"antom_refunds"}
 
 
 @pytest.mark.parametrize("name", antom_refunds.__all__)
-def test_everything_it_offers_is_documented(name: str) -> None:
+def test_every_export_is_documented(name: str) -> None:
     offered = getattr(antom_refunds, name)
     own = [
         value

@@ -1,4 +1,4 @@
-"""Late evidence is handed over in one place, which tells operators and counts it."""
+"""Late evidence is reported in one place, which logs it for operators and counts it."""
 
 import logging
 
@@ -38,7 +38,7 @@ OUTCOME = RefundOutcome(
         (LateReason.UNKNOWN_REFUND, None, logging.WARNING),
     ],
 )
-async def test_late_evidence_is_one_line_for_operators_and_counted_by_its_reason(
+async def test_late_evidence_is_one_log_line_and_counted_by_its_reason(
     reason: LateReason, outcome: RefundOutcome | None, level: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     buffer = MetricBuffer(10)

@@ -1,4 +1,4 @@
-"""The library in somebody else's project: what it brings along, what it types, that it works."""
+"""The library in another project: its dependencies, its types, and that it works."""
 
 import json
 import os
@@ -28,7 +28,7 @@ _EXAMPLE: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL
 
 
 def _run(*command: str | Path, cwd: Path, codes: Collection[int] = (0,), **environment: str) -> str:
-    """The standard output, in an environment that says nothing of this repository."""
+    """Run a command in an environment without this repository; returns its standard output."""
     done = subprocess.run(  # noqa: S603 - our own commands
         command,
         cwd=cwd,
@@ -57,7 +57,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def python(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a fresh environment that holds the library and what it needs."""
+    """The interpreter of a fresh environment with only the library and its dependencies."""
     home = tmp_path_factory.mktemp("environment") / "venv"
     _run(UV, "venv", "--python", BIN / "python", home, cwd=ROOT)
     python = home / "bin/python"
@@ -67,14 +67,14 @@ def python(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     if done.returncode and not os.environ.get("CI"):
         pytest.skip(f"the library's dependencies cannot be installed: {done.stderr.strip()}")
     assert done.returncode == 0, done.stderr
-    # Without an index, so that a dependency beyond the pins makes this fail.
+    # Without an index, so that a dependency beyond the pins fails.
     _run(*install, "--no-index", wheels["antom_refunds"], cwd=ROOT)
     return python
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A service with a worker and workflows of its own, and the examples as its programs."""
+    """A service with its own worker and workflows, and the examples as its programs."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "workflows").mkdir()
     (folder / "workflows/__init__.py").write_text('OWNER = "the service"\n')
@@ -88,7 +88,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """The local stack with the payments of `make up`, on ports that nobody prefers."""
+    """The local stack with the payments of `make up`, on free non-default ports."""
     home = tmp_path_factory.mktemp("stack") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("starter.tcp_ports._DEFAULTS", (0, 0, 0, 0, 0))
@@ -102,14 +102,14 @@ def _top_level(wheel: Path) -> set[str]:
     return {name for name in names if not name.endswith(".dist-info")}
 
 
-def test_each_module_is_in_one_of_the_two_wheels(wheels: dict[str, Path]) -> None:
+def test_each_module_is_in_exactly_one_wheel(wheels: dict[str, Path]) -> None:
     assert {name: _top_level(wheel) for name, wheel in wheels.items()} == {
         "antom_refunds": {"antom_refunds"},
         "antom_refunds_app": {"activities", "starter", "worker.py", "workflows"},
     }
 
 
-def test_the_library_brings_few_packages_and_no_module_of_a_usual_name(
+def test_the_library_installs_few_packages_and_no_module_with_a_common_name(
     python: Path, project: Path
 ) -> None:
     listed = _run(UV, "pip", "list", "--format", "json", "--python", python, cwd=project)
@@ -126,22 +126,22 @@ def test_the_library_brings_few_packages_and_no_module_of_a_usual_name(
 def test_the_documented_examples_pass_strict_type_checks(python: Path, project: Path) -> None:
     mypy = (BIN / "mypy", "--strict", "--config-file", os.devnull, "--cache-dir", os.devnull)
 
-    said = _run(*mypy, "--python-executable", python, ".", cwd=project)
+    output = _run(*mypy, "--python-executable", python, ".", cwd=project)
 
-    assert said.startswith("Success: no issues found in 6 source files")
+    assert output.startswith("Success: no issues found in 6 source files")
 
 
-def test_the_example_of_the_readme_sees_its_refund_succeed(
+def test_the_example_of_the_readme_refunds_successfully(
     python: Path, project: Path, shop: Stack
 ) -> None:
     address = shop.environment["TEMPORAL_ADDRESS"]
 
-    # The interpreter may crash after all is done: docs/decisions/0003-process-exit.md.
+    # The interpreter may crash at exit: docs/decisions/0003-process-exit.md.
     codes = (0, -signal.SIGSEGV, -signal.SIGABRT)
-    said = _run(python, "-u", "refund_one.py", cwd=project, codes=codes, TEMPORAL_ADDRESS=address)
+    output = _run(python, "-u", "refund_one.py", cwd=project, codes=codes, TEMPORAL_ADDRESS=address)
 
-    assert "new refund/default/order-4711-1\n" in said
-    assert "ended: succeeded SUCCESS" in said
+    assert "new refund/default/order-4711-1\n" in output
+    assert "ended: succeeded SUCCESS" in output
 
 
 def test_the_application_needs_the_library_of_its_own_version(wheels: dict[str, Path]) -> None:

@@ -1,4 +1,4 @@
-"""Two distributions from one repository, and top-level names that are ours alone."""
+"""Two distributions from one repository, each with its own top-level names."""
 
 import tomllib
 from importlib.metadata import packages_distributions, version
@@ -28,13 +28,13 @@ def project(file: str) -> dict[str, Any]:
         ("worker", APPLICATION),
     ],
 )
-def test_a_top_level_name_belongs_to_nobody_else(name: str, owner: str) -> None:
+def test_a_top_level_name_belongs_to_one_distribution(name: str, owner: str) -> None:
     owners = set(packages_distributions().get(name, []))
 
     assert owners <= {owner}
 
 
-def test_the_package_says_that_it_is_typed() -> None:
+def test_the_package_is_marked_as_typed() -> None:
     assert (files("antom_refunds") / "py.typed").is_file()
 
 

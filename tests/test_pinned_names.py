@@ -1,6 +1,6 @@
-"""Names that others rely on stay as they are: histories, dashboards, alerts, settings, callers.
+"""Names that users depend on never change: histories, dashboards, alerts, settings, callers.
 
-Whoever changes a line here breaks somebody: see CONTRIBUTING.md, "Changing a workflow safely".
+Changing a line here breaks users: see CONTRIBUTING.md, "Changing a workflow safely".
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""Each setting is read from the environment, and each flaw is told in one line."""
+"""Each setting is read from the environment, and each error is reported in one line."""
 
 import os
 import re
@@ -26,7 +26,7 @@ KeyFiles = tuple[Path, Path]
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the person who runs these tests has set."""
+    """Remove the settings of the environment that runs the tests."""
     for name in os.environ:
         if name.upper().startswith("ANTOM_REFUNDS_"):
             monkeypatch.delenv(name)
@@ -38,7 +38,7 @@ def one_merchant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{MERCHANT}ANTOM_PUBLIC_KEY_FILES", "/keys/a.pem")
 
 
-def test_without_an_environment_the_defaults_hold() -> None:
+def test_without_an_environment_the_defaults_apply() -> None:
     settings = Settings.from_env()
 
     assert settings.merchants == {}
@@ -97,7 +97,7 @@ def test_each_setting_of_a_merchant_is_read(
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("SPEEDUP", "0", "ANTOM_REFUNDS_SPEEDUP"),
         ("SPEEDUP", "fast", "ANTOM_REFUNDS_SPEEDUP"),
@@ -142,20 +142,20 @@ def test_each_setting_of_a_merchant_is_read(
         ("SPEEDUP", "\udcff", "ANTOM_REFUNDS_SPEEDUP: the value is not UTF-8"),
     ],
 )
-def test_a_flaw_is_told_in_one_line_that_names_the_variable(
-    monkeypatch: pytest.MonkeyPatch, one_merchant: None, name: str, text: str, said: str
+def test_an_invalid_value_is_reported_in_one_line_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, one_merchant: None, name: str, text: str, message: str
 ) -> None:
     monkeypatch.setenv(f"ANTOM_REFUNDS_{name}", text)
 
     with pytest.raises(SettingsError) as error:
         Settings.from_env()
 
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_a_byte_order_mark_does_not_hide_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An editor puts it before the first name of a file of settings."""
+    """Some editors write it at the start of a settings file."""
     monkeypatch.setenv("\ufeffANTOM_REFUNDS_SPEEDUP", "7")
 
     with pytest.raises(SettingsError, match=r"^ANTOM_REFUNDS_SPEEDUP: there is a byte order mark"):
@@ -163,7 +163,7 @@ def test_a_byte_order_mark_does_not_hide_a_setting(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
-def test_an_empty_value_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(env_name(name), "")
 
     assert Settings.from_env() == Settings()
@@ -172,7 +172,7 @@ def test_an_empty_value_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch, name
 @pytest.mark.parametrize(
     "name", ["private_key_file", "key_version", "gateway", "sandbox", "connect_timeout"]
 )
-def test_an_empty_value_of_a_merchant_is_as_good_as_none(
+def test_an_empty_value_of_a_merchant_counts_as_unset(
     monkeypatch: pytest.MonkeyPatch, one_merchant: None, name: str
 ) -> None:
     expected = Settings.from_env()
@@ -200,16 +200,16 @@ def test_a_gateway_without_tls_is_accepted_where_no_money_moves(
     assert merchant.gateway == gateway
 
 
-def test_our_own_public_key_is_not_antoms(merchant_keys: KeyFiles) -> None:
-    """Not even that of another merchant, and the webhook refuses it as the worker does."""
+def test_our_own_public_key_is_rejected_as_antoms(merchant_keys: KeyFiles) -> None:
+    """Nor is that of another merchant; the webhook rejects it as the worker does."""
     settings = Settings(merchants={"shop": _merchant(*merchant_keys)})
-    said = (
+    message = (
         r"SHOP__ANTOM_PUBLIC_KEY_FILES: .*merchant-public\.pem is the public half of "
         r"ANTOM_REFUNDS_MERCHANTS__SHOP__PRIVATE_KEY_FILE"
     )
 
     for build in (build_clients, load_notification_keys):
-        with pytest.raises(SettingsError, match=said):
+        with pytest.raises(SettingsError, match=message):
             build(settings)
 
 
@@ -226,7 +226,7 @@ async def test_two_merchants_may_share_their_keys(
         await client.aclose()
 
 
-def test_a_webhook_starts_though_it_may_not_read_the_private_key(
+def test_a_webhook_starts_without_access_to_the_private_key(
     antom_keys: KeyFiles, tmp_path: Path
 ) -> None:
     settings = Settings(merchants={"shop": _merchant(tmp_path / "hidden.pem", antom_keys[1])})
@@ -234,7 +234,7 @@ def test_a_webhook_starts_though_it_may_not_read_the_private_key(
     assert set(load_notification_keys(settings)) == {"5X01"}
 
 
-def test_a_proxy_that_cannot_be_used_is_a_wrong_setting(
+def test_an_unusable_proxy_is_an_invalid_setting(
     monkeypatch: pytest.MonkeyPatch, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://localhost:1080")
@@ -245,7 +245,7 @@ def test_a_proxy_that_cannot_be_used_is_a_wrong_setting(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
-def test_metrics_at_a_taken_address_are_one_sentence(host: str) -> None:
+def test_a_metrics_address_in_use_is_reported_in_one_sentence(host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as taken:
         port = taken.getsockname()[1]
@@ -255,7 +255,7 @@ def test_metrics_at_a_taken_address_are_one_sentence(host: str) -> None:
             make_runtime(settings)
 
 
-def test_metrics_at_a_name_are_one_sentence() -> None:
+def test_a_metrics_host_name_is_reported_in_one_sentence() -> None:
     settings = Settings(metrics_listen=Address(host="metrics.invalid", port=9100))
 
     with pytest.raises(SettingsError, match="METRICS_LISTEN: cannot listen on metrics"):
@@ -291,7 +291,7 @@ def test_the_sandbox_follows_the_client_id_unless_set(
     assert merchant.is_sandbox is is_sandbox
 
 
-def test_overdue_days_are_the_policys() -> None:
+def test_overdue_days_set_the_policy() -> None:
     assert Settings(overdue_days=3, speedup=24).policy.scaled_overdue_after == timedelta(hours=3)
 
 
@@ -299,7 +299,7 @@ def test_an_address_is_shown_as_it_is_written() -> None:
     assert str(Address(host="127.0.0.1", port=80)) == "127.0.0.1:80"
 
 
-async def test_each_merchant_has_a_client_and_a_sender(
+async def test_each_merchant_has_a_client_and_notification_keys(
     merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
     settings = Settings(merchants={"shop": _merchant(merchant_keys[0], antom_keys[1])})
@@ -311,7 +311,7 @@ async def test_each_merchant_has_a_client_and_a_sender(
     await clients["shop"].aclose()
 
 
-def test_a_sender_needs_no_private_key(antom_keys: KeyFiles) -> None:
+def test_notification_keys_need_no_private_key(antom_keys: KeyFiles) -> None:
     settings = Settings(merchants={"default": _merchant(None, antom_keys[1])})
 
     assert set(load_notification_keys(settings)) == {"5X01"}
@@ -337,7 +337,7 @@ def test_the_example_lists_exactly_the_settings_with_their_defaults() -> None:
     assert {match[1]: match[2] for match in found if match} == _defaults()
 
 
-def test_the_example_sets_nothing_and_explains_everything() -> None:
+def test_the_example_sets_nothing_and_explains_every_setting() -> None:
     blocks = EXAMPLE.read_text().strip().split("\n\n")
 
     for block in blocks:

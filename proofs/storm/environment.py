@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from antom_refunds.simulator.control_client import SimulatorClient
 from proofs.storm.antom_faults import RESPONSE_TIMEOUT
 from proofs.storm.process_faults import worker_names
 from proofs.storm.schedule import SPEEDUP, Plan
+from starter.module_command import module_command
 from starter.stack import Stack
 from starter.tcp_ports import ANY_PORT, HOST, Ports, find_free_ports
 
@@ -37,9 +37,7 @@ class StormStack(Stack):
 
     def process_spec(self, name: str) -> tuple[list[str], int]:
         port = self.worker_ports.get(name)
-        return (
-            super().process_spec(name) if port is None else ([sys.executable, "-m", "worker"], port)
-        )
+        return super().process_spec(name) if port is None else (module_command("worker"), port)
 
     def environment_of(self, name: str) -> dict[str, str]:
         settings = self.environment | {

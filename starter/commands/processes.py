@@ -1,8 +1,7 @@
-"""The commands that run one process of production or of a rehearsal, until they are stopped."""
+"""The commands that run one process until it is stopped, and `register-attributes`."""
 
 import logging
 import os
-import sys
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,31 +15,32 @@ from antom_refunds.domain.order import describe_errors
 from antom_refunds.merchants import load_notification_keys
 from antom_refunds.namespace import register_attributes as register
 from antom_refunds.notifications import NotificationDelivery
-from antom_refunds.process import OK
+from antom_refunds.process import OK, run_unless_stopped, stop_signal
 from antom_refunds.settings import Settings, SettingsError
 from antom_refunds.simulator.config import SimulatorConfig
 from antom_refunds.simulator.server import serve_simulator
 from antom_refunds.telemetry import make_runtime, set_up_logging
 from antom_refunds.webhook import NotificationHandler, create_app, notification_counter
 from starter.commands.refunds import Json
-from starter.commands.stop_signal import run_unless_stopped, stop_signal
 from starter.json_report import print_report
+from starter.module_command import module_command
 
 log = logging.getLogger(__name__)
 
 
 def worker() -> int:
-    """Run a worker: the refunds themselves and their calls at Antom."""
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "worker"])  # noqa: S606 - no shell is wanted
+    """Run a worker, which executes refunds and calls Antom."""
+    command = module_command("worker")
+    os.execv(command[0], command)  # noqa: S606 - no shell is wanted
 
 
 async def webhook() -> int:
-    """Run the notification handler that Antom calls."""
+    """Run the webhook, which receives Antom's notifications."""
     settings = Settings.from_env()
     set_up_logging(settings)
     keys = load_notification_keys(settings)
     if not keys:
-        raise SettingsError("no merchant is configured: nobody's notifications could be verified")
+        raise SettingsError("no merchant is configured, so no notification could be verified")
     listening_at = bind(settings.webhook_listen)
     stop = stop_signal()
     runtime = make_runtime(settings)
@@ -58,7 +58,7 @@ async def webhook() -> int:
 
 
 async def _require_temporal(runtime: Runtime) -> None:
-    """Raises what is wrong for good; a Temporal that is unavailable now may come back."""
+    """Raise permanent errors only; an unavailable Temporal may become available later."""
     try:
         await connect(runtime=runtime)
     except TemporalUnavailableError as error:
@@ -71,7 +71,7 @@ async def simulator(config: Path) -> int:
     Parameters
     ----------
     config
-        Its JSON file; docs/simulator.md describes it.
+        Its JSON configuration file, see docs/simulator.md.
     """
     set_up_logging(Settings.from_env())
     try:
@@ -88,9 +88,9 @@ async def simulator(config: Path) -> int:
 
 
 async def register_attributes(*, json: Json = False) -> int:
-    """Add the search attributes that refunds need to the Temporal namespace."""
+    """Add the search attributes of refunds to the Temporal namespace."""
     added = await register(await connect())
-    message = f"added: {', '.join(added)}" if added else "they are all there"
+    message = f"added: {', '.join(added)}" if added else "all search attributes exist already"
     if json:
         print_report("register-attributes", message=message)
     else:

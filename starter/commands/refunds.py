@@ -1,4 +1,4 @@
-"""The commands about refunds: start, show, list, and what a person may tell one."""
+"""The commands about refunds: start, show, list, and the operators' commands."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError, connect
-from antom_refunds.contract import Instruction, RefundOutcome, Resolution
+from antom_refunds.contract import SHORT_RPC_TIMEOUT, Instruction, RefundOutcome, Resolution
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import (
     DEFAULT_MERCHANT,
@@ -22,35 +22,34 @@ from antom_refunds.domain.order import (
     describe_errors,
 )
 from antom_refunds.domain.refund import TERMINAL_STATES, RefundState
-from antom_refunds.process import OK
+from antom_refunds.process import ENDED_WITHOUT_SUCCESS, OK, STILL_RUNNING
 from antom_refunds.settings import Settings
 from antom_refunds.views import RefundView
 from starter import rendering
 from starter.json_report import RefundReport, print_report
 
-ENDED_WITHOUT_SUCCESS: Final = 6
-NO_END_YET: Final = 7
-
 _STEP_SECONDS: Final = 1.0
-_DOSSIER_LIMIT: Final = timedelta(seconds=3)
 
-Json = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON object, docs/cli.md.")]
+Json = Annotated[
+    bool, Parameter(name="--json", negative=(), help="Print one JSON object, see docs/cli.md.")
+]
 Wait = Annotated[
     float,
     Parameter(
-        help="Seconds to wait for the end; 0 does not wait.", validator=validators.Number(gte=0)
+        help="Seconds to wait for a terminal state; 0 does not wait.",
+        validator=validators.Number(gte=0),
     ),
 ]
 MerchantName = Annotated[str, Parameter(help="The merchant's name in the settings.")]
-By = Annotated[str, Parameter(help="Who says so.")]
-Reason = Annotated[str, Parameter(help="Why.")]
+By = Annotated[str, Parameter(help="Your name, for the refund's history.")]
+Reason = Annotated[str, Parameter(help="Why, for the refund's history.")]
 
 
 async def start(
     payment_id: str,
     amount: str,
     *,
-    id: Annotated[str, Parameter(help="The refund request id: yours, unique, kept for ever.")],  # noqa: A002
+    id: Annotated[str, Parameter(help="Your refund request id: unique, never reused.")],  # noqa: A002
     merchant: MerchantName = DEFAULT_MERCHANT,
     reason: Annotated[str | None, Parameter(help="Shown to the buyer.")] = None,
     notify_url: str | None = None,
@@ -59,12 +58,12 @@ async def start(
     wait: Wait = 0,
     json: Json = False,
 ) -> int:
-    """Start a refund, or find the one that was started with the same id and fields.
+    """Start a refund, or find the existing one with the same id and fields.
 
     Parameters
     ----------
     payment_id
-        Antom's id of the payment.
+        Antom's payment id.
     amount
         "12.50 EUR", or in minor units "1250 minor EUR".
     """
@@ -80,7 +79,7 @@ async def start(
     )
     refunds = await _client()
     started = await refunds.start(order)
-    how = "started" if started.is_new else "was started before, with the same fields"
+    how = "started" if started.is_new else "already exists, with the same fields"
     message = f"refund {id} {how}"
     if not json:
         Console().print(message, highlight=False)
@@ -99,7 +98,7 @@ async def show(
     wait: Wait = 0,
     json: Json = False,
 ) -> int:
-    """Show one refund: where it stands, what is known, what it waits for."""
+    """Show one refund: its state, its evidence and what it waits for."""
     refunds = await _client()
     if wait:
         return await _wait_and_show("show", refunds, refund_request_id, merchant, wait, json=json)
@@ -115,11 +114,14 @@ async def list_refunds(
     needs_attention: Annotated[bool | None, Parameter(negative="--no-attention")] = None,
     stopped: Annotated[
         bool | None,
-        Parameter(negative="--not-stopped", help="Those whose workflow was stopped before an end."),
+        Parameter(
+            negative="--not-stopped",
+            help="Refunds whose workflow was stopped before a terminal state.",
+        ),
     ] = None,
     limit: Annotated[
         int,
-        Parameter(help="At most so many, newest first.", validator=validators.Number(gte=1)),
+        Parameter(help="The maximum number of refunds.", validator=validators.Number(gte=1)),
     ] = 100,
     json: Json = False,
 ) -> int:
@@ -139,7 +141,9 @@ async def list_refunds(
     if json:
         print_report("list", refunds=map(RefundReport.of, found))
     else:
-        rendering.console_for_output().print(rendering.table(found) if found else "no such refunds")
+        rendering.console_for_output().print(
+            rendering.table(found) if found else "no refunds found"
+        )
     return OK
 
 
@@ -151,7 +155,7 @@ async def check_now(
     merchant: MerchantName = DEFAULT_MERCHANT,
     json: Json = False,
 ) -> int:
-    """Have Antom asked about a refund now, instead of at the next moment of the schedule."""
+    """Send an inquiry to Antom now, instead of at the next scheduled time."""
     instruction = _instruction(by, reason)
     refunds = await _client()
     reply = await refunds.check_now(refund_request_id, instruction, merchant=merchant)
@@ -164,11 +168,11 @@ async def resolve(
     *,
     by: By,
     reason: Reason,
-    proof: Annotated[str, Parameter(help="Where the truth was read: a ticket, a report row.")],
+    proof: Annotated[str, Parameter(help="The source of the true result: a ticket, a report row.")],
     merchant: MerchantName = DEFAULT_MERCHANT,
     json: Json = False,
 ) -> int:
-    """End a refund by hand, with proof of what really happened."""
+    """Set the final state of a refund manually, with proof of the true result."""
     try:
         resolution = Resolution(by=by, reason=reason, proof=proof, state=state)
     except ValidationError as error:
@@ -186,7 +190,7 @@ async def call_off(
     merchant: MerchantName = DEFAULT_MERCHANT,
     json: Json = False,
 ) -> int:
-    """Give a refund up while nothing was sent to Antom."""
+    """Cancel a refund that was not yet sent to Antom."""
     instruction = _instruction(by, reason)
     refunds = await _client()
     reply = await refunds.call_off(refund_request_id, instruction, merchant=merchant)
@@ -223,7 +227,7 @@ async def _show_reply(
     *,
     json: bool,
 ) -> int:
-    """What the refund answered to an instruction; its JSON has the refund as it is now."""
+    """Print the refund's reply to an instruction; the JSON also has the current refund."""
     if json:
         view = await refunds.describe(refund_request_id, merchant=merchant)
         print_report(command, message=reply, refunds=[RefundReport.of(view)])
@@ -243,7 +247,7 @@ async def _wait_and_show(
 ) -> int:
     ended = await _wait_for_outcome(refunds, refund_request_id, merchant, wait)
     if ended is None:
-        code = NO_END_YET
+        code = STILL_RUNNING
     else:
         code = OK if ended.state is RefundState.SUCCEEDED else ENDED_WITHOUT_SUCCESS
     await _show_now(command, refunds, refund_request_id, merchant, json=json, code=code)
@@ -253,7 +257,7 @@ async def _wait_and_show(
 async def _wait_for_outcome(
     refunds: RefundClient, refund_request_id: str, merchant: str, wait: float
 ) -> RefundOutcome | None:
-    """The outcome, with the state shown on standard error meanwhile."""
+    """Wait for the outcome and show the current state on standard error; None after `wait`."""
     console = Console(stderr=True)
     deadline = time.monotonic() + wait
     with console.status(f"{refund_request_id}: waiting") as status:
@@ -293,12 +297,12 @@ async def _show_now(
 async def _dossier_facts(
     refunds: RefundClient, refund_request_id: str, merchant: str
 ) -> dict[str, str]:
-    """Only a running worker knows the dossier; without one the records must do."""
+    """Query the dossier, which needs a running worker."""
     try:
-        async with asyncio.timeout(_DOSSIER_LIMIT.total_seconds()):
+        async with asyncio.timeout(SHORT_RPC_TIMEOUT.total_seconds()):
             known = await refunds.dossier(refund_request_id, merchant=merchant)
     except (TimeoutError, TemporalUnavailableError):
-        return {"learnt": "no worker answers, so this is all for now"}
+        return {"evidence": "not available: no worker is running"}
     return rendering.facts_of_dossier(known)
 
 

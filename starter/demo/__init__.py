@@ -1,1 +1,1 @@
-"""`make demo`: real refunds on a real Temporal server, against a faithful Antom on bad days."""
+"""`make demo`: refunds on a real Temporal server, against the Antom simulator with faults."""

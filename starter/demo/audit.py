@@ -1,4 +1,4 @@
-"""The reckoning: what we say of each refund, against Antom's ledger of money moved."""
+"""Compares the outcome of each refund with Antom's ledger of money movements."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from starter.demo.scenarios import Scenario
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the audit: what was counted, and whom it concerns."""
+    """One line of the audit: a kind of error and the refunds that have it."""
 
     text: str
     refunds: tuple[str, ...]
@@ -19,30 +19,32 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The demo's verdict. It holds if nothing was found and every refund has ended."""
+    """The result of the audit. It holds if no error was found and every refund has ended."""
 
-    asked: int
+    requested: int
     ended: int
     findings: tuple[Finding, ...]
 
     @property
     def holds(self) -> bool:
-        return self.asked == self.ended and not any(each.refunds for each in self.findings)
+        return self.requested == self.ended and not any(each.refunds for each in self.findings)
 
 
 def audit(
     scenarios: Iterable[Scenario], outcomes: Mapping[str, RefundOutcome], ledger: LedgerSnapshot
 ) -> Audit:
-    """Every refund that was asked for, held against the ledger."""
-    expected = {scenario.order.refund_request_id: scenario.ends for scenario in scenarios}
+    """Compare every requested refund with the ledger."""
+    expected = {scenario.order.refund_request_id: scenario.final_state for scenario in scenarios}
     digests = {each.refund_request_id: each.digests for each in ledger.payloads}
     ended = {each: outcomes[each] for each in expected if each in outcomes}
     return Audit(
-        asked=len(expected),
+        requested=len(expected),
         ended=len(ended),
         findings=(
             _finding("money moved twice", (x for x in expected if len(ledger.movements_of(x)) > 1)),
-            _finding("lost: asked for, without an end", (x for x in expected if x not in ended)),
+            _finding(
+                "lost: requested, without a terminal state", (x for x in expected if x not in ended)
+            ),
             _finding(
                 "states that disagree with the ledger",
                 (x for x, outcome in ended.items() if not agrees(outcome, ledger)),
@@ -51,7 +53,7 @@ def audit(
                 "sent with different bytes", (x for x in expected if len(digests.get(x, ())) > 1)
             ),
             _finding(
-                "ended otherwise than its scene says",
+                "ended in another state than its scenario expects",
                 (x for x, outcome in ended.items() if outcome.state is not expected[x]),
             ),
         ),
@@ -59,7 +61,7 @@ def audit(
 
 
 def agrees(outcome: RefundOutcome, ledger: LedgerSnapshot) -> bool:
-    """Whether the ledger holds what the outcome says: its status and its movement of money."""
+    """Whether the ledger has the same status and the same money movement as the outcome."""
     moved = ledger.movements_of(outcome.refund_request_id)
     try:
         status = ledger.refund(outcome.refund_request_id).status

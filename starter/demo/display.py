@@ -1,4 +1,4 @@
-"""What the audience sees: a live table on a terminal, plain lines elsewhere."""
+"""The output of the running demo: a live table on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ from antom_refunds.views import RefundView
 from starter.demo.scenarios import Scenario
 from starter.rendering import coloured
 
-_COLUMNS: Final = ("scene", "amount", "way", "code", "remark")
+_COLUMNS: Final = ("scenario", "amount", "states", "code", "note")
 
 
 class Display:
-    """Every refund of the demo, as it stands."""
+    """Shows the current state of every refund of the demo."""
 
     def __init__(self, scenarios: Iterable[Scenario], console: Console) -> None:
         self._console = console
@@ -44,7 +44,7 @@ class Display:
             self._live.stop()
 
     def show(self, view: RefundView) -> None:
-        """How a refund stands now."""
+        """Show the current state of a refund."""
         path = self._paths.setdefault(view.refund_request_id, [])
         self._views[view.refund_request_id] = view
         if view.state is not None and (not path or path[-1] is not view.state):
@@ -52,7 +52,7 @@ class Display:
             self._line(view.refund_request_id, f"{view.state} ({view.result_code})")
 
     def note(self, refund_request_id: str, text: str) -> None:
-        """Something the audience should know about this refund."""
+        """Show a note on this refund."""
         self._notes[refund_request_id] = text
         self._line(refund_request_id, text)
 

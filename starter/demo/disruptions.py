@@ -1,4 +1,4 @@
-"""What the director does to the refunds besides asking for them."""
+"""The actions of the demo: it requests refunds, and disrupts them."""
 
 import asyncio
 import shutil
@@ -24,18 +24,18 @@ _BY_KEY: Final = {scenario.key: scenario for scenario in ALL}
 
 
 class Check(StrEnum):
-    """What must be seen besides the ends; a claim that no act could make was not seen."""
+    """What the demo must show besides the final states. A check without a result has failed."""
 
-    REQUESTED_TWICE = "same fields are the same refund, others are refused"
-    FORGED = "the forged one was refused with 401"
-    STALE = "the stale one was acknowledged, and changed nothing"
-    FIXED = "blocked until the key was mended"
+    REQUESTED_TWICE = "same fields are the same refund, others are rejected"
+    FORGED = "the forged notification was rejected with 401"
+    STALE = "the stale notification was acknowledged without effect"
+    FIXED = "blocked until the key was fixed"
     KILLED = "worker killed with SIGKILL after the money moved"
 
 
 @dataclass(frozen=True, slots=True)
 class DemoContext:
-    """Where the demo plays."""
+    """The stack, clients and results that the parts of the demo share."""
 
     stack: Stack
     refunds: RefundClient
@@ -46,17 +46,17 @@ class DemoContext:
 
     @property
     def checks(self) -> Mapping[Check, bool]:
-        """Every claim, and whether it was seen, for each refund it is about."""
+        """Every check, and whether it held for each of its refunds."""
         return {check: self.seen.get(check, False) for check in Check}
 
     def record(self, scenario: Scenario, check: Check, *, holds: bool = True) -> None:
         self.seen[check] = self.seen.get(check, True) and holds
         self.display.note(
-            scenario.order.refund_request_id, check if holds else f"NOT SEEN: {check}"
+            scenario.order.refund_request_id, check if holds else f"NOT SHOWN: {check}"
         )
 
     async def refresh(self, scenario: Scenario) -> RefundView | None:
-        """The refund as it stands; None before it was asked for."""
+        """Read and show the current state of a refund; None before it is requested."""
         order = scenario.order
         try:
             view = await self.refunds.describe(order.refund_request_id, merchant=order.merchant)
@@ -69,27 +69,27 @@ class DemoContext:
         return view
 
     async def _show_advice(self, scenario: Scenario) -> None:
-        """What the business service is told with an end that is no success."""
+        """Show the advice that the business service receives with a failed or closed refund."""
         order = scenario.order
         ended = await self.refunds.outcome(order.refund_request_id, merchant=order.merchant)
         if ended.advice:
             self.display.note(order.refund_request_id, f"advice: {ended.advice}")
 
-    async def wait_until(self, scenario: Scenario, seen: Callable[[RefundView], bool]) -> None:
-        """Until the audience has seen this of the refund."""
+    async def wait_until(self, scenario: Scenario, condition: Callable[[RefundView], bool]) -> None:
+        """Wait until the display has shown the refund in this condition."""
         refund_request_id = scenario.order.refund_request_id
-        while not ((view := self.views.get(refund_request_id)) and seen(view)):  # noqa: ASYNC110
+        while not ((view := self.views.get(refund_request_id)) and condition(view)):  # noqa: ASYNC110
             await asyncio.sleep(_POLL_INTERVAL.total_seconds())
 
 
 async def request(context: DemoContext, scenarios: Iterable[Scenario]) -> None:
-    """Ask for each refund, as a business service does."""
+    """Request each refund, as a business service does."""
     for scenario in scenarios:
         await context.refunds.start(scenario.order)
 
 
 async def request_twice(context: DemoContext) -> None:
-    """The same again is the same refund; other fields under its id are refused."""
+    """Repeat a request: equal fields return the same refund, other fields are rejected."""
     scenario = _BY_KEY["twice"]
     await context.wait_until(scenario, lambda _: True)
     again = await context.refunds.start(scenario.order)
@@ -97,15 +97,15 @@ async def request_twice(context: DemoContext) -> None:
     try:
         await context.refunds.start(scenario.order.model_copy(update={"amount": other}))
     except RefundConflictError as error:
-        is_refused = error.fields == ("amount",)
+        is_rejected = error.fields == ("amount",)
     else:
-        is_refused = False
-    is_same = not again.is_new and is_refused
+        is_rejected = False
+    is_same = not again.is_new and is_rejected
     context.record(scenario, Check.REQUESTED_TWICE, holds=is_same)
 
 
 async def forge(context: DemoContext) -> None:
-    """A stranger claims that a refund has failed."""
+    """Send a notification with a wrong signature that claims that a refund has failed."""
     scenario = _BY_KEY["forged"]
     await context.wait_until(scenario, lambda view: view.state is RefundState.PROCESSING)
     response = await context.antom.send_notification(
@@ -115,30 +115,30 @@ async def forge(context: DemoContext) -> None:
 
 
 async def repeat_late(context: DemoContext) -> None:
-    """Antom repeats itself long after the end."""
-    scenario = _BY_KEY["thrice"]
+    """Repeat a notification after the refund has ended."""
+    scenario = _BY_KEY["repeated"]
     await context.wait_until(scenario, lambda view: not view.is_running)
     response = await context.antom.send_notification(
         _forgery(context, scenario, SignedBy.ANTOM, claims_success=True)
     )
-    is_taken = response.status_code == HTTPStatus.OK and "SUCCESS" in response.body
-    context.record(scenario, Check.STALE, holds=is_taken)
+    is_acknowledged = response.status_code == HTTPStatus.OK and "SUCCESS" in response.body
+    context.record(scenario, Check.STALE, holds=is_acknowledged)
 
 
 def _forgery(
-    context: DemoContext, scenario: Scenario, seal: SignedBy, *, claims_success: bool
+    context: DemoContext, scenario: Scenario, signed_by: SignedBy, *, claims_success: bool
 ) -> SendNotification:
     return SendNotification(
         url=context.stack.notify_url,
         client_id=context.stack.merchants[scenario.merchant].client_id,
         refund_request_id=scenario.order.refund_request_id,
         claims_success=claims_success,
-        signed_by=seal,
+        signed_by=signed_by,
     )
 
 
 async def fix_key(context: DemoContext) -> None:
-    """A person puts the right key where the wrong one was; nothing is restarted."""
+    """Replace the wrong key file with the right one; no process is restarted."""
     scenarios = [scenario for scenario in ALL if scenario.merchant == KIOSK]
     for scenario in scenarios:
         await context.wait_until(scenario, lambda view: view.state is RefundState.BLOCKED)
@@ -149,7 +149,7 @@ async def fix_key(context: DemoContext) -> None:
 
 
 async def kill_worker(context: DemoContext) -> None:
-    """The worker is lost while Antom's answers to it are on their way."""
+    """Kill the worker while Antom's responses are in flight, then start it again."""
     await context.wait_until(_BY_KEY["notified-1"], lambda view: not view.is_running)
     await request(context, CRASH)
     ids = [scenario.order.refund_request_id for scenario in CRASH]

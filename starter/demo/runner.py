@@ -1,4 +1,4 @@
-"""The demo from the first refund to the audit."""
+"""Runs the demo, from the first refund to the audit."""
 
 import asyncio
 import contextlib
@@ -27,8 +27,8 @@ _POLL_INTERVAL: Final = timedelta(milliseconds=300)
 
 
 async def run(stack: Stack, console: Console) -> bool:
-    """Play all scenes; whether the audit holds."""
-    _introduce(stack, console)
+    """Run all scenarios; returns whether the audit and all checks hold."""
+    _print_introduction(stack, console)
     refunds = RefundClient(await stack.temporal(), policy=Policy.at_speedup(stack.speedup))
     async with SimulatorClient(stack.simulator_url) as antom:
         display = Display(ALL, console)
@@ -36,7 +36,7 @@ async def run(stack: Stack, console: Console) -> bool:
         await _prepare(context)
         with display, contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LIMIT.total_seconds()):
-                await _play(context)
+                await _run_scenarios(context)
         found = audit(ALL, await _outcomes(context), await antom.ledger())
     _report(context, found, console)
     return found.holds and all(context.checks.values())
@@ -51,9 +51,9 @@ async def _prepare(context: DemoContext) -> None:
         await context.antom.add_scripts(*scripts)
 
 
-async def _play(context: DemoContext) -> None:
+async def _run_scenarios(context: DemoContext) -> None:
     try:
-        await _all_at_once(context)
+        await _run_concurrently(context)
     except ExceptionGroup as group:
         known, _ = group.split(SettingsError)
         if known is None:
@@ -61,7 +61,7 @@ async def _play(context: DemoContext) -> None:
         raise known.exceptions[0] from group
 
 
-async def _all_at_once(context: DemoContext) -> None:
+async def _run_concurrently(context: DemoContext) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_watch(context))
         group.create_task(disruptions.request_twice(context))
@@ -73,7 +73,7 @@ async def _all_at_once(context: DemoContext) -> None:
 
 
 async def _watch(context: DemoContext) -> None:
-    """Show every change until all refunds have ended."""
+    """Show every state change until all refunds have ended."""
     running = list(ALL)
     while running:
         views = await asyncio.gather(*(context.refresh(scenario) for scenario in running))
@@ -94,22 +94,22 @@ async def _outcomes(context: DemoContext) -> Mapping[str, RefundOutcome]:
                 order.refund_request_id, merchant=order.merchant, wait=timedelta(seconds=1)
             )
         except RefundClientError:
-            continue  # never asked for, or stopped by somebody: the audit counts it as lost
+            continue  # never requested, or stopped in Temporal: the audit counts it as lost
         if ended is not None:
             found[order.refund_request_id] = ended
     return found
 
 
-def _introduce(stack: Stack, console: Console) -> None:
+def _print_introduction(stack: Stack, console: Console) -> None:
     console.print(f"Temporal UI  {_link(stack, '')}", soft_wrap=True)
     console.print(
-        f"look at      {_link(stack, f'{Attribute.NEEDS_ATTENTION} = true', 'A person must look')}",
+        f"attention    {_link(stack, f'{Attribute.NEEDS_ATTENTION} = true', 'Needs attention')}",
         soft_wrap=True,
     )
     console.print(f"logs         {stack.home / 'logs'}")
     console.print(
-        f"waits are Antom's and the policy's, {stack.speedup:g} times faster; real processes, "
-        "real signatures, a real Temporal server",
+        f"all waits are {stack.speedup:g} times shorter than in production; processes, signatures "
+        "and the Temporal server are real",
         soft_wrap=True,
     )
 
@@ -120,25 +120,25 @@ def _link(stack: Stack, query: str, name: str = "") -> str:
 
 
 def _report(context: DemoContext, found: Audit, console: Console) -> None:
-    console.rule("audit, read from Antom's ledger")
+    console.rule("audit of Antom's ledger")
     for text, value, is_good in _lines(context, found):
         mark = "[green]ok[/]" if is_good else "[red]!![/]"
-        console.print(f"  {mark}  {text:<50} {value}", highlight=False, soft_wrap=True)
+        console.print(f"  {mark}  {text:<56} {value}", highlight=False, soft_wrap=True)
     is_good = found.holds and all(context.checks.values())
     console.print("[green]the audit holds[/]" if is_good else "[red]the audit does not hold[/]")
 
 
 def _lines(context: DemoContext, found: Audit) -> list[tuple[str, str, bool]]:
     return [
-        ("refunds asked for", str(found.asked), True),
-        ("refunds ended", str(found.ended), found.asked == found.ended),
+        ("refunds requested", str(found.requested), True),
+        ("refunds ended", str(found.ended), found.requested == found.ended),
         *((each.text, _counted(each.refunds), not each.refunds) for each in found.findings),
         *(
-            (check, "seen" if holds else "NOT SEEN", holds)
+            (check, "shown" if holds else "NOT SHOWN", holds)
             for check, holds in context.checks.items()
         ),
-        ("history events of a refund answered at once", _events(context, "once-1"), True),
-        ("history events of one ended by notification", _events(context, "notified-1"), True),
+        ("history events of a refund that succeeds immediately", _events(context, "once-1"), True),
+        ("history events of one that ends by notification", _events(context, "notified-1"), True),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The scenes: what happens to each refund, and how it must end."""
+"""The scenarios of the demo: what happens to each refund, and its expected final state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,21 +14,21 @@ from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 
 KIOSK: Final = "kiosk"
 
-_LATER: Final = timedelta(minutes=2)  # paced, like every wait at Antom
+_LATER: Final = timedelta(minutes=2)  # divided by the speedup, like every wait at Antom
 _MUCH_LATER: Final = timedelta(minutes=6)
-_IN_FLIGHT: Final = timedelta(seconds=4)  # real time: the answer is on its way so long
-_USUAL: Final = Money(currency="EUR", minor=1250)
-_LOST_FOR_EVER: Final = (Fault(kind=FaultKind.NOT_SENT),) * 8
+_IN_FLIGHT: Final = timedelta(seconds=4)  # real time that the response takes
+_DEFAULT_AMOUNT: Final = Money(currency="EUR", minor=1250)
+_ALWAYS_LOST: Final = (Fault(kind=FaultKind.NOT_SENT),) * 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One refund of the demo. `payment` and `faults` say how it differs from an ordinary day."""
+    """One refund of the demo; `payment` and `faults` override the normal case."""
 
     key: str
     title: str
-    ends: RefundState = RefundState.SUCCEEDED
-    amount: Money = _USUAL
+    final_state: RefundState = RefundState.SUCCEEDED
+    amount: Money = _DEFAULT_AMOUNT
     merchant: str = DEFAULT_MERCHANT
     payment: Mapping[str, Any] = field(default_factory=dict)
     faults: Mapping[Operation, tuple[Fault, ...]] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Scenario:
         )
 
     def payment_for(self, client_id: str) -> Payment:
-        """The payment that this refund gives back a part of."""
+        """The payment that this refund returns a part of."""
         whole = self.amount.model_copy(update={"minor": self.amount.minor * 4})
         given = {"payment_id": f"pay-{self.key}", "client_id": client_id, "amount": whole}
         return Payment.model_validate({**given, **self.payment})
@@ -56,7 +56,7 @@ class Scenario:
         )
 
 
-def _answers(code: str, times: int = 1) -> Mapping[Operation, tuple[Fault, ...]]:
+def _responds(code: str, times: int = 1) -> Mapping[Operation, tuple[Fault, ...]]:
     fault = Fault(kind=FaultKind.RESULT_CODE, code=code, status="U")
     return {Operation.REFUND: (fault,) * times}
 
@@ -74,35 +74,35 @@ _SLOW_BANK: Final = {"is_async": True, "settle_after": _MUCH_LATER}
 _LONG_AGO: Final = datetime(2025, 1, 1, tzinfo=UTC)
 
 SCENARIOS: Final = (
-    Scenario(key="once-1", title="succeeded at once"),
-    Scenario(key="once-2", title="succeeded at once", amount=Money(currency="JPY", minor=3000)),
-    Scenario(key="notified-1", title="succeeded by notification", payment=_BANK),
-    Scenario(key="notified-2", title="succeeded by notification", payment=_BANK),
+    Scenario(key="once-1", title="succeeds immediately"),
+    Scenario(key="once-2", title="succeeds immediately", amount=Money(currency="JPY", minor=3000)),
+    Scenario(key="notified-1", title="succeeds by notification", payment=_BANK),
+    Scenario(key="notified-2", title="succeeds by notification", payment=_BANK),
     Scenario(
         key="bank-fails",
-        title="failed by notification",
-        ends=RefundState.FAILED,
+        title="fails by notification",
+        final_state=RefundState.FAILED,
         payment={**_BANK, "ends": SettlementOutcome.FAIL},
     ),
     Scenario(
         key="notification-lost",
         title="notification lost, found by inquiry",
         payment=_BANK,
-        faults=_notification(*_LOST_FOR_EVER),
+        faults=_notification(*_ALWAYS_LOST),
     ),
     Scenario(
-        key="answer-lost-1",
-        title="answer lost after the money moved",
+        key="response-lost-1",
+        title="response lost after the money moved",
         faults=_call(FaultKind.CUT_AFTER),
     ),
     Scenario(
-        key="answer-lost-2",
-        title="answer lost after the money moved",
+        key="response-lost-2",
+        title="response lost after the money moved",
         faults=_call(FaultKind.CUT_AFTER),
     ),
     Scenario(
-        key="call-lost",
-        title="call lost before the money moved",
+        key="request-lost",
+        title="request lost before the money moved",
         faults=_call(FaultKind.CUT_BEFORE),
     ),
     Scenario(
@@ -112,72 +112,72 @@ SCENARIOS: Final = (
     ),
     Scenario(
         key="unsigned",
-        title="answer without Antom's signature",
+        title="response without Antom's signature",
         faults=_call(FaultKind.UNSIGNED),
     ),
     Scenario(
         key="unknown",
-        title="UNKNOWN_EXCEPTION, and then fine",
-        faults=_answers("UNKNOWN_EXCEPTION"),
+        title="UNKNOWN_EXCEPTION, then success",
+        faults=_responds("UNKNOWN_EXCEPTION"),
     ),
     Scenario(
         key="limit",
-        title="REQUEST_TRAFFIC_EXCEED_LIMIT, twice",
-        faults=_answers("REQUEST_TRAFFIC_EXCEED_LIMIT", 2),
+        title="REQUEST_TRAFFIC_EXCEED_LIMIT twice",
+        faults=_responds("REQUEST_TRAFFIC_EXCEED_LIMIT", 2),
     ),
     Scenario(
         key="balance",
         title="MERCHANT_BALANCE_NOT_ENOUGH",
-        ends=RefundState.FAILED,
+        final_state=RefundState.FAILED,
         amount=Money(currency="GBP", minor=990_00),
     ),
     Scenario(
         key="window",
         title="REFUND_WINDOW_EXCEED",
-        ends=RefundState.FAILED,
+        final_state=RefundState.FAILED,
         payment={"created_at": _LONG_AGO, "paid_at": _LONG_AGO, "refundable_until": _LONG_AGO},
     ),
     Scenario(
         key="closed",
         title="ORDER_IS_CLOSED, confirmed by inquiry",
-        ends=RefundState.CLOSED,
+        final_state=RefundState.CLOSED,
         payment={**_BANK, "ends": SettlementOutcome.CLOSED},
     ),
     Scenario(
-        key="absent",
-        title="inquiry first says: no such refund",
+        key="not-found",
+        title="first inquiry does not find the refund",
         payment=_SLOW_BANK,
         faults={Operation.INQUIRY: (Fault(kind=FaultKind.NOT_FOUND),)},
     ),
     Scenario(
-        key="thrice",
-        title="notified three times, and a stale one after",
+        key="repeated",
+        title="three notifications, and a stale one later",
         payment=_BANK,
         faults=_notification(Fault(kind=FaultKind.REPEATED, times=3)),
     ),
     Scenario(
         key="early",
-        title="notification before the answer",
+        title="notification before the response",
         payment=_SLOW_BANK,
         faults=_call(FaultKind.NOTIFY_BEFORE_RESPONSE, delay=timedelta(seconds=2)),
     ),
     Scenario(
-        key="disagrees",
+        key="inconsistent",
         title="notification that contradicts itself",
         payment=_BANK,
         faults=_notification(Fault(kind=FaultKind.INCONSISTENT)),
     ),
-    Scenario(key="forged", title="a forged notification is refused", payment=_SLOW_BANK),
-    Scenario(key="twice", title="asked for twice"),
-    Scenario(key="kiosk-1", title="wrong key: blocked, mended, goes on", merchant=KIOSK),
-    Scenario(key="kiosk-2", title="wrong key: blocked, mended, goes on", merchant=KIOSK),
+    Scenario(key="forged", title="forged notification is rejected", payment=_SLOW_BANK),
+    Scenario(key="twice", title="requested twice"),
+    Scenario(key="kiosk-1", title="wrong key: blocked, fixed, continues", merchant=KIOSK),
+    Scenario(key="kiosk-2", title="wrong key: blocked, fixed, continues", merchant=KIOSK),
 )
 
-# Asked for last: their answers are on the way when the worker is killed.
+# Requested last: their responses are in flight when the worker is killed.
 CRASH: Final = tuple(
     Scenario(
         key=f"crash-{number}",
-        title="worker killed while Antom answers",
+        title="worker killed while Antom responds",
         faults=_call(FaultKind.NONE, delay=_IN_FLIGHT),
     )
     for number in (1, 2, 3)

@@ -1,4 +1,4 @@
-"""The calls at Antom one by one: when they call, what they return, when they ask for later."""
+"""The activities: when they call Antom, what they return, when they ask for a retry."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -58,7 +58,7 @@ def attempt(
     return environment
 
 
-def asked(state: RefundState = RefundState.REQUESTED, **changes: object) -> CallInput:
+def call_input(state: RefundState = RefundState.REQUESTED, **changes: object) -> CallInput:
     refund = Refund(order=ORDER, state=state).model_copy(update=changes)
     return CallInput(refund=refund, quiet_since=BEGINNING, is_first_run=True)
 
@@ -98,7 +98,7 @@ def calls(antom: AntomClient) -> AntomActivities:
 
 
 class Turns(AsyncLimiter):
-    """Turns that are given out when the test says so."""
+    """A rate limiter that the test controls."""
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -118,10 +118,10 @@ def answering(code: str) -> Fault:
     return Fault(kind=FaultKind.RESULT_CODE, code=code)
 
 
-async def test_a_new_refund_is_asked_for_at_once(
+async def test_a_new_refund_is_sent_immediately(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
-    evidence = await attempt().run(calls.request_refund, asked())
+    evidence = await attempt().run(calls.request_refund, call_input())
 
     assert (evidence.source, evidence.kind) == (Source.RESPONSE, EvidenceKind.SUCCEEDED)
     assert evidence.refund_id
@@ -132,11 +132,11 @@ async def test_a_new_refund_is_asked_for_at_once(
     ("state", "wait"),
     [(RefundState.IN_DOUBT, timedelta(minutes=2)), (RefundState.BLOCKED, timedelta(minutes=1))],
 )
-async def test_the_first_moment_of_a_repetition_only_names_the_second(
+async def test_the_first_attempt_of_a_repetition_only_schedules_the_second(
     calls: AntomActivities, wire: ControlledTransport, state: RefundState, wait: timedelta
 ) -> None:
     with pytest.raises(ApplicationError) as later:
-        await attempt().run(calls.request_refund, asked(state))
+        await attempt().run(calls.request_refund, call_input(state))
 
     assert later.value.next_retry_delay == wait
     assert later.value.type == contract.NOTHING_NEW
@@ -145,11 +145,11 @@ async def test_the_first_moment_of_a_repetition_only_names_the_second(
     assert wire.call_times == []
 
 
-async def test_watching_begins_with_a_wait(
+async def test_polling_begins_with_a_wait(
     calls: AntomActivities, wire: ControlledTransport
 ) -> None:
     with pytest.raises(ApplicationError) as later:
-        await attempt().run(calls.await_result, asked(RefundState.PROCESSING))
+        await attempt().run(calls.await_result, call_input(RefundState.PROCESSING))
 
     assert later.value.next_retry_delay == timedelta(seconds=5)
     assert later.value.message.endswith("next in 5 s")
@@ -159,19 +159,19 @@ async def test_watching_begins_with_a_wait(
 async def test_a_later_attempt_calls(calls: AntomActivities, simulator: AntomSimulator) -> None:
     later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
 
-    evidence = await later.run(calls.request_refund, asked(RefundState.IN_DOUBT))
+    evidence = await later.run(calls.request_refund, call_input(RefundState.IN_DOUBT))
 
     assert evidence.kind is EvidenceKind.SUCCEEDED
 
 
 @pytest.mark.parametrize("call", ["request_refund", "await_result"])
-async def test_a_reset_by_an_operator_calls_at_once(
+async def test_a_reset_by_an_operator_calls_immediately(
     calls: AntomActivities, wire: ControlledTransport, call: str
 ) -> None:
     reset = attempt(at=timedelta(minutes=1), number=1, scheduled=timedelta(minutes=1))
     state = RefundState.IN_DOUBT if call == "request_refund" else RefundState.PROCESSING
 
-    await reset.run(getattr(calls, call), asked(state))
+    await reset.run(getattr(calls, call), call_input(state))
 
     assert wire.call_times
 
@@ -184,50 +184,50 @@ async def test_the_wait_is_counted_from_the_beginning_and_not_from_the_attempt(
     late = attempt(at=timedelta(minutes=13), number=40, scheduled=timedelta(minutes=13))
 
     with pytest.raises(ApplicationError) as later:
-        await late.run(calls.request_refund, asked(RefundState.IN_DOUBT, doubt=known))
+        await late.run(calls.request_refund, call_input(RefundState.IN_DOUBT, doubt=known))
 
     assert later.value.next_retry_delay == timedelta(minutes=9)
     assert "HTTP 500" in later.value.message
 
 
-async def test_what_was_never_sent_is_tried_again_soon(
+async def test_a_call_that_was_not_sent_is_retried_soon(
     calls: AntomActivities, wire: ControlledTransport
 ) -> None:
     wire.is_down = True
 
     with pytest.raises(ApplicationError) as later:
-        await attempt().run(calls.request_refund, asked())
+        await attempt().run(calls.request_refund, call_input())
 
     assert later.value.type == contract.NOT_SENT
     assert later.value.next_retry_delay == timedelta(seconds=1)
 
 
-async def test_no_answer_is_doubt(calls: AntomActivities, simulator: AntomSimulator) -> None:
+async def test_no_response_is_doubt(calls: AntomActivities, simulator: AntomSimulator) -> None:
     script(simulator, Operation.REFUND, Fault(kind=FaultKind.CUT_AFTER))
 
-    evidence = await attempt().run(calls.request_refund, asked())
+    evidence = await attempt().run(calls.request_refund, call_input())
 
     assert (evidence.kind, evidence.code) == (EvidenceKind.DOUBT, "no_response")
 
 
-async def test_a_refusal_at_the_gate_is_no_doubt(
+async def test_a_gate_refusal_is_not_doubt(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
 
-    evidence = await attempt().run(calls.request_refund, asked())
+    evidence = await attempt().run(calls.request_refund, call_input())
 
     assert (evidence.kind, evidence.code) == (EvidenceKind.BLOCKED, "ACCESS_DENIED")
     assert evidence.needs_attention
 
 
 @pytest.mark.parametrize("call", ["request_refund", "inquire"])
-async def test_a_call_waits_for_its_turn(
+async def test_a_call_waits_for_the_rate_limit(
     antom: AntomClient, simulator: AntomSimulator, call: str
 ) -> None:
     turns = Turns()
     calls = AntomActivities(EvidenceCalls({"default": antom}, rate_limiter=turns), Policy())
-    calling = asyncio.ensure_future(attempt().run(getattr(calls, call), asked()))
+    calling = asyncio.ensure_future(attempt().run(getattr(calls, call), call_input()))
 
     await turns.wanted.wait()
     before = simulator.journal.calls
@@ -239,12 +239,12 @@ async def test_a_call_waits_for_its_turn(
     assert evidence.kind in {EvidenceKind.SUCCEEDED, EvidenceKind.NOT_FOUND}
 
 
-async def test_a_call_that_is_cancelled_before_its_turn_was_not_sent(
+async def test_a_call_that_is_cancelled_while_rate_limited_was_not_sent(
     antom: AntomClient, simulator: AntomSimulator
 ) -> None:
     turns, environment = Turns(), attempt()
     calls = AntomActivities(EvidenceCalls({"default": antom}, rate_limiter=turns), Policy())
-    calling = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
+    calling = asyncio.ensure_future(environment.run(calls.request_refund, call_input()))
 
     await turns.wanted.wait()
     environment.cancel()
@@ -259,7 +259,7 @@ async def test_a_stopping_worker_reports_doubt_about_the_call_in_flight(
 ) -> None:
     environment = attempt()
     wire.hold()
-    call = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
+    call = asyncio.ensure_future(environment.run(calls.request_refund, call_input()))
     await wire.arrived.wait()
 
     environment.worker_shutdown()
@@ -270,12 +270,12 @@ async def test_a_stopping_worker_reports_doubt_about_the_call_in_flight(
     assert "stopped" in evidence.message
 
 
-async def test_a_cancelled_call_in_flight_still_brings_its_response(
+async def test_a_cancelled_call_in_flight_still_returns_its_response(
     calls: AntomActivities, wire: ControlledTransport
 ) -> None:
     environment = attempt()
     wire.hold()
-    call = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
+    call = asyncio.ensure_future(environment.run(calls.request_refund, call_input()))
     await wire.arrived.wait()
 
     environment.cancel()
@@ -292,7 +292,7 @@ async def test_a_call_that_takes_long_sends_heartbeats(
     environment, beaten = attempt(), asyncio.Event()
     environment.on_heartbeat = lambda *_: beaten.set()
     wire.hold()
-    call = asyncio.ensure_future(environment.run(calls.request_refund, asked()))
+    call = asyncio.ensure_future(environment.run(calls.request_refund, call_input()))
 
     await beaten.wait()
     wire.release()
@@ -300,12 +300,12 @@ async def test_a_call_that_takes_long_sends_heartbeats(
     assert (await call).kind is EvidenceKind.SUCCEEDED
 
 
-async def test_a_process_that_stood_still_sends_nothing_that_temporal_may_have_given_up(
+async def test_a_process_that_was_suspended_does_not_send_a_call_that_temporal_may_have_timed_out(
     antom: AntomClient, simulator: AntomSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = Turns()
     calls = AntomActivities(EvidenceCalls({"default": antom}, rate_limiter=turns), Policy())
-    calling = asyncio.ensure_future(attempt().run(calls.request_refund, asked()))
+    calling = asyncio.ensure_future(attempt().run(calls.request_refund, call_input()))
     await turns.wanted.wait()
 
     monkeypatch.setattr("activities.attempts.HEARTBEAT_TIMEOUT", timedelta())
@@ -317,12 +317,12 @@ async def test_a_process_that_stood_still_sends_nothing_that_temporal_may_have_g
     assert not simulator.ledger.movements
 
 
-async def test_a_call_that_waited_for_its_turn_for_too_long_is_not_sent(
+async def test_a_call_that_waited_too_long_for_the_rate_limit_is_not_sent(
     antom: AntomClient, simulator: AntomSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = Turns()
     calls = AntomActivities(EvidenceCalls({"default": antom}, rate_limiter=turns), Policy())
-    calling = asyncio.ensure_future(attempt().run(calls.request_refund, asked()))
+    calling = asyncio.ensure_future(attempt().run(calls.request_refund, call_input()))
     await turns.wanted.wait()
 
     monkeypatch.setattr("activities.attempts.CALL_TIMEOUT", timedelta())
@@ -338,19 +338,19 @@ async def test_the_second_identical_unusable_response_in_a_row_is_marked(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     script(simulator, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
-    first = await attempt().run(calls.request_refund, asked())
+    first = await attempt().run(calls.request_refund, call_input())
     script(simulator, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
     later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
 
     second = await later.run(
-        calls.request_refund, asked(RefundState.IN_DOUBT, doubt=first, deciding_evidence=first)
+        calls.request_refund, call_input(RefundState.IN_DOUBT, doubt=first, deciding_evidence=first)
     )
 
     assert not first.is_repeated
     assert second.is_repeated
 
 
-async def test_what_an_attempt_counted_is_left_to_the_next_one(
+async def test_the_failure_streak_is_passed_to_the_next_attempt(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
@@ -359,14 +359,14 @@ async def test_what_an_attempt_counted_is_left_to_the_next_one(
     environment.on_heartbeat = left.append
 
     with pytest.raises(ApplicationError):
-        await environment.run(calls.await_result, asked(RefundState.PROCESSING))
+        await environment.run(calls.await_result, call_input(RefundState.PROCESSING))
 
     script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
     again = attempt(number=3, scheduled=timedelta(seconds=20), remembered=left[-1])
-    assert (await again.run(calls.await_result, asked(RefundState.PROCESSING))).is_repeated
+    assert (await again.run(calls.await_result, call_input(RefundState.PROCESSING))).is_repeated
 
 
-async def test_no_such_refund_that_would_end_it_is_asked_again_after_the_quiet_period(
+async def test_a_not_found_that_would_be_final_is_repeated_after_the_quiet_period(
     calls: AntomActivities,
 ) -> None:
     refused = Evidence(
@@ -374,9 +374,9 @@ async def test_no_such_refund_that_would_end_it_is_asked_again_after_the_quiet_p
     )
 
     with pytest.raises(ApplicationError, match="may still be in flight") as later:
-        await attempt().run(calls.inquire, asked(RefundState.IN_DOUBT, failure=refused))
+        await attempt().run(calls.inquire, call_input(RefundState.IN_DOUBT, failure=refused))
     late = attempt(at=timedelta(seconds=66), number=2, scheduled=timedelta(seconds=66))
-    evidence = await late.run(calls.inquire, asked(RefundState.IN_DOUBT, failure=refused))
+    evidence = await late.run(calls.inquire, call_input(RefundState.IN_DOUBT, failure=refused))
 
     assert later.value.next_retry_delay == Policy().scaled_quiet_period
     assert (evidence.kind, evidence.code) == (EvidenceKind.FAILED, "RISK_REJECT")
@@ -388,18 +388,18 @@ async def test_in_doubt_an_inquiry_that_decides_makes_the_call_unnecessary(
     await antom.refund(ORDER)
     later = attempt(at=timedelta(minutes=2), number=2, scheduled=timedelta(minutes=2))
 
-    evidence = await later.run(calls.request_refund, asked(RefundState.IN_DOUBT))
+    evidence = await later.run(calls.request_refund, call_input(RefundState.IN_DOUBT))
 
     assert (evidence.source, evidence.kind) == (Source.INQUIRY, EvidenceKind.SUCCEEDED)
     assert evidence.payment_id == ORDER.payment_id
     assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.REFUND) == 1
 
 
-async def test_a_call_that_is_due_at_once_waits_for_nothing_and_inquires_nothing(
+async def test_a_call_that_is_due_immediately_neither_waits_nor_inquires(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     evidence = await attempt().run(
-        calls.request_refund, asked(RefundState.IN_DOUBT, is_send_due=True)
+        calls.request_refund, call_input(RefundState.IN_DOUBT, is_send_due=True)
     )
 
     assert evidence.kind is EvidenceKind.SUCCEEDED
@@ -407,13 +407,13 @@ async def test_a_call_that_is_due_at_once_waits_for_nothing_and_inquires_nothing
 
 
 @pytest.mark.parametrize("is_first_run", [True, False])
-async def test_a_call_off_of_what_was_never_sent_closes_only_on_the_first_run(
+async def test_a_called_off_refund_that_was_not_sent_closes_only_on_the_first_run(
     *, is_first_run: bool
 ) -> None:
     called_off = Evidence(
         source=Source.OPERATOR, kind=EvidenceKind.CALL_OFF, code="call_off_by_operator"
     )
-    question = asked(call_off=called_off, is_inquiry_due=True).model_copy(
+    question = call_input(call_off=called_off, is_inquiry_due=True).model_copy(
         update={"is_first_run": is_first_run}
     )
 
@@ -422,7 +422,7 @@ async def test_a_call_off_of_what_was_never_sent_closes_only_on_the_first_run(
     assert evidence.kind is (EvidenceKind.CLOSED if is_first_run else EvidenceKind.BLOCKED)
 
 
-async def test_a_defect_in_a_call_is_doubt_and_not_silence_about_it(
+async def test_an_unexpected_error_in_a_call_is_doubt(
     merchant_keys: KeyFiles, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     def breaks(_: httpx.Request) -> httpx.Response:
@@ -432,7 +432,7 @@ async def test_a_defect_in_a_call_is_doubt_and_not_silence_about_it(
     account = MerchantAccount(client_id=CLIENT_ID, keys=keys, gateway="http://antom.test")
     async with AntomClient(account, transport=httpx.MockTransport(breaks)) as antom:
         calls = AntomActivities(EvidenceCalls({"default": antom}), Policy())
-        evidence = await attempt().run(calls.request_refund, asked())
+        evidence = await attempt().run(calls.request_refund, call_input())
 
     assert (evidence.kind, evidence.code) == (EvidenceKind.DOUBT, "internal_error")
     assert "ZeroDivisionError" in caplog.text
@@ -440,7 +440,7 @@ async def test_a_defect_in_a_call_is_doubt_and_not_silence_about_it(
 
 async def test_a_merchant_that_is_not_configured_blocks(wire: ControlledTransport) -> None:
     evidence = await attempt().run(
-        AntomActivities(EvidenceCalls({}), Policy()).request_refund, asked()
+        AntomActivities(EvidenceCalls({}), Policy()).request_refund, call_input()
     )
 
     assert (evidence.kind, evidence.code) == (EvidenceKind.BLOCKED, "merchant_not_configured")
@@ -448,52 +448,55 @@ async def test_a_merchant_that_is_not_configured_blocks(wire: ControlledTranspor
     assert "'default'" in evidence.message
 
 
-async def test_an_inquiry_for_a_merchant_that_is_not_configured_calls_an_operator() -> None:
-    evidence = await attempt().run(AntomActivities(EvidenceCalls({}), Policy()).inquire, asked())
+async def test_an_inquiry_for_an_unconfigured_merchant_alerts_an_operator() -> None:
+    evidence = await attempt().run(
+        AntomActivities(EvidenceCalls({}), Policy()).inquire, call_input()
+    )
 
     assert (evidence.source, evidence.kind) == (Source.INQUIRY, EvidenceKind.BLOCKED)
 
 
-async def test_a_repeated_block_is_no_news(
+async def test_a_repeated_block_changes_nothing(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
-    known = await attempt().run(calls.request_refund, asked())
+    known = await attempt().run(calls.request_refund, call_input())
     script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
     minute = timedelta(minutes=1)
 
     with pytest.raises(ApplicationError) as later:
         await attempt(at=minute, number=2, scheduled=minute).run(
-            calls.request_refund, asked(RefundState.BLOCKED, deciding_evidence=known, alarm=known)
+            calls.request_refund,
+            call_input(RefundState.BLOCKED, deciding_evidence=known, alarm=known),
         )
 
     assert later.value.next_retry_delay == timedelta(minutes=4)
 
 
-async def test_an_unknown_refund_is_reported_while_polling_and_not_sent_from_there(
+async def test_an_unknown_refund_is_reported_by_polling_and_not_sent_by_it(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     late = attempt(at=timedelta(minutes=1), number=2, scheduled=timedelta(minutes=1))
 
-    evidence = await late.run(calls.await_result, asked(RefundState.PROCESSING))
+    evidence = await late.run(calls.await_result, call_input(RefundState.PROCESSING))
 
     assert (evidence.source, evidence.kind) == (Source.INQUIRY, EvidenceKind.NOT_FOUND)
     assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.REFUND) == 0
 
 
-async def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_at_once(
+async def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_immediately(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
     evidence = await attempt().run(
-        calls.request_refund, asked(RefundState.PROCESSING, is_send_due=True)
+        calls.request_refund, call_input(RefundState.PROCESSING, is_send_due=True)
     )
 
     assert (evidence.source, evidence.kind) == (Source.RESPONSE, EvidenceKind.SUCCEEDED)
     assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.INQUIRY) == 0
 
 
-async def test_an_inquiry_now_needs_no_first_moment(calls: AntomActivities) -> None:
-    evidence = await attempt().run(calls.inquire, asked(RefundState.IN_DOUBT))
+async def test_an_immediate_inquiry_does_not_wait(calls: AntomActivities) -> None:
+    evidence = await attempt().run(calls.inquire, call_input(RefundState.IN_DOUBT))
 
     assert (evidence.source, evidence.kind) == (Source.INQUIRY, EvidenceKind.NOT_FOUND)
 
@@ -504,7 +507,7 @@ async def test_an_inquiry_that_fails_is_tried_again(
     script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
 
     with pytest.raises(ApplicationError, match="HTTP 500") as later:
-        await attempt().run(calls.inquire, asked(RefundState.IN_DOUBT))
+        await attempt().run(calls.inquire, call_input(RefundState.IN_DOUBT))
 
     assert later.value.next_retry_delay == timedelta(seconds=5)
 
@@ -518,13 +521,13 @@ async def test_an_inquiry_that_fails_is_tried_again(
         (timedelta(days=2, hours=1, minutes=30), "4 h 30 min"),
     ],
 )
-async def test_the_next_moment_is_told_as_people_say_it(
+async def test_the_next_wait_is_formatted(
     calls: AntomActivities, simulator: AntomSimulator, after: timedelta, spoken: str
 ) -> None:
     script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
 
     with pytest.raises(ApplicationError) as later:
-        await attempt(at=after).run(calls.inquire, asked(RefundState.IN_DOUBT))
+        await attempt(at=after).run(calls.inquire, call_input(RefundState.IN_DOUBT))
 
     assert later.value.message.endswith(f"; next in {spoken}")
 
@@ -534,7 +537,7 @@ async def test_a_cause_that_hits_many_refunds_is_logged_once_for_its_merchant(
 ) -> None:
     for code in ("ACCESS_DENIED", "ACCESS_DENIED", "KEY_NOT_FOUND"):
         script(simulator, Operation.REFUND, answering(code))
-        await attempt().run(calls.request_refund, asked())
+        await attempt().run(calls.request_refund, call_input())
 
     warned = [each for each in caplog.records if each.message == "antom.call_unusable"]
     assert [vars(each)["code"] for each in warned] == ["ACCESS_DENIED", "KEY_NOT_FOUND"]

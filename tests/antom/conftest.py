@@ -1,4 +1,4 @@
-"""Antom's side of the wire, played with real keys over real signatures."""
+"""A fake Antom with real keys and real signatures."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ def account(key_ring: KeyRing) -> MerchantAccount:
 
 @pytest.fixture(scope="session")
 def answer_headers(antom_keys: tuple[Path, Path]) -> Callable[[str, bytes], dict[str, str]]:
-    """The headers with which Antom answers these bytes to a call at this path."""
+    """The headers of Antom's response with this body to a call at this path."""
     key = read_private_key(antom_keys[0])
 
     def headers(path: str, body: bytes) -> dict[str, str]:
@@ -49,10 +49,10 @@ def answer_headers(antom_keys: tuple[Path, Path]) -> Callable[[str, bytes], dict
 def answering(
     answer_headers: Callable[[str, bytes], dict[str, str]],
 ) -> Callable[[Mapping[str, Any] | bytes], httpx.MockTransport]:
-    """An Antom that gives this one answer, duly signed, to every call."""
+    """A transport to an Antom that sends this signed response to every call."""
 
-    def transport(answer: Mapping[str, Any] | bytes) -> httpx.MockTransport:
-        body = answer if isinstance(answer, bytes) else json.dumps(answer, indent=2).encode()
+    def transport(message: Mapping[str, Any] | bytes) -> httpx.MockTransport:
+        body = message if isinstance(message, bytes) else json.dumps(message, indent=2).encode()
 
         def respond(request: httpx.Request) -> httpx.Response:
             headers = answer_headers(request.url.raw_path.decode(), body)

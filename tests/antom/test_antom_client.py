@@ -1,4 +1,4 @@
-"""The client against Antom's side with real signatures, and real sockets where they break."""
+"""The client against a fake Antom with real signatures, and with real sockets for broken ones."""
 
 import asyncio
 import json
@@ -54,45 +54,45 @@ ANSWER: Final[dict[str, Any]] = {
 GATE_CODES: Final = [code for code, meaning in MEANINGS.items() if meaning.kind is CodeKind.GATE]
 
 
-# --- answers
+# --- responses
 
 
-async def test_a_signed_answer_is_returned_as_antom_gave_it(
+async def test_a_signed_response_is_returned_unchanged(
     account: MerchantAccount, answering: Answering
 ) -> None:
     async with AntomClient(account, transport=answering(ANSWER)) as antom:
-        answer = await antom.refund(ORDER)
+        response = await antom.refund(ORDER)
 
-    assert answer.result.result_status == "S"
-    assert answer.refund_id == "antom-1"
-    assert answer.refund_amount is not None
-    assert answer.refund_amount.money() == ORDER.amount
-    assert answer.refund_time == datetime(2026, 9, 11, 2, 4, 9, tzinfo=UTC)
+    assert response.result.result_status == "S"
+    assert response.refund_id == "antom-1"
+    assert response.refund_amount is not None
+    assert response.refund_amount.money() == ORDER.amount
+    assert response.refund_time == datetime(2026, 9, 11, 2, 4, 9, tzinfo=UTC)
 
 
-async def test_a_business_failure_is_an_answer(
+async def test_a_business_failure_is_a_response_and_no_error(
     account: MerchantAccount, answering: Answering
 ) -> None:
     result = {"resultCode": "MERCHANT_BALANCE_NOT_ENOUGH", "resultStatus": "F"}
 
     async with AntomClient(account, transport=answering({"result": result})) as antom:
-        answer = await antom.refund(ORDER)
+        response = await antom.refund(ORDER)
 
-    assert answer.result.result_code == "MERCHANT_BALANCE_NOT_ENOUGH"
+    assert response.result.result_code == "MERCHANT_BALANCE_NOT_ENOUGH"
 
 
-async def test_an_inquiry_is_answered_with_the_refunds_status(
+async def test_an_inquiry_returns_the_refunds_status(
     account: MerchantAccount, answering: Answering
 ) -> None:
     transport = answering({**ANSWER, "refundStatus": "PROCESSING"})
 
     async with AntomClient(account, transport=transport) as antom:
-        answer = await antom.inquire_refund("rf-1")
+        response = await antom.inquire_refund("rf-1")
 
-    assert answer.refund_status == "PROCESSING"
+    assert response.refund_status == "PROCESSING"
 
 
-async def test_a_payment_is_answered_with_what_was_refunded_on_it(
+async def test_a_payment_inquiry_returns_the_refunds_of_the_payment(
     account: MerchantAccount, answering: Answering
 ) -> None:
     transaction = {
@@ -104,45 +104,45 @@ async def test_a_payment_is_answered_with_what_was_refunded_on_it(
     payment = {"result": RESULT, "paymentStatus": "SUCCESS", "transactions": [transaction]}
 
     async with AntomClient(account, transport=answering(payment)) as antom:
-        answer = await antom.inquire_payment("pay-1")
+        response = await antom.inquire_payment("pay-1")
 
-    assert answer.payment_status == "SUCCESS"
-    assert answer.transactions[0].transaction_amount is not None
-    assert answer.transactions[0].transaction_amount.money() == ORDER.amount
-    assert answer.transactions[0].transaction_request_id == "rf-1"
+    assert response.payment_status == "SUCCESS"
+    assert response.transactions[0].transaction_amount is not None
+    assert response.transactions[0].transaction_amount.money() == ORDER.amount
+    assert response.transactions[0].transaction_request_id == "rf-1"
 
 
-async def test_numbers_are_taken_for_strings_and_unknown_fields_ignored(
+async def test_numbers_are_read_as_strings_and_unknown_fields_ignored(
     account: MerchantAccount, answering: Answering
 ) -> None:
-    answer = {
+    response = {
         **ANSWER,
         "refundId": 7,
         "refundAmount": {"currency": "EUR", "value": 1250, "precision": 2},
         "settlementQuote": {"quotePrice": 1.1},
     }
 
-    async with AntomClient(account, transport=answering(answer)) as antom:
-        heard = await antom.refund(ORDER)
+    async with AntomClient(account, transport=answering(response)) as antom:
+        refunded = await antom.refund(ORDER)
 
-    assert heard.refund_id == "7"
-    assert heard.refund_amount is not None
-    assert heard.refund_amount.money() == ORDER.amount
+    assert refunded.refund_id == "7"
+    assert refunded.refund_amount is not None
+    assert refunded.refund_amount.money() == ORDER.amount
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-09-11T10:04:09", "", None, {}, "2026-13-01"])
-async def test_an_unreadable_time_costs_nothing_but_the_time(
+async def test_an_unreadable_time_does_not_invalidate_the_response(
     account: MerchantAccount, answering: Answering, time: object
 ) -> None:
     async with AntomClient(account, transport=answering({**ANSWER, "refundTime": time})) as antom:
-        answer = await antom.refund(ORDER)
+        response = await antom.refund(ORDER)
 
-    assert answer.refund_time is None
-    assert answer.refund_id == "antom-1"
+    assert response.refund_time is None
+    assert response.refund_id == "antom-1"
 
 
 @pytest.mark.parametrize("code", GATE_CODES)
-async def test_a_refusal_at_the_gate_was_not_executed(
+async def test_a_gate_refusal_was_not_executed(
     account: MerchantAccount, answering: Answering, code: str
 ) -> None:
     result = {"resultCode": code, "resultStatus": "F", "resultMessage": "no"}
@@ -158,18 +158,18 @@ async def test_a_refusal_at_the_gate_was_not_executed(
 
 
 @pytest.mark.parametrize("status", ["S", "U"])
-async def test_a_gate_code_without_a_refusal_is_an_answer(
+async def test_a_gate_code_without_a_refusal_is_a_response(
     account: MerchantAccount, answering: Answering, status: str
 ) -> None:
     result = {"resultCode": "ACCESS_DENIED", "resultStatus": status}
 
     async with AntomClient(account, transport=answering({"result": result})) as antom:
-        answer = await antom.refund(ORDER)
+        response = await antom.refund(ORDER)
 
-    assert answer.result.result_status == status
+    assert response.result.result_status == status
 
 
-# --- what is sent
+# --- requests
 
 
 def _recording(answer_headers: AnswerHeaders) -> tuple[list[httpx.Request], httpx.MockTransport]:
@@ -257,7 +257,7 @@ async def test_the_same_order_sends_the_same_bytes_with_a_fresh_time(
     _verify(second, LIVE, merchant_keys[1])
 
 
-# --- answers that prove nothing
+# --- responses that prove nothing
 
 
 async def _fails(
@@ -269,7 +269,7 @@ async def _fails(
 
 
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 400, 401, 404, 429, 500, 502, 503])
-async def test_any_status_but_200_is_doubt_even_if_signed(
+async def test_any_http_status_but_200_is_doubt_even_if_signed(
     account: MerchantAccount, answer_headers: AnswerHeaders, status: int
 ) -> None:
     body = json.dumps(ANSWER).encode()
@@ -296,7 +296,7 @@ async def test_any_status_but_200_is_doubt_even_if_signed(
         ({"response-time": "1789531200000"}, "no known key"),
     ],
 )
-async def test_an_answer_without_antoms_signature_is_doubt(
+async def test_a_response_without_antoms_signature_is_doubt(
     account: MerchantAccount,
     answer_headers: AnswerHeaders,
     change: dict[str, str | None],
@@ -312,7 +312,7 @@ async def test_an_answer_without_antoms_signature_is_doubt(
     await _fails(account, respond, UnverifiedResponseError, reason)
 
 
-async def test_an_answer_signed_by_somebody_else_is_doubt(
+async def test_a_response_signed_with_another_key_is_doubt(
     account: MerchantAccount, merchant_keys: tuple[Path, Path]
 ) -> None:
     body = json.dumps(ANSWER).encode()
@@ -326,7 +326,7 @@ async def test_an_answer_signed_by_somebody_else_is_doubt(
     await _fails(account, respond, UnverifiedResponseError, "no known key")
 
 
-async def test_an_answer_to_another_call_is_doubt(
+async def test_a_response_to_another_call_is_doubt(
     account: MerchantAccount, answer_headers: AnswerHeaders
 ) -> None:
     body = json.dumps(ANSWER).encode()
@@ -338,7 +338,7 @@ async def test_an_answer_to_another_call_is_doubt(
     await _fails(account, respond, UnverifiedResponseError, "no known key")
 
 
-async def test_a_refusal_at_the_gate_that_is_not_signed_is_doubt(account: MerchantAccount) -> None:
+async def test_an_unsigned_gate_refusal_is_doubt(account: MerchantAccount) -> None:
     def respond(_: httpx.Request) -> httpx.Response:
         result = {"resultCode": "INVALID_SIGNATURE", "resultStatus": "F"}
         return httpx.Response(200, json={"result": result})
@@ -346,7 +346,7 @@ async def test_a_refusal_at_the_gate_that_is_not_signed_is_doubt(account: Mercha
     await _fails(account, respond, UnverifiedResponseError, "there is no signature header")
 
 
-async def test_a_truncated_answer_is_doubt(
+async def test_a_truncated_response_is_doubt(
     account: MerchantAccount, answer_headers: AnswerHeaders
 ) -> None:
     body = json.dumps(ANSWER).encode()
@@ -372,7 +372,7 @@ async def test_a_truncated_answer_is_doubt(
         (b"\xff\xfe", "body"),
     ],
 )
-async def test_a_signed_answer_of_another_form_is_doubt(
+async def test_a_signed_response_with_another_structure_is_doubt(
     account: MerchantAccount, answering: Answering, body: bytes, fields: str
 ) -> None:
     async with AntomClient(account, transport=answering(body)) as antom:
@@ -382,7 +382,7 @@ async def test_a_signed_answer_of_another_form_is_doubt(
     assert str(error.value) == f"the answer is not of the documented form: {fields}"
 
 
-async def test_an_answer_without_end_is_not_read_to_its_end(account: MerchantAccount) -> None:
+async def test_an_endless_response_is_read_only_up_to_the_limit(account: MerchantAccount) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -417,7 +417,7 @@ async def test_an_answer_without_end_is_not_read_to_its_end(account: MerchantAcc
         (httpx.DecodingError, NoResponseError, "no_response"),
     ],
 )
-async def test_only_what_surely_never_left_counts_as_not_sent(
+async def test_only_a_request_that_certainly_never_left_counts_as_not_sent(
     account: MerchantAccount,
     error: type[httpx.RequestError],
     expected: type[NotSentError | NoResponseError],
@@ -460,12 +460,12 @@ async def _serving(account: MerchantAccount, handle: Handle) -> AsyncIterator[An
         gateway=f"http://127.0.0.1:{port}",
         response_timeout=timedelta(milliseconds=200),
     )
-    # A transport of its own keeps the machine's proxy settings out.
+    # With a transport of its own the client ignores the proxy settings of the machine.
     async with server, AntomClient(local, transport=httpx.AsyncHTTPTransport()) as antom:
         yield antom
 
 
-async def test_a_refused_connection_is_surely_not_sent(account: MerchantAccount) -> None:
+async def test_a_refused_connection_counts_as_not_sent(account: MerchantAccount) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         closed = replace(account, gateway=f"http://127.0.0.1:{unused.getsockname()[1]}")
@@ -484,7 +484,7 @@ async def test_a_connection_cut_after_sending_is_doubt(account: MerchantAccount)
             await antom.refund(ORDER)
 
 
-async def test_a_connection_closed_within_the_answer_is_doubt(account: MerchantAccount) -> None:
+async def test_a_connection_closed_within_the_response_is_doubt(account: MerchantAccount) -> None:
     async def half(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"result"')
         await writer.drain()
@@ -494,7 +494,7 @@ async def test_a_connection_closed_within_the_answer_is_doubt(account: MerchantA
             await antom.refund(ORDER)
 
 
-async def test_silence_after_sending_is_doubt(account: MerchantAccount) -> None:
+async def test_no_response_after_sending_is_doubt(account: MerchantAccount) -> None:
     async def silence(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
@@ -503,7 +503,7 @@ async def test_silence_after_sending_is_doubt(account: MerchantAccount) -> None:
             await antom.refund(ORDER)
 
 
-async def test_an_answer_that_trickles_for_ever_ends_at_the_deadline(
+async def test_a_slow_endless_response_ends_at_the_deadline(
     account: MerchantAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_module, "_DEADLINE", timedelta(milliseconds=500))

@@ -1,4 +1,4 @@
-"""A signed response counts only within the call that it came with."""
+"""A signed response is valid only at the time of its call."""
 
 import json
 from collections.abc import Callable
@@ -32,7 +32,7 @@ RECEIVED: Final = SENT + timedelta(seconds=2)
 
 @pytest.fixture(scope="session")
 def answering_at(antom_keys: tuple[Path, Path], account: MerchantAccount) -> AnsweringAt:
-    """An Antom whose answers bear this response-time, duly signed with it."""
+    """A fake Antom whose signed responses have this response-time."""
     key = read_private_key(antom_keys[0])
 
     def transport(
@@ -55,7 +55,7 @@ def answering_at(antom_keys: tuple[Path, Path], account: MerchantAccount) -> Ans
 
 
 def _clock() -> Callable[[], datetime]:
-    """Reads SENT at the sending and RECEIVED afterwards."""
+    """A clock that returns SENT for the request and RECEIVED afterwards."""
     readings = iter([SENT, RECEIVED])
     return lambda: next(readings)
 
@@ -79,19 +79,19 @@ def _milliseconds(time: datetime) -> str:
 
 @pytest.mark.parametrize("status", ["S", "F", "U"])
 @pytest.mark.parametrize(
-    ("off", "said"),
+    ("off", "message"),
     [
         (timedelta(seconds=-301), "was made 301 s before the call"),
         (timedelta(seconds=303), "was made 301 s after it"),
         (timedelta(days=-1), "was made 86400 s before the call"),
     ],
 )
-async def test_a_response_of_another_time_is_doubt(
-    account: MerchantAccount, answering_at: AnsweringAt, status: str, off: timedelta, said: str
+async def test_a_response_with_a_stale_time_is_doubt(
+    account: MerchantAccount, answering_at: AnsweringAt, status: str, off: timedelta, message: str
 ) -> None:
     transport = answering_at(_milliseconds(SENT + off), status=status, code="PROCESS_FAIL")
 
-    with pytest.raises(StaleResponseError, match=said) as error:
+    with pytest.raises(StaleResponseError, match=message) as error:
         await _refund(account, transport)
 
     assert error.value.code == "stale_response"
@@ -101,7 +101,7 @@ async def test_a_response_of_another_time_is_doubt(
     assert "clock_skew_max" in str(error.value)
 
 
-async def test_a_stale_refusal_at_the_gate_is_doubt_too(
+async def test_a_stale_gate_refusal_is_doubt_too(
     account: MerchantAccount, answering_at: AnsweringAt
 ) -> None:
     transport = answering_at("1789000000000", status="F", code="INVALID_SIGNATURE")
@@ -114,12 +114,12 @@ async def test_a_stale_refusal_at_the_gate_is_doubt_too(
 async def test_a_response_within_the_call_and_the_allowed_skew_counts(
     account: MerchantAccount, answering_at: AnsweringAt, off: timedelta
 ) -> None:
-    answer = await _refund(account, answering_at(_milliseconds(SENT + off)))
+    response = await _refund(account, answering_at(_milliseconds(SENT + off)))
 
-    assert answer.result.result_status == "S"
+    assert response.result.result_status == "S"
 
 
-async def test_the_allowed_skew_is_the_accounts(
+async def test_the_allowed_skew_comes_from_the_account(
     account: MerchantAccount, answering_at: AnsweringAt
 ) -> None:
     time = _milliseconds(SENT - timedelta(seconds=11))
@@ -181,7 +181,7 @@ async def test_the_skew_is_measured_from_the_middle_of_the_call(
     assert skews == [timedelta(seconds=-1), timedelta(seconds=3599)]
 
 
-async def test_a_skew_that_cannot_be_shown_costs_no_response(
+async def test_a_skew_that_cannot_be_reported_does_not_invalidate_the_response(
     account: MerchantAccount, answering_at: AnsweringAt, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(_: timedelta) -> None:
@@ -196,7 +196,7 @@ async def test_a_skew_that_cannot_be_shown_costs_no_response(
     assert "antom.skew_not_observed" in caplog.text
 
 
-async def test_a_clock_that_is_set_back_during_the_call_turns_no_window_around(
+async def test_a_clock_that_is_set_back_during_the_call_does_not_invert_the_time_window(
     account: MerchantAccount, answering_at: AnsweringAt
 ) -> None:
     readings = iter([SENT, SENT - timedelta(hours=2)])
@@ -208,7 +208,7 @@ async def test_a_clock_that_is_set_back_during_the_call_turns_no_window_around(
     st.datetimes(timezones=st.timezones()) | st.datetimes(timezones=st.just(UTC)),
     st.timedeltas(min_value=timedelta()),
 )
-def test_any_time_is_fresh_or_stale_and_nothing_else(time: datetime, skew: timedelta) -> None:
+def test_every_time_is_either_fresh_or_stale(time: datetime, skew: timedelta) -> None:
     window = CallWindow(SENT, RECEIVED)
     try:
         require_fresh(time, window, skew_max=skew)

@@ -1,4 +1,4 @@
-"""What httpx would choke on is refused in one sentence that names the variable."""
+"""Proxy and TLS variables that httpx cannot use are rejected in one sentence with their name."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("ALL_PROXY", "socks5://localhost:1080", "SOCKS proxies are not supported"),
         ("all_proxy", "socks5h://localhost:1080", "SOCKS proxies are not supported"),
@@ -30,11 +30,11 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_named(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(name, value)
 
-    with pytest.raises(HttpEnvironmentError, match=f"^{name}\\b.*{said}"):
+    with pytest.raises(HttpEnvironmentError, match=f"^{name}\\b.*{message}"):
         require_usable_environment()
 
 
@@ -48,7 +48,7 @@ def test_a_proxy_that_cannot_be_used_is_named(
         ("SSL_CERT_FILE", ""),
     ],
 )
-def test_what_can_be_used_is_accepted(
+def test_usable_settings_are_accepted(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)

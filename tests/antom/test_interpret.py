@@ -47,7 +47,7 @@ def _result(status: str, code: str) -> dict[str, Any]:
     return {"resultCode": code, "resultStatus": status, "resultMessage": "Antom's words"}
 
 
-def answer(status: str, code: str, **changes: Any) -> RefundResponse:
+def response_of(status: str, code: str, **changes: Any) -> RefundResponse:
     fields = {
         "result": _result(status, code),
         "refundRequestId": "rf-1",
@@ -73,7 +73,9 @@ def inquiry(
     return InquireRefundResponse.model_validate({**fields, **changes})
 
 
-def notice(status: str, code: str, refund_status: str, **changes: Any) -> RefundNotification:
+def notification_of(
+    status: str, code: str, refund_status: str, **changes: Any
+) -> RefundNotification:
     fields = {
         "notifyType": "REFUND_RESULT",
         "result": _result(status, code),
@@ -86,11 +88,11 @@ def notice(status: str, code: str, refund_status: str, **changes: Any) -> Refund
     return RefundNotification.model_validate({**fields, **changes})
 
 
-# --- the answer to the refund call
+# --- the response to the refund call
 
 
-def test_an_answer_becomes_evidence_with_all_it_names() -> None:
-    assert from_response(answer("S", "SUCCESS")) == Evidence(
+def test_a_response_becomes_evidence_with_all_its_fields() -> None:
+    assert from_response(response_of("S", "SUCCESS")) == Evidence(
         source=Source.RESPONSE,
         kind=EvidenceKind.SUCCEEDED,
         code="SUCCESS",
@@ -116,7 +118,7 @@ def test_an_answer_becomes_evidence_with_all_it_names() -> None:
         ("F", "REPEAT_REQ_INCONSISTENT", EvidenceKind.ID_CONFLICT),
         ("U", "ORDER_IS_CLOSED", EvidenceKind.CLOSED_UNCONFIRMED),
         ("F", "ORDER_IS_CLOSED", EvidenceKind.CLOSED_UNCONFIRMED),
-        # A status and a code that do not go together prove nothing.
+        # A status and a code that contradict each other prove nothing.
         ("F", "SUCCESS", EvidenceKind.DOUBT),
         ("U", "SUCCESS", EvidenceKind.DOUBT),
         ("S", "MERCHANT_BALANCE_NOT_ENOUGH", EvidenceKind.DOUBT),
@@ -124,18 +126,18 @@ def test_an_answer_becomes_evidence_with_all_it_names() -> None:
         ("F", "UNKNOWN_EXCEPTION", EvidenceKind.DOUBT),
     ],
 )
-def test_an_answer_says_what_its_status_and_code_say(
+def test_status_and_code_decide_the_meaning_of_a_response(
     status: str, code: str, kind: EvidenceKind
 ) -> None:
-    evidence = from_response(answer(status, code))
+    evidence = from_response(response_of(status, code))
 
     assert (evidence.kind, evidence.code) == (kind, code)
 
 
-def test_long_words_of_antom_are_cut_for_the_operators_tables() -> None:
+def test_long_texts_of_antom_are_truncated_for_the_operators_tables() -> None:
     result = {"resultCode": "C" * 999, "resultStatus": "U", "resultMessage": "m" * 999}
 
-    message = from_response(answer("U", "x", result=result)).message
+    message = from_response(response_of("U", "x", result=result)).message
 
     assert message == f"the refund call was answered {'C' * 64}: {'m' * 256}"
 
@@ -144,12 +146,12 @@ def test_long_words_of_antom_are_cut_for_the_operators_tables() -> None:
 def test_a_code_of_any_length_fits_into_a_search_attribute(status: str) -> None:
     result = {"resultCode": "C" * 5000, "resultStatus": status}
 
-    said = (
-        from_response(answer("S", "x", result=result)),
+    results = (
+        from_response(response_of("S", "x", result=result)),
         from_inquiry(inquiry("S", "x", "FAIL", result=result)),
     )
 
-    assert {each.code for each in said} == {"C" * 64}
+    assert {each.code for each in results} == {"C" * 64}
 
 
 @pytest.mark.parametrize(
@@ -165,14 +167,14 @@ def test_a_code_of_any_length_fits_into_a_search_attribute(status: str) -> None:
         {"currency": "eur", "value": "1250"},
     ],
 )
-def test_a_success_without_a_readable_amount_ends_nothing(amount: object) -> None:
-    evidence = from_response(answer("S", "SUCCESS", refundAmount=amount))
+def test_a_success_without_a_readable_amount_is_not_final(amount: object) -> None:
+    evidence = from_response(response_of("S", "SUCCESS", refundAmount=amount))
 
     assert evidence.amount is None
     assert apply(Refund(order=ORDER), evidence).state is RefundState.IN_DOUBT
 
 
-# --- no answer to the refund call
+# --- no response to the refund call
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ def test_a_success_without_a_readable_amount_ends_nothing(amount: object) -> Non
         MalformedResponseError("malformed_response", "not of the documented form"),
     ],
 )
-def test_no_usable_answer_is_doubt_and_the_same_request_is_sent_again(
+def test_an_unusable_response_is_doubt_and_the_same_request_is_sent_again(
     error: OutcomeUnknownError,
 ) -> None:
     assert from_error(error) == Evidence(
@@ -208,7 +210,7 @@ def test_no_usable_answer_is_doubt_and_the_same_request_is_sent_again(
         ("", "the same request is sent again"),
     ],
 )
-def test_an_unproven_code_is_told_as_unproven(claimed: str, advice: str) -> None:
+def test_an_unverified_code_is_reported_as_unverified(claimed: str, advice: str) -> None:
     evidence = from_error(
         UnverifiedResponseError("unverified_response", "not proven", claimed_code=claimed)
     )
@@ -229,7 +231,7 @@ def test_an_unproven_code_is_told_as_unproven(claimed: str, advice: str) -> None
         ("", ""),
     ],
 )
-def test_an_inquirys_unproven_code_is_told_as_unproven(claimed: str, advice: str) -> None:
+def test_an_inquirys_unverified_code_is_reported_as_unverified(claimed: str, advice: str) -> None:
     evidence = from_inquiry_error(
         UnverifiedResponseError("unverified_response", "not proven", claimed_code=claimed)
     )
@@ -238,7 +240,7 @@ def test_an_inquirys_unproven_code_is_told_as_unproven(claimed: str, advice: str
     assert evidence.advice == advice
 
 
-def test_a_call_that_never_left_says_so_and_what_to_check() -> None:
+def test_a_call_that_was_not_sent_says_so_and_what_to_check() -> None:
     evidence = from_not_sent(NotSentError("not_sent", "no connection to Antom"))
 
     assert (evidence.source, evidence.kind) == (Source.RESPONSE, EvidenceKind.UNSENT)
@@ -249,7 +251,7 @@ def test_a_call_that_never_left_says_so_and_what_to_check() -> None:
     assert apply(Refund(order=ORDER), evidence) == Refund(order=ORDER)
 
 
-def test_a_refusal_at_the_gate_blocks_and_calls_a_person() -> None:
+def test_a_gate_refusal_blocks_and_alerts_an_operator() -> None:
     evidence = from_error(GateRefusedError("INVALID_SIGNATURE", "Antom refused the call"))
 
     assert evidence.kind is EvidenceKind.BLOCKED
@@ -257,7 +259,7 @@ def test_a_refusal_at_the_gate_blocks_and_calls_a_person() -> None:
     assert evidence.needs_attention
 
 
-# --- the answer to inquiryRefund
+# --- the response to inquiryRefund
 
 
 @pytest.mark.parametrize(
@@ -294,7 +296,7 @@ def test_a_refusal_at_the_gate_blocks_and_calls_a_person() -> None:
         ("U", "BRAND_NEW_CODE", "SUCCESS", EvidenceKind.NO_INFORMATION),
     ],
 )
-def test_an_inquiry_says_what_the_decision_table_says(
+def test_an_inquiry_is_interpreted_as_in_the_decision_table(
     status: str, code: str, refund_status: str | None, kind: EvidenceKind
 ) -> None:
     evidence = from_inquiry(inquiry(status, code, refund_status))
@@ -303,7 +305,7 @@ def test_an_inquiry_says_what_the_decision_table_says(
     assert evidence.message
 
 
-def test_an_inquiry_that_succeeded_names_the_refund() -> None:
+def test_a_succeeded_inquiry_contains_the_refund() -> None:
     evidence = from_inquiry(inquiry("S", "SUCCESS", "SUCCESS"))
 
     assert apply(BOUND, evidence).state is RefundState.SUCCEEDED
@@ -312,7 +314,7 @@ def test_an_inquiry_that_succeeded_names_the_refund() -> None:
     assert evidence.refund_time == datetime(2026, 9, 11, 2, 4, 9, tzinfo=UTC)
 
 
-def test_a_failure_without_a_code_of_its_own_says_so() -> None:
+def test_a_failure_without_its_own_code_says_so() -> None:
     evidence = from_inquiry(inquiry("S", "SUCCESS", "FAIL"))
 
     assert evidence.code == "FAIL"
@@ -328,7 +330,7 @@ def test_a_failure_without_a_code_of_its_own_says_so() -> None:
         ("BRAND_NEW_CODE", "Antom names no reason", False),
     ],
 )
-def test_a_failure_with_a_code_of_its_own_keeps_the_codes_advice(
+def test_a_failure_with_its_own_code_keeps_the_advice_of_the_code(
     code: str, advice: str, *, needs_attention: bool
 ) -> None:
     evidence = from_inquiry(inquiry("S", code, "FAIL"))
@@ -338,13 +340,13 @@ def test_a_failure_with_a_code_of_its_own_keeps_the_codes_advice(
     assert evidence.needs_attention is needs_attention
 
 
-def test_an_unknown_refund_status_is_quoted_but_not_at_any_length() -> None:
+def test_an_unknown_refund_status_is_quoted_and_truncated() -> None:
     evidence = from_inquiry(inquiry("S", "SUCCESS", "P" * 999))
 
     assert evidence.message == f"the inquiry says '{'P' * 16}', which is no known status"
 
 
-# --- confirming an end that was announced before
+# --- confirmation of an announced result
 
 
 @pytest.mark.parametrize(
@@ -363,18 +365,18 @@ def test_an_unknown_refund_status_is_quoted_but_not_at_any_length() -> None:
         ("U", "REFUND_NOT_EXIST", None, EvidenceKind.NO_INFORMATION, EvidenceKind.NO_INFORMATION),
     ],
 )
-def test_neither_success_nor_processing_nor_silence_confirms_an_announced_end(
+def test_neither_success_nor_processing_nor_a_failed_inquiry_confirms_an_announced_result(
     status: str, code: str, refund_status: str | None, closing: EvidenceKind, failure: EvidenceKind
 ) -> None:
     evidence = from_inquiry(inquiry(status, code, refund_status))
-    closed = apply(Refund(order=ORDER), from_response(answer("F", "ORDER_IS_CLOSED")))
-    refused = apply(Refund(order=ORDER), from_response(answer("F", "RISK_REJECT")))
+    closed = apply(Refund(order=ORDER), from_response(response_of("F", "ORDER_IS_CLOSED")))
+    refused = apply(Refund(order=ORDER), from_response(response_of("F", "RISK_REJECT")))
 
     assert confirm_by_inquiry(closed, evidence, is_quiet=True).kind is closing
     assert confirm_by_inquiry(refused, evidence, is_quiet=True).kind is failure
 
 
-# --- the answer to inquiryPayment
+# --- the response to inquiryPayment
 
 
 def transaction(**changes: Any) -> dict[str, Any]:
@@ -397,7 +399,7 @@ def payment(*transactions: dict[str, Any], **changes: Any) -> InquirePaymentResp
 
 
 @pytest.mark.parametrize(
-    ("said", "is_named"),
+    ("results", "is_named"),
     [
         (payment(transaction()), True),
         (payment(transaction(transactionRequestId="rf-0"), transaction()), True),
@@ -413,13 +415,13 @@ def payment(*transactions: dict[str, Any], **changes: Any) -> InquirePaymentResp
         (payment(transaction(transactionAmount={"currency": "EUR", "value": "x"})), False),
     ],
 )
-def test_a_payment_names_a_refund_by_type_id_and_amount(
-    said: InquirePaymentResponse, *, is_named: bool
+def test_a_payment_lists_a_refund_by_type_id_and_amount(
+    results: InquirePaymentResponse, *, is_named: bool
 ) -> None:
-    assert lists_refund(said, ORDER) is is_named
+    assert lists_refund(results, ORDER) is is_named
 
 
-# --- no answer to inquiryRefund
+# --- no response to inquiryRefund
 
 
 @pytest.mark.parametrize(
@@ -430,13 +432,13 @@ def test_a_payment_names_a_refund_by_type_id_and_amount(
         MalformedResponseError("malformed_response", "not of the documented form"),
     ],
 )
-def test_an_inquiry_without_an_answer_says_nothing_of_the_refund(error: AntomError) -> None:
+def test_an_inquiry_without_a_response_says_nothing_about_the_refund(error: AntomError) -> None:
     assert from_inquiry_error(error) == Evidence(
         source=Source.INQUIRY, kind=EvidenceKind.NO_INFORMATION, code=error.code, message=str(error)
     )
 
 
-def test_an_inquiry_refused_at_the_gate_calls_a_person() -> None:
+def test_an_inquiry_refused_at_the_gate_alerts_an_operator() -> None:
     evidence = from_inquiry_error(GateRefusedError("ACCESS_DENIED", "Antom refused the inquiry"))
 
     assert (evidence.source, evidence.kind) == (Source.INQUIRY, EvidenceKind.BLOCKED)
@@ -478,16 +480,16 @@ def test_an_inquiry_refused_at_the_gate_calls_a_person() -> None:
         ("F", "ORDER_IS_CLOSED", "PROCESSING", EvidenceKind.MISMATCH),
     ],
 )
-def test_a_notification_is_believed_where_all_its_parts_agree(
+def test_a_notification_is_trusted_where_all_its_parts_agree(
     status: str, code: str, refund_status: str, kind: EvidenceKind
 ) -> None:
-    evidence = from_notification(notice(status, code, refund_status))
+    evidence = from_notification(notification_of(status, code, refund_status))
 
     assert (evidence.source, evidence.kind, evidence.code) == (Source.NOTIFICATION, kind, code)
 
 
-def test_a_notification_becomes_evidence_with_all_it_names() -> None:
-    assert from_notification(notice("S", "SUCCESS", "SUCCESS")) == Evidence(
+def test_a_notification_becomes_evidence_with_all_its_fields() -> None:
+    assert from_notification(notification_of("S", "SUCCESS", "SUCCESS")) == Evidence(
         source=Source.NOTIFICATION,
         kind=EvidenceKind.SUCCEEDED,
         code="SUCCESS",
@@ -499,8 +501,8 @@ def test_a_notification_becomes_evidence_with_all_it_names() -> None:
     )
 
 
-def test_a_notification_that_disagrees_with_itself_says_how() -> None:
-    assert from_notification(notice("F", "PROCESS_FAIL", "SUCCESS")).message == (
+def test_an_inconsistent_notification_says_which_parts_contradict() -> None:
+    assert from_notification(notification_of("F", "PROCESS_FAIL", "SUCCESS")).message == (
         "the notification disagrees with itself: result F PROCESS_FAIL, refundStatus SUCCESS"
     )
 
@@ -513,16 +515,18 @@ def test_a_notification_that_disagrees_with_itself_says_how() -> None:
         ("BRAND_NEW_CODE", True),
     ],
 )
-def test_a_failure_by_notification_keeps_the_codes_advice(
+def test_a_notified_failure_keeps_the_advice_of_the_code(
     code: str, *, needs_attention: bool
 ) -> None:
-    evidence = from_notification(notice("F", code, "FAIL"))
+    evidence = from_notification(notification_of("F", code, "FAIL"))
 
     assert evidence.advice
     assert evidence.needs_attention is needs_attention
 
 
-def test_an_unreadable_amount_in_a_notification_ends_nothing() -> None:
-    strange = notice("S", "SUCCESS", "SUCCESS", refundAmount={"currency": "EUR", "value": "x"})
+def test_an_unreadable_amount_in_a_notification_is_not_final() -> None:
+    strange = notification_of(
+        "S", "SUCCESS", "SUCCESS", refundAmount={"currency": "EUR", "value": "x"}
+    )
 
     assert apply(Refund(order=ORDER), from_notification(strange)).state is RefundState.IN_DOUBT

@@ -18,7 +18,7 @@ KeyFiles = tuple[Path, Path]
 
 
 def _write(file: Path, content: str) -> None:
-    """Writes and moves the time of change on, however coarse the file system's clock is."""
+    """Write the file and advance its modification time, even on a coarse file system clock."""
     changed_at = file.stat().st_mtime_ns if file.exists() else 0
     file.write_text(content)
     os.utime(file, ns=(changed_at + 10**9, changed_at + 10**9))
@@ -78,7 +78,7 @@ def test_the_last_good_key_stays_in_use_and_the_log_says_why(
     assert str(file) in vars(record)["reason"]
 
 
-def test_a_mended_file_is_taken_up_again(file: Path, antom_keys: KeyFiles) -> None:
+def test_a_fixed_file_is_loaded_again(file: Path, antom_keys: KeyFiles) -> None:
     key_file = KeyFile(file, read_public_key)
     _write(file, "broken")
     broken = key_file.key
@@ -88,7 +88,7 @@ def test_a_mended_file_is_taken_up_again(file: Path, antom_keys: KeyFiles) -> No
     assert key_file.key.public_numbers() != broken.public_numbers()
 
 
-def test_a_file_that_is_of_no_use_at_start_is_refused_at_once(tmp_path: Path) -> None:
+def test_an_unusable_file_is_rejected_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(KeyFileError, match=r"missing\.pem cannot be read"):
         KeyFile(tmp_path / "missing.pem", read_private_key)
 
@@ -104,7 +104,7 @@ def test_a_ring_holds_our_key_and_all_of_antoms(
 
 
 class Clock:
-    """A clock in seconds that a test moves."""
+    """A clock in seconds that the test advances."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -114,13 +114,13 @@ class Clock:
 
 
 def _replace_unseen(file: Path, content: str) -> None:
-    """Another content of the same length with the same times: only reading shows the change."""
+    """Write other content of the same length and time: only reading the file shows the change."""
     stat = file.stat()
     file.write_text(content[: stat.st_size].ljust(stat.st_size))
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
-def test_a_change_that_no_stamp_shows_is_noticed_within_seconds(
+def test_a_change_without_a_new_timestamp_is_noticed_within_seconds(
     file: Path, antom_keys: KeyFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
@@ -137,7 +137,7 @@ def test_a_change_that_no_stamp_shows_is_noticed_within_seconds(
     assert key_file.key == read_public_key(antom_keys[1])
 
 
-def test_a_key_of_the_same_size_with_its_time_set_back_is_noticed_at_once(
+def test_a_key_of_the_same_size_with_its_time_set_back_is_noticed_immediately(
     file: Path, antom_keys: KeyFiles
 ) -> None:
     key_file = KeyFile(file, read_public_key)
@@ -147,10 +147,10 @@ def test_a_key_of_the_same_size_with_its_time_set_back_is_noticed_at_once(
     assert key_file.key == read_public_key(antom_keys[1])
 
 
-def test_a_symbolic_link_that_leads_elsewhere_is_noticed(
+def test_a_symbolic_link_with_a_new_target_is_noticed(
     tmp_path: Path, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
-    """As Kubernetes swaps a secret: the path stays, a link on the way is replaced."""
+    """As when Kubernetes updates a secret: the path is the same, a link in it is replaced."""
     for name, (_, public) in (("old", merchant_keys), ("new", antom_keys)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "antom.pem").write_text(public.read_text())
@@ -175,7 +175,7 @@ def test_a_file_that_was_only_touched_is_not_loaded_again(
     assert caplog.records == []
 
 
-def test_a_half_written_file_is_warned_of_once_for_each_content(
+def test_an_incomplete_file_is_logged_once_for_each_content(
     file: Path, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
@@ -196,7 +196,7 @@ def test_a_half_written_file_is_warned_of_once_for_each_content(
 
 
 @pytest.mark.parametrize("form", ["pem", "bare"])
-def test_a_byte_order_mark_before_a_key_is_passed_over(
+def test_a_byte_order_mark_before_a_key_is_ignored(
     form: str, tmp_path: Path, merchant_keys: KeyFiles
 ) -> None:
     for source, read in zip(merchant_keys, (read_private_key, read_public_key), strict=True):
@@ -209,7 +209,7 @@ def test_a_byte_order_mark_before_a_key_is_passed_over(
 
 
 @pytest.mark.parametrize("content", ["caf\u00e9".encode(), b"\xff\xfeM\x00I\x00", b"*"])
-def test_a_file_that_is_no_text_of_a_key_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_a_key_is_reported_in_one_sentence(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "odd.pem"
     file.write_bytes(content)
 
@@ -218,12 +218,12 @@ def test_a_file_that_is_no_text_of_a_key_is_one_sentence(tmp_path: Path, content
             read(file)
 
 
-def test_a_path_that_no_file_can_have_is_one_sentence() -> None:
+def test_an_impossible_path_is_reported_in_one_sentence() -> None:
     with pytest.raises(KeyFileError, match="cannot be read"):
         KeyFile(Path("a\0b"), read_private_key)
 
 
-def test_a_key_of_another_kind_is_one_sentence(tmp_path: Path) -> None:
+def test_a_key_of_another_kind_is_reported_in_one_sentence(tmp_path: Path) -> None:
     file = tmp_path / "elliptic.pem"
     for elliptic, read in _elliptic():
         file.write_bytes(base64.b64encode(elliptic))
@@ -231,14 +231,14 @@ def test_a_key_of_another_kind_is_one_sentence(tmp_path: Path) -> None:
             read(file)
 
 
-def test_private_and_public_keys_are_not_taken_for_each_other(merchant_keys: KeyFiles) -> None:
+def test_private_and_public_keys_are_not_confused(merchant_keys: KeyFiles) -> None:
     with pytest.raises(KeyFileError, match="holds no unencrypted private key"):
         read_private_key(merchant_keys[1])
     with pytest.raises(KeyFileError, match="holds no public key"):
         read_public_key(merchant_keys[0])
 
 
-def test_our_own_public_key_is_refused_as_antoms(
+def test_our_own_public_key_is_rejected_as_antoms_key(
     merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
     with pytest.raises(KeyFileError, match="are a pair"):
@@ -246,7 +246,7 @@ def test_our_own_public_key_is_refused_as_antoms(
 
 
 @pytest.mark.parametrize("changed", ["private", "public"])
-def test_a_change_that_would_make_our_key_antoms_is_not_taken_up(
+def test_a_change_to_our_own_key_as_antoms_is_not_loaded(
     changed: str,
     tmp_path: Path,
     merchant_keys: KeyFiles,
@@ -269,7 +269,7 @@ def test_a_change_that_would_make_our_key_antoms_is_not_taken_up(
     assert "are a pair" in vars(record)["reason"]
 
 
-def test_a_refused_key_is_taken_up_once_the_other_half_is_corrected(
+def test_a_rejected_key_is_loaded_once_the_other_file_is_corrected(
     tmp_path: Path,
     merchant_keys: KeyFiles,
     antom_keys: KeyFiles,

@@ -3,7 +3,7 @@ import pytest
 from antom_refunds.antom.results import DOCUMENTED_STATUS, MEANINGS, CodeKind, classify, code_kind
 from antom_refunds.domain.evidence import EvidenceKind
 
-# What the answer to a refund call says, by what its code is about: with S, with F, with U.
+# The meaning of the response to a refund call, by the kind of its code: with S, with F, with U.
 SAYS: dict[CodeKind, tuple[EvidenceKind, EvidenceKind, EvidenceKind]] = {
     CodeKind.SUCCESS: (EvidenceKind.SUCCEEDED, EvidenceKind.DOUBT, EvidenceKind.DOUBT),
     CodeKind.IN_PROCESS: (EvidenceKind.PROCESSING, EvidenceKind.DOUBT, EvidenceKind.PROCESSING),
@@ -19,7 +19,7 @@ SAYS: dict[CodeKind, tuple[EvidenceKind, EvidenceKind, EvidenceKind]] = {
     CodeKind.FAILED: (EvidenceKind.DOUBT, EvidenceKind.FAILED_UNCONFIRMED, EvidenceKind.DOUBT),
 }
 
-# Every code and what it is about, written down a second time: a slip in the table moves money.
+# Every code and its kind, written a second time: an error in the table could move money.
 KINDS: dict[CodeKind, str] = {
     CodeKind.SUCCESS: "SUCCESS",
     CodeKind.IN_PROCESS: "REFUND_IN_PROCESS",
@@ -49,7 +49,7 @@ def test_every_code_is_of_the_kind_it_should_be() -> None:
 
 @pytest.mark.parametrize(("place", "status"), list(enumerate("SFU")))
 @pytest.mark.parametrize("code", KIND_OF)
-def test_every_code_with_every_status_says_what_the_table_says(
+def test_every_code_with_every_status_has_the_meaning_in_the_table(
     code: str, place: int, status: str
 ) -> None:
     judged = classify(status, code)
@@ -68,7 +68,7 @@ def test_every_code_with_every_status_says_what_the_table_says(
     ],
 )
 @pytest.mark.parametrize("code", ["BRAND_NEW_CODE", "", "success"])
-def test_of_a_code_we_do_not_know_the_status_decides(
+def test_for_an_unknown_code_the_status_decides(
     code: str, status: str, kind: EvidenceKind, *, needs_attention: bool
 ) -> None:
     judged = classify(status, code)
@@ -79,7 +79,7 @@ def test_of_a_code_we_do_not_know_the_status_decides(
 
 
 @pytest.mark.parametrize("code", KINDS[CodeKind.GATE].split())
-def test_whatever_is_refused_at_the_gate_wants_a_person(code: str) -> None:
+def test_every_gate_refusal_needs_an_operator(code: str) -> None:
     assert MEANINGS[code].needs_attention
 
 
@@ -87,16 +87,14 @@ def test_whatever_is_refused_at_the_gate_wants_a_person(code: str) -> None:
     "code",
     [code for code, kind in KIND_OF.items() if kind not in {CodeKind.SUCCESS, CodeKind.IN_PROCESS}],
 )
-def test_every_code_that_is_no_good_news_comes_with_advice(code: str) -> None:
+def test_every_code_without_success_has_advice(code: str) -> None:
     assert MEANINGS[code].advice
     assert MEANINGS[code].basis
 
 
 @pytest.mark.parametrize("status", ["S", "F", "U"])
 @pytest.mark.parametrize("code", [*KIND_OF, "BRAND_NEW_CODE"])
-def test_no_answer_to_a_refund_call_says_by_itself_that_the_refund_failed(
-    code: str, status: str
-) -> None:
+def test_no_response_to_a_refund_call_is_a_final_failure(code: str, status: str) -> None:
     assert classify(status, code).kind not in {EvidenceKind.FAILED, EvidenceKind.CLOSED}
 
 

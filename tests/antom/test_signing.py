@@ -70,7 +70,7 @@ def value(header: str) -> str:
     return base64.b64encode(SignatureHeader.parse(header).value).decode()
 
 
-# --- what is signed
+# --- the signed content
 
 
 def test_the_signed_content_is_method_path_client_time_and_body() -> None:
@@ -79,7 +79,7 @@ def test_the_signed_content_is_method_path_client_time_and_body() -> None:
     )
 
 
-def test_the_header_is_of_antoms_form(private: RSAPrivateKey, value: str) -> None:
+def test_the_header_has_antoms_format(private: RSAPrivateKey, value: str) -> None:
     header = sign(SIGNED, private, key_version="7")
 
     assert header == f"algorithm=RSA256, keyVersion=7, signature={quote_plus(value)}"
@@ -90,7 +90,7 @@ def test_equal_bytes_have_equal_signatures(private: RSAPrivateKey, header: str) 
     assert sign(SIGNED, private, key_version="1") == header
 
 
-def test_a_signature_over_these_bytes_holds(header: str, public: RSAPublicKey) -> None:
+def test_a_signature_over_these_bytes_is_valid(header: str, public: RSAPublicKey) -> None:
     verify(SIGNED, header, [public])
 
 
@@ -107,7 +107,7 @@ def test_a_signature_over_these_bytes_holds(header: str, public: RSAPublicKey) -
         replace(SIGNED, body=b""),
     ],
 )
-def test_a_signature_over_other_bytes_fails(
+def test_a_signature_over_other_bytes_is_invalid(
     changed: SignedMessage, header: str, public: RSAPublicKey
 ) -> None:
     with pytest.raises(WrongSignatureError):
@@ -118,7 +118,7 @@ def test_a_signature_over_other_bytes_fails(
     st.integers(min_value=0, max_value=len(SIGNED.to_sign()) - 1),
     st.integers(min_value=1, max_value=255),
 )
-def test_one_changed_byte_anywhere_fails(
+def test_one_changed_byte_anywhere_makes_the_signature_invalid(
     header: str, public: RSAPublicKey, place: int, change: int
 ) -> None:
     content = bytearray(SIGNED.to_sign())
@@ -133,22 +133,22 @@ def test_one_changed_byte_anywhere_fails(
         verify(tampered, header, [public])
 
 
-# --- whose signature
+# --- the key of the signature
 
 
-def test_several_public_keys_are_valid_at_once(
+def test_several_public_keys_are_valid_at_the_same_time(
     header: str, public: RSAPublicKey, stranger: RSAPublicKey
 ) -> None:
     verify(SIGNED, header, [stranger, public])
     verify(SIGNED, header, [public, stranger])
 
 
-def test_a_strangers_key_proves_nothing(header: str, stranger: RSAPublicKey) -> None:
+def test_a_signature_with_another_key_is_invalid(header: str, stranger: RSAPublicKey) -> None:
     with pytest.raises(WrongSignatureError):
         verify(SIGNED, header, [stranger])
 
 
-def test_without_any_key_nothing_is_proven(header: str) -> None:
+def test_without_a_key_every_signature_is_invalid(header: str) -> None:
     with pytest.raises(WrongSignatureError):
         verify(SIGNED, header, [])
 
@@ -209,9 +209,7 @@ def test_no_header_is_a_missing_signature(header: str | None, public: RSAPublicK
         "algorithm=RSA256, keyVersion=1, signature=ü",
     ],
 )
-def test_what_is_not_such_a_header_is_malformed(
-    form: str, value: str, public: RSAPublicKey
-) -> None:
+def test_any_other_header_is_malformed(form: str, value: str, public: RSAPublicKey) -> None:
     with pytest.raises(MalformedSignatureError):
         verify(SIGNED, form.format(quote_plus(value)), [public])
 
@@ -227,7 +225,7 @@ def test_a_signature_of_another_length_is_wrong(value: str, public: RSAPublicKey
     | st.text().map("algorithm=RSA256, signature={}".format)
     | st.text(alphabet="%=,+/ aA0\x00").map("algorithm=RSA256,signature={}".format)
 )
-def test_no_header_text_raises_anything_else(public: RSAPublicKey, text: str) -> None:
+def test_no_header_text_raises_another_error(public: RSAPublicKey, text: str) -> None:
     with pytest.raises(SignatureError):
         verify(SIGNED, text, [public])
 
@@ -244,7 +242,7 @@ def _private_forms(key: RSAPrivateKey) -> Iterator[bytes]:
         yield key.private_bytes(Encoding.PEM, form, NoEncryption())
         yield _armoured(key.private_bytes(Encoding.DER, form, NoEncryption()))
     pkcs8 = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    # Antom's Python SDK puts this label on every key.
+    # Antom's Python SDK writes this label for every key.
     yield pkcs8.replace(b" PRIVATE KEY", b" RSA PRIVATE KEY")
     yield pkcs8.replace(b"\n", b"\r\n")
 
@@ -287,7 +285,7 @@ def _encrypted(key: RSAPrivateKey, form: serialization.PrivateFormat) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [
         (b"", "holds no unencrypted private key"),
         (b"bm90IGEga2V5", "holds no unencrypted private key"),
@@ -297,8 +295,8 @@ def _encrypted(key: RSAPrivateKey, form: serialization.PrivateFormat) -> bytes:
         (_elliptic(is_private=False), "holds no unencrypted private key"),
     ],
 )
-def test_a_private_key_file_that_is_of_no_use_is_named(
-    content: bytes, complaint: str, tmp_path: Path
+def test_an_unusable_private_key_file_is_named(
+    content: bytes, message: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "merchant.pem"
     file.write_bytes(content)
@@ -306,7 +304,7 @@ def test_a_private_key_file_that_is_of_no_use_is_named(
     with pytest.raises(KeyFileError) as refusal:
         read_private_key(file)
 
-    assert str(refusal.value) == f"{file} {complaint}"
+    assert str(refusal.value) == f"{file} {message}"
 
 
 @pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
@@ -321,7 +319,7 @@ def test_an_encrypted_private_key_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [
         (b"", "holds no public key"),
         (b"what is this?", "is neither PEM nor base64"),
@@ -329,16 +327,14 @@ def test_an_encrypted_private_key_is_refused(
         (_elliptic(is_private=True), "holds no public key"),
     ],
 )
-def test_a_public_key_file_that_is_of_no_use_is_named(
-    content: bytes, complaint: str, tmp_path: Path
-) -> None:
+def test_an_unusable_public_key_file_is_named(content: bytes, message: str, tmp_path: Path) -> None:
     file = tmp_path / "antom.pem"
     file.write_bytes(content)
 
     with pytest.raises(KeyFileError) as refusal:
         read_public_key(file)
 
-    assert str(refusal.value) == f"{file} {complaint}"
+    assert str(refusal.value) == f"{file} {message}"
 
 
 @pytest.mark.parametrize("read", [read_private_key, read_public_key])
@@ -353,7 +349,7 @@ def test_a_key_file_that_cannot_be_read_is_named(
         read(tmp_path)
 
 
-def test_what_is_wrong_with_a_key_never_shows_the_key(
+def test_an_error_about_a_key_never_shows_the_key(
     merchant_keys: tuple[Path, Path], tmp_path: Path
 ) -> None:
     file = tmp_path / "key.pem"

@@ -1,4 +1,4 @@
-"""Connections over real sockets: what escapes httpx, and a pool that loses connections."""
+"""Connections over real sockets: errors outside httpx, and a pool that loses connections."""
 
 import asyncio
 import ssl
@@ -42,7 +42,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def _listening(handle: Handle) -> AsyncIterator[str]:
-    """A server whose connections are each left to `handle`."""
+    """A server that handles each connection with `handle`."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -67,7 +67,7 @@ async def _listening(handle: Handle) -> AsyncIterator[str]:
 
 
 class Server:
-    """Answers every request with an empty 200 once it is open; counts what arrived."""
+    """A server that responds 200 to every request once it is open, and counts requests."""
 
     def __init__(self) -> None:
         self.opened = asyncio.Event()
@@ -121,7 +121,7 @@ async def _post(connections: Connections) -> RawResponse:
 # --- the pool
 
 
-async def test_more_callers_than_slots_wait_and_cost_the_pool_nothing() -> None:
+async def test_more_callers_than_slots_wait_and_do_not_block_the_pool() -> None:
     server = Server()
     async with _connections(server, calls_max=2) as connections:
         crowd = [asyncio.ensure_future(_post(connections)) for _ in range(20)]
@@ -157,7 +157,7 @@ async def test_running_calls_that_are_cancelled_give_their_slots_back() -> None:
     assert [received.status for received in after] == [200] * 3
 
 
-async def test_a_pool_that_gives_no_connections_is_replaced_and_harms_no_running_call(
+async def test_a_stalled_pool_is_replaced_without_affecting_running_calls(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     server = Server()
@@ -190,7 +190,7 @@ async def _times_out(connections: Connections) -> None:
         await _post(connections)
 
 
-async def test_many_that_wait_for_a_lost_pool_replace_it_once() -> None:
+async def test_many_callers_of_a_stalled_pool_replace_it_once() -> None:
     server = Server()
     async with _connections(server, calls_max=20, connections_max=1) as connections:
         running = asyncio.ensure_future(_post(connections))
@@ -242,8 +242,8 @@ def _nothing(_: httpx.Request) -> httpx.Response:
     return httpx.Response(200)
 
 
-async def test_connections_that_httpcore_really_loses_are_made_good() -> None:
-    """Goal: the known fault of the layer below is survived. Method: more callers than
+async def test_connections_that_httpcore_loses_are_replaced() -> None:
+    """Goal: a known defect of httpcore does not stall the client. Method: more callers than
     connections, cancelled while they wait and connect, until the pool is replaced."""
     server = Server()
     server.opened.set()
@@ -276,7 +276,7 @@ async def test_a_transport_that_is_not_ours_is_never_replaced(account: MerchantA
         assert (antom.pool_rebuilds, antom.pool_is_stalled) == (0, True)
 
 
-async def test_at_most_so_many_calls_run_as_the_client_was_made_for(
+async def test_concurrent_calls_are_limited_to_the_size_of_the_client(
     account: MerchantAccount,
 ) -> None:
     server = Server()
@@ -294,7 +294,7 @@ async def test_at_most_so_many_calls_run_as_the_client_was_made_for(
         await asyncio.gather(running, return_exceptions=True)
 
 
-# --- what escapes
+# --- errors outside httpx
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ async def test_at_most_so_many_calls_run_as_the_client_was_made_for(
         (RecursionError("deep"), NoResponseError, "internal_error"),
     ],
 )
-async def test_whatever_escapes_httpx_is_doubt_unless_surely_not_sent(
+async def test_any_error_outside_httpx_is_doubt_unless_certainly_not_sent(
     account: MerchantAccount, error: Exception, expected: type[AntomError], code: str
 ) -> None:
     def respond(_: httpx.Request) -> httpx.Response:
@@ -338,7 +338,7 @@ async def test_a_broken_encoding_is_doubt(account: MerchantAccount) -> None:
             await antom.refund(ORDER)
 
 
-async def test_no_encoding_is_asked_for(account: MerchantAccount) -> None:
+async def test_no_content_encoding_is_requested(account: MerchantAccount) -> None:
     requests: list[httpx.Request] = []
 
     def respond(request: httpx.Request) -> httpx.Response:
@@ -352,7 +352,7 @@ async def test_no_encoding_is_asked_for(account: MerchantAccount) -> None:
     assert requests[0].headers["accept-encoding"] == "identity"
 
 
-async def test_a_defect_of_ours_around_a_call_is_doubt_and_logged(
+async def test_an_unexpected_error_around_a_call_is_doubt_and_logged(
     account: MerchantAccount, caplog: pytest.LogCaptureFixture
 ) -> None:
     def breaks() -> None:
@@ -378,7 +378,7 @@ async def test_a_closed_client_sends_nothing(account: MerchantAccount) -> None:
         await antom.refund(ORDER)
 
 
-async def test_a_proxy_that_opens_no_tunnel_lets_nothing_through(
+async def test_a_proxy_that_opens_no_tunnel_receives_no_request(
     account: MerchantAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -417,7 +417,7 @@ def test_unusable_proxy_settings_are_named_without_their_values(
 # --- deadlines
 
 
-def test_the_deadline_ends_before_the_engines_and_after_all_phases(
+def test_the_deadline_is_before_temporals_and_after_all_phases(
     account: MerchantAccount,
 ) -> None:
     deadline = client_module._DEADLINE

@@ -1,4 +1,4 @@
-"""What is not proven to be Antom's decides nothing, but what it claims is kept for people."""
+"""An unverified response decides nothing, but operators see the code that it claims."""
 
 import asyncio
 import json
@@ -79,7 +79,7 @@ async def _error(account: MerchantAccount, respond: Respond) -> AntomError:
         ),
     ],
 )
-async def test_an_unproven_answer_keeps_its_claim_and_names_the_settings(
+async def test_an_unverified_response_keeps_its_claim_and_names_the_settings(
     account: MerchantAccount, body: bytes, headers: dict[str, str], claimed: str, message: str
 ) -> None:
     error = await _error(account, lambda _: httpx.Response(200, headers=headers, content=body))
@@ -141,13 +141,13 @@ async def test_an_error_that_claims_nothing_has_no_claim(account: MerchantAccoun
     assert NoResponseError("no_response", "no answer").claimed_code == ""
 
 
-# --- whose answer it must be
+# --- the sender of a response
 
 
-async def test_an_answer_for_another_client_is_not_ours(
+async def test_a_response_to_another_client_is_rejected(
     account: MerchantAccount, antom_keys: tuple[Path, Path]
 ) -> None:
-    """Antom's own signature, the header's own client-id: but not this merchant's answer."""
+    """Signed by Antom for another client-id: not a response to this merchant."""
     body = json.dumps({"result": {"resultCode": "SUCCESS", "resultStatus": "S"}}).encode()
     signed = SignedMessage(path=PATH, client_id="5Y00000000000000", time="1", body=body)
     headers = {
@@ -161,7 +161,7 @@ async def test_an_answer_for_another_client_is_not_ours(
     assert type(error) is UnverifiedResponseError
 
 
-async def test_the_answers_own_client_id_header_says_nothing(
+async def test_the_client_id_header_of_the_response_is_ignored(
     account: MerchantAccount, answer_headers: AnswerHeaders
 ) -> None:
     body = json.dumps({"result": {"resultCode": "SUCCESS", "resultStatus": "S"}}).encode()
@@ -173,7 +173,7 @@ async def test_the_answers_own_client_id_header_says_nothing(
 
 
 @pytest.mark.parametrize("place", [0, 1])
-async def test_each_of_antoms_keys_proves_an_answer(
+async def test_each_of_antoms_keys_verifies_a_response(
     account: MerchantAccount,
     merchant_keys: tuple[Path, Path],
     antom_keys: tuple[Path, Path],

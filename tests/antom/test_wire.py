@@ -1,4 +1,4 @@
-"""What decides in Antom's JSON, and what cannot spoil it."""
+"""The deciding fields of Antom's JSON, and invalid values that must not affect them."""
 
 import json
 from typing import Any, Final
@@ -24,7 +24,7 @@ from antom_refunds.domain.order import RefundOrder
 
 AMOUNT: Final = {"currency": "EUR", "value": "1250"}
 HEARD: Final = Amount(currency="EUR", value="1250")
-# Whatever JSON may hold, half surrogate pairs and control characters included.
+# Any JSON value, including half surrogate pairs and control characters.
 TEXT: Final = st.text(st.characters(exclude_categories=()), max_size=80)
 JUNK: Final = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
@@ -38,29 +38,29 @@ def _body(status: str = "S", **fields: Any) -> bytes:
     return json.dumps({"result": result, **fields}).encode()
 
 
-# --- what decides nothing
+# --- other fields
 
 
-@pytest.mark.parametrize("said", [None, True, {}, ["a"], {"text": 1}])
-def test_a_message_that_is_no_text_is_empty(said: object) -> None:
-    answer = parse(_body(result={"resultMessage": said}), RefundResponse)
+@pytest.mark.parametrize("raw_value", [None, True, {}, ["a"], {"text": 1}])
+def test_a_message_that_is_not_text_is_read_as_empty(raw_value: object) -> None:
+    response = parse(_body(result={"resultMessage": raw_value}), RefundResponse)
 
-    assert (answer.result.result_code, answer.result.result_message) == ("SUCCESS", "")
+    assert (response.result.result_code, response.result.result_message) == ("SUCCESS", "")
 
 
-def test_half_a_surrogate_pair_spoils_no_answer() -> None:
+def test_half_a_surrogate_pair_does_not_invalidate_a_response() -> None:
     body = b'{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"ok \\ud83d"}}'
 
     assert parse(body, RefundResponse).result.result_message == "ok \ufffd"
 
 
-def test_a_whole_surrogate_pair_is_its_character() -> None:
+def test_a_whole_surrogate_pair_is_read_as_its_character() -> None:
     body = b'{"result":{"resultCode":"A","resultStatus":"U","resultMessage":"\\ud83d\\ude00"}}'
 
     assert parse(body, RefundResponse).result.result_message == "\U0001f600"
 
 
-def test_half_pairs_are_replaced_wherever_they_stand() -> None:
+def test_half_pairs_are_replaced_everywhere() -> None:
     body = (
         b'{"result":{"resultCode":"SUCCESS","resultStatus":"S"},"more":[{"\\ud83d":["\\udead"]}],'
         b'"transactions":[{"transactionId":"t\\ud83d","transactionAmount":null,"n":5}]}'
@@ -72,14 +72,14 @@ def test_half_pairs_are_replaced_wherever_they_stand() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"cut \xf0\x9f", b"line\nfeed", b"tab\t", b"\xed\xa0\xbd"])
-def test_bytes_that_are_no_text_spoil_only_the_message(raw: bytes) -> None:
+def test_invalid_utf8_affects_only_the_message(raw: bytes) -> None:
     body = b'{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"%b"}}' % raw
 
     assert parse(body, RefundResponse).result.result_code == "SUCCESS"
 
 
 @pytest.mark.parametrize(
-    "said",
+    "raw_value",
     [
         None,
         "",
@@ -92,51 +92,55 @@ def test_bytes_that_are_no_text_spoil_only_the_message(raw: bytes) -> None:
         [AMOUNT],
     ],
 )
-def test_an_amount_that_cannot_be_read_counts_as_missing(said: object) -> None:
-    assert parse(_body(refundAmount=said), RefundResponse).refund_amount is None
+def test_an_amount_that_cannot_be_read_counts_as_missing(raw_value: object) -> None:
+    assert parse(_body(refundAmount=raw_value), RefundResponse).refund_amount is None
 
 
 def test_numbers_are_read_as_they_were_written() -> None:
     body = _body(refundAmount={"currency": "EUR", "value": 1250}, refundId=12345678901234567890)
 
-    answer = parse(body, RefundResponse)
+    response = parse(body, RefundResponse)
 
-    assert answer.refund_amount == HEARD
-    assert answer.refund_id == "12345678901234567890"
+    assert response.refund_amount == HEARD
+    assert response.refund_id == "12345678901234567890"
 
 
 @pytest.mark.parametrize("status", ["F", "U"])
-@pytest.mark.parametrize("said", [None, "", " ", "rf 1", "rf\u00fc", "x" * 65, {}, [], True])
-def test_an_odd_id_beside_a_failure_is_none(said: object, status: str) -> None:
-    body = _body(status, refundRequestId=said, refundId=said, paymentId=said)
+@pytest.mark.parametrize("raw_value", [None, "", " ", "rf 1", "rf\u00fc", "x" * 65, {}, [], True])
+def test_an_invalid_id_with_a_failure_is_none(raw_value: object, status: str) -> None:
+    body = _body(status, refundRequestId=raw_value, refundId=raw_value, paymentId=raw_value)
 
-    answer = parse(body, RefundResponse)
+    response = parse(body, RefundResponse)
 
-    assert (answer.refund_request_id, answer.refund_id, answer.payment_id) == (None, None, None)
-
-
-def test_a_plain_id_beside_a_failure_is_kept() -> None:
-    answer = parse(_body("F", refundRequestId="rf-2", paymentId="pay-2"), RefundResponse)
-
-    assert (answer.refund_request_id, answer.payment_id) == ("rf-2", "pay-2")
+    assert (response.refund_request_id, response.refund_id, response.payment_id) == (
+        None,
+        None,
+        None,
+    )
 
 
-@pytest.mark.parametrize("said", ["", " ", "rf 1", "rf\u00fc"])
-def test_an_odd_id_beside_a_success_is_kept_to_differ_from_the_orders(said: str) -> None:
-    answer = parse(_body(refundRequestId=said, paymentId=said), RefundResponse)
+def test_a_valid_id_with_a_failure_is_kept() -> None:
+    response = parse(_body("F", refundRequestId="rf-2", paymentId="pay-2"), RefundResponse)
 
-    assert (answer.refund_request_id, answer.payment_id) == (said, said)
-
-
-def test_an_id_that_is_too_long_never_becomes_an_orders_by_being_cut() -> None:
-    answer = parse(_body(refundRequestId="x" * 5000), RefundResponse)
-
-    assert answer.refund_request_id == "x" * 65
+    assert (response.refund_request_id, response.payment_id) == ("rf-2", "pay-2")
 
 
-@pytest.mark.parametrize("said", [None, {}, "none", [None, "x", 7]])
-def test_transactions_that_are_none_are_left_out(said: object) -> None:
-    assert parse(_body(transactions=said), InquirePaymentResponse).transactions == ()
+@pytest.mark.parametrize("raw_value", ["", " ", "rf 1", "rf\u00fc"])
+def test_an_invalid_id_with_a_success_is_kept_and_differs_from_the_orders(raw_value: str) -> None:
+    response = parse(_body(refundRequestId=raw_value, paymentId=raw_value), RefundResponse)
+
+    assert (response.refund_request_id, response.payment_id) == (raw_value, raw_value)
+
+
+def test_a_long_id_is_not_truncated_to_an_orders_id() -> None:
+    response = parse(_body(refundRequestId="x" * 5000), RefundResponse)
+
+    assert response.refund_request_id == "x" * 65
+
+
+@pytest.mark.parametrize("raw_value", [None, {}, "none", [None, "x", 7]])
+def test_invalid_transactions_are_left_out(raw_value: object) -> None:
+    assert parse(_body(transactions=raw_value), InquirePaymentResponse).transactions == ()
 
 
 def test_a_transaction_is_read_as_far_as_it_can_be() -> None:
@@ -153,9 +157,9 @@ def test_a_transaction_is_read_as_far_as_it_can_be() -> None:
 def test_field_names_are_only_those_of_antom() -> None:
     body = _body(refund_status="SUCCESS", refund_request_id="rf-1")
 
-    answer = parse(body, InquireRefundResponse)
+    response = parse(body, InquireRefundResponse)
 
-    assert (answer.refund_status, answer.refund_request_id) == (None, None)
+    assert (response.refund_status, response.refund_request_id) == (None, None)
 
 
 UNDECIDING: Final = st.fixed_dictionaries(
@@ -166,7 +170,7 @@ UNKNOWN: Final = st.dictionaries(TEXT, JUNK, max_size=3)
 
 
 @given(fields=UNDECIDING, unknown=UNKNOWN, message=JUNK)
-def test_no_junk_elsewhere_changes_or_spoils_what_decides(
+def test_invalid_values_in_other_fields_do_not_change_the_deciding_fields(
     fields: dict[str, Any], unknown: dict[str, Any], message: Any
 ) -> None:
     fields = {"more": unknown, **fields, "refundStatus": "PROCESSING"}
@@ -174,25 +178,29 @@ def test_no_junk_elsewhere_changes_or_spoils_what_decides(
 
     for status in ("S", "F", "U"):
         body = _body(status, result=result, **fields)
-        inquiry, answer = parse(body, InquireRefundResponse), parse(body, RefundResponse)
+        inquiry, response = parse(body, InquireRefundResponse), parse(body, RefundResponse)
 
-        said = (inquiry.result.result_status, inquiry.result.result_code, inquiry.refund_status)
-        assert said == (status, "SUCCESS", "PROCESSING")
-        assert answer.result == inquiry.result
-        # It can be stored: no half pair is left anywhere.
+        deciding = (
+            inquiry.result.result_status,
+            inquiry.result.result_code,
+            inquiry.refund_status,
+        )
+        assert deciding == (status, "SUCCESS", "PROCESSING")
+        assert response.result == inquiry.result
+        # It can be encoded: no half pair is left.
         assert inquiry.model_dump_json().encode()
-        assert answer.model_dump_json().encode()
+        assert response.model_dump_json().encode()
 
 
 @given(transactions=JUNK, amount=JUNK, method=JUNK)
-def test_no_junk_spoils_what_is_said_of_a_payment(
+def test_invalid_values_do_not_invalidate_a_payment_response(
     transactions: Any, amount: Any, method: Any
 ) -> None:
     listed = [transactions, {"transactionAmount": amount, "transactionType": method}]
-    for said in (transactions, listed):
+    for value in (transactions, listed):
         body = _body(
             paymentStatus="SUCCESS",
-            transactions=said,
+            transactions=value,
             paymentAmount=amount,
             paymentMethodType=method,
             paymentTime=method,
@@ -200,7 +208,7 @@ def test_no_junk_spoils_what_is_said_of_a_payment(
         assert parse(body, InquirePaymentResponse).payment_status == "SUCCESS"
 
 
-# --- what decides
+# --- deciding fields
 
 
 @pytest.mark.parametrize(
@@ -223,7 +231,7 @@ def test_no_junk_spoils_what_is_said_of_a_payment(
         ),
     ],
 )
-def test_what_decides_must_be_readable(body: bytes, fields: str) -> None:
+def test_the_deciding_fields_must_be_readable(body: bytes, fields: str) -> None:
     with pytest.raises(MalformedBodyError) as error:
         parse(body, InquireRefundResponse)
 
@@ -280,7 +288,7 @@ _GOOD: Final = '"result":{"resultCode":"SUCCESS","resultStatus":"S"}'
         ),
     ],
 )
-def test_what_is_said_twice_has_no_meaning(
+def test_a_duplicate_deciding_field_is_an_error(
     body: str, form: type[WireResponse], fields: str
 ) -> None:
     with pytest.raises(MalformedBodyError) as error:
@@ -289,14 +297,14 @@ def test_what_is_said_twice_has_no_meaning(
     assert error.value.fields == fields
 
 
-def test_what_decides_nothing_may_be_said_twice() -> None:
+def test_other_fields_can_be_duplicated() -> None:
     body = (
         '{%s,"refundId":"a","refundId":"b","x":{"value":1,"value":2},"refundTime":1,"refundTime":2}'
     )
 
-    answer = parse((body % _GOOD).encode(), RefundResponse)
+    response = parse((body % _GOOD).encode(), RefundResponse)
 
-    assert (answer.result.result_code, answer.refund_id, answer.refund_time) == (
+    assert (response.result.result_code, response.refund_id, response.refund_time) == (
         "SUCCESS",
         None,
         None,
@@ -310,7 +318,7 @@ def test_an_error_shows_nothing_of_the_body() -> None:
     assert "a secret" not in f"{error.value}{error.value.__cause__}"
 
 
-# --- what an unproven body claims
+# --- the claimed code of an unverified body
 
 
 @pytest.mark.parametrize(
@@ -338,11 +346,11 @@ def test_only_a_plausible_code_is_a_claim(body: bytes, claimed: str) -> None:
 
 
 @given(st.binary(max_size=100) | JUNK.map(lambda junk: json.dumps({"result": junk}).encode()))
-def test_no_body_makes_a_claim_fail(body: bytes) -> None:
+def test_reading_a_claim_never_raises(body: bytes) -> None:
     assert len(claimed_code(body)) <= 64
 
 
-def test_a_refund_request_is_these_bytes_today_and_next_year() -> None:
+def test_a_refund_request_always_has_these_bytes() -> None:
     order = RefundOrder(
         refund_request_id="rf-1",
         payment_id="pay-1",

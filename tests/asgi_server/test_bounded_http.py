@@ -1,4 +1,4 @@
-"""What a connection may cost us, and what HTTP may look like, byte for byte on a socket."""
+"""Limits of a connection and valid HTTP, tested with bytes on a socket."""
 
 import logging
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SOON = timedelta(milliseconds=100)
 
 @pytest.fixture(autouse=True)
 def _no_traceback(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Nothing that anybody sends is a traceback in our log."""
+    """No request causes a traceback in the log."""
     caplog.set_level(logging.INFO)
     yield
     records = caplog.get_records("call")
@@ -26,12 +26,12 @@ def _no_traceback(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture
 async def order(idle_harness: Harness) -> RefundOrder:
-    """A refund that has begun, and that no worker can move meanwhile."""
+    """A started refund, without a worker that could change it."""
     return await idle_harness.start(idle_harness.order())
 
 
 async def exchange(port: int, *parts: bytes) -> tuple[int, bytes]:
-    """The status and the body that answer these bytes."""
+    """The status and the body of the response to these bytes."""
     async with connected(port) as connection:
         for part in parts:
             await connection.send(part)
@@ -62,7 +62,7 @@ async def test_http_1_0_is_acknowledged_and_the_connection_closed(
         assert await connection.rest() == b""
 
 
-async def test_a_sender_that_waits_to_be_asked_for_the_body_is_asked(
+async def test_a_sender_that_expects_100_continue_gets_it(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder
 ) -> None:
     body = notification_body(order)
@@ -75,7 +75,7 @@ async def test_a_sender_that_waits_to_be_asked_for_the_body_is_asked(
         assert (await connection.response())[2] == ACKNOWLEDGED
 
 
-async def test_requests_sent_without_waiting_are_answered_in_order(
+async def test_pipelined_requests_are_answered_in_order(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder
 ) -> None:
     body = notification_body(order)
@@ -89,7 +89,7 @@ async def test_requests_sent_without_waiting_are_answered_in_order(
     assert statuses == [200, 401, 200]
 
 
-async def test_blanks_around_header_values_are_no_part_of_them(
+async def test_spaces_around_header_values_are_removed(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder
 ) -> None:
     body = notification_body(order)
@@ -101,7 +101,7 @@ async def test_blanks_around_header_values_are_no_part_of_them(
 
 
 @pytest.mark.parametrize("joint", [b"\r\nsignature: ", b",\r\n  "])
-async def test_a_signature_on_several_lines_is_put_together(
+async def test_a_signature_on_several_lines_is_joined(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder, joint: bytes
 ) -> None:
     body = notification_body(order)
@@ -114,7 +114,7 @@ async def test_a_signature_on_several_lines_is_put_together(
 
 
 @pytest.mark.parametrize("name", ["client-id", "request-time"])
-async def test_a_header_that_was_doubled_counts_once_and_two_values_are_refused(
+async def test_a_repeated_header_counts_once_and_two_values_are_rejected(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder, name: str
 ) -> None:
     body = notification_body(order)
@@ -144,7 +144,7 @@ async def test_a_header_that_was_doubled_counts_once_and_two_values_are_refused(
         (b"content-encoding", b"unsupported_encoding"),
     ],
 )
-async def test_header_bytes_that_are_no_text_are_refused(
+async def test_non_ascii_header_bytes_are_rejected(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder, name: bytes, reason: bytes
 ) -> None:
     body = notification_body(order)
@@ -170,7 +170,7 @@ async def test_an_encoded_body_is_refused_and_counted(
     assert idle_harness.outcomes.outcomes == ["unsupported_encoding"]
 
 
-async def test_a_body_that_is_named_unencoded_is_acknowledged(
+async def test_a_body_with_identity_encoding_is_acknowledged(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder
 ) -> None:
     body = notification_body(order)
@@ -180,7 +180,7 @@ async def test_a_body_that_is_named_unencoded_is_acknowledged(
         assert await exchange(port, start, body) == (200, ACKNOWLEDGED)
 
 
-async def test_a_sender_that_leaves_in_the_middle_of_a_body_is_counted(
+async def test_a_sender_that_disconnects_within_a_body_is_counted(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder
 ) -> None:
     body = notification_body(order)
@@ -193,7 +193,7 @@ async def test_a_sender_that_leaves_in_the_middle_of_a_body_is_counted(
     assert await idle_harness.signals(order) == 0
 
 
-async def test_a_body_that_does_not_come_in_time_is_refused_and_the_connection_closed(
+async def test_a_body_that_is_too_slow_is_rejected_and_the_connection_closed(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder
 ) -> None:
     tally, body = OutcomeLog(), notification_body(order)
@@ -207,15 +207,15 @@ async def test_a_body_that_does_not_come_in_time_is_refused_and_the_connection_c
     app = create_app(handler, path=WEBHOOK_PATH)
     async with listening(app) as port, connected(port) as connection:
         await connection.send(head(headers(body, antom_keys[0]), length=len(body)) + body[:9])
-        status, _, said = await connection.response()
+        status, _, content = await connection.response()
         assert await connection.rest() == b""
 
-    assert (status, said) == (408, b"slow_body")
+    assert (status, content) == (408, b"slow_body")
     assert tally.outcomes == ["slow_body"]
 
 
 @pytest.mark.parametrize("start", [b"", b"POST /antom", b"POST / HTTP/1.1\r\nhost: shop.test\r\n"])
-async def test_a_connection_without_a_whole_head_in_time_is_closed(
+async def test_a_connection_without_a_complete_head_in_time_is_closed(
     idle_harness: Harness, start: bytes
 ) -> None:
     async with (
@@ -226,7 +226,7 @@ async def test_a_connection_without_a_whole_head_in_time_is_closed(
         assert await connection.rest() == b""
 
 
-async def test_a_second_head_on_a_connection_has_the_same_time(
+async def test_a_second_head_on_a_connection_has_the_same_time_limit(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder
 ) -> None:
     body = notification_body(order)
@@ -242,7 +242,7 @@ async def test_a_second_head_on_a_connection_has_the_same_time(
         assert await connection.rest() == b""
 
 
-async def test_the_time_for_a_head_does_not_end_a_request_that_is_being_handled(
+async def test_the_time_limit_for_a_head_does_not_end_a_request_that_is_being_handled(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder
 ) -> None:
     tally, body = OutcomeLog(), notification_body(order)
@@ -260,12 +260,12 @@ async def test_the_time_for_a_head_does_not_end_a_request_that_is_being_handled(
 
 
 @pytest.mark.parametrize("line", [b"x: " + b"y" * 400_000, b"x: y\r\n" * 70_000])
-async def test_a_giant_head_is_refused(idle_harness: Harness, line: bytes) -> None:
+async def test_a_head_above_the_size_limit_is_rejected(idle_harness: Harness, line: bytes) -> None:
     async with listening(idle_harness.webhook) as port, connected(port) as connection:
         connection.writer.write(b"POST /antom HTTP/1.1\r\n" + line)
-        said = await connection.rest()
+        content = await connection.rest()
 
-    assert said == b"" or said.startswith(b"HTTP/1.1 431 ")
+    assert content == b"" or content.startswith(b"HTTP/1.1 431 ")
 
 
 async def test_a_body_that_never_ends_is_refused_and_the_connection_closed(
@@ -276,13 +276,13 @@ async def test_a_body_that_never_ends_is_refused_and_the_connection_closed(
     async with listening(idle_harness.webhook) as port, connected(port) as connection:
         await connection.send(start)
         connection.writer.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n1\r\n \r\n")
-        status, _, said = await connection.response()
+        status, _, content = await connection.response()
         assert await connection.rest() == b""
 
-    assert (status, said) == (413, b"too_large")
+    assert (status, content) == (413, b"too_large")
 
 
-async def test_garbage_is_refused_with_one_line_in_the_log_a_minute(
+async def test_invalid_http_is_rejected_with_one_log_line_per_minute(
     idle_harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with listening(idle_harness.webhook) as port:
@@ -295,7 +295,7 @@ async def test_garbage_is_refused_with_one_line_in_the_log_a_minute(
     assert [each.levelno for each in warnings].count(logging.WARNING) == 1
 
 
-async def test_garbage_after_a_response_closes_the_connection(idle_harness: Harness) -> None:
+async def test_invalid_http_after_a_response_closes_the_connection(idle_harness: Harness) -> None:
     start = b"GET /health HTTP/1.1\r\nhost: shop.test\r\ntransfer-encoding: chunked\r\n\r\n"
 
     async with listening(idle_harness.webhook) as port, connected(port) as connection:
@@ -305,7 +305,7 @@ async def test_garbage_after_a_response_closes_the_connection(idle_harness: Harn
         assert await connection.rest() == b""
 
 
-async def test_a_broken_chunk_is_refused_and_nothing_is_delivered(
+async def test_an_invalid_chunk_is_rejected_and_nothing_is_delivered(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder
 ) -> None:
     start = head(headers(b"", antom_keys[0]), b"transfer-encoding: chunked")
@@ -317,7 +317,7 @@ async def test_a_broken_chunk_is_refused_and_nothing_is_delivered(
         assert await idle_harness.outcomes.until(1) == ["disconnected"]
 
 
-async def test_a_wish_for_another_protocol_is_not_granted_and_does_no_harm(
+async def test_a_protocol_upgrade_is_ignored(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder
 ) -> None:
     body = notification_body(order)
@@ -328,7 +328,7 @@ async def test_a_wish_for_another_protocol_is_not_granted_and_does_no_harm(
         assert await exchange(port, start, body) == (200, ACKNOWLEDGED)
 
 
-async def test_what_follows_a_path_mistake_is_read_as_no_request(
+async def test_data_after_a_wrong_path_is_not_read_as_a_request(
     idle_harness: Harness, antom_keys: KeyFiles, order: RefundOrder
 ) -> None:
     body = notification_body(order)

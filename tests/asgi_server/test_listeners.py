@@ -1,4 +1,4 @@
-"""Our listeners answer at once: a delayed acknowledgement to Antom is a notification sent again."""
+"""Our servers respond without delay: Antom repeats a notification after a slow response."""
 
 import socket
 
@@ -7,7 +7,7 @@ from antom_refunds.embedded_server import open_listener
 from antom_refunds.settings import Address
 
 
-def test_the_webhook_listens_on_a_socket_of_the_shared_kind() -> None:
+def test_the_webhook_listens_on_the_shared_kind_of_socket() -> None:
     with asgi_server.bind(Address(host="127.0.0.1", port=0)) as listener:
         assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 

@@ -41,10 +41,12 @@ def signer(keys: Path) -> NotificationSigner:
 
 
 async def test_a_notice_is_accepted_by_the_product(signer: NotificationSigner, keys: Path) -> None:
-    notice = await signer.sign(PROCESSING)
+    notification = await signer.sign(PROCESSING)
 
-    verify(notice.signed, notice.signature, [read_public_key(keys / "antom-public.pem")])
-    evidence = from_notification(RefundNotification.model_validate_json(notice.body))
+    verify(
+        notification.signed, notification.signature, [read_public_key(keys / "antom-public.pem")]
+    )
+    evidence = from_notification(RefundNotification.model_validate_json(notification.body))
 
     assert evidence.kind is EvidenceKind.SUCCEEDED
     assert not evidence.mismatches(ORDER)
@@ -53,19 +55,25 @@ async def test_a_notice_is_accepted_by_the_product(signer: NotificationSigner, k
 async def test_a_forged_notice_is_refused_by_the_product(
     signer: NotificationSigner, keys: Path
 ) -> None:
-    notice = await signer.sign(PROCESSING, FORGED)
+    notification = await signer.sign(PROCESSING, FORGED)
 
     with pytest.raises(WrongSignatureError):
-        verify(notice.signed, notice.signature, [read_public_key(keys / "antom-public.pem")])
+        verify(
+            notification.signed,
+            notification.signature,
+            [read_public_key(keys / "antom-public.pem")],
+        )
 
 
 async def test_a_mismatched_notice_is_genuine_and_about_another_amount(
     signer: NotificationSigner, keys: Path
 ) -> None:
-    notice = await signer.sign(PROCESSING, MISMATCHED)
+    notification = await signer.sign(PROCESSING, MISMATCHED)
 
-    verify(notice.signed, notice.signature, [read_public_key(keys / "antom-public.pem")])
-    evidence = from_notification(RefundNotification.model_validate_json(notice.body))
+    verify(
+        notification.signed, notification.signature, [read_public_key(keys / "antom-public.pem")]
+    )
+    evidence = from_notification(RefundNotification.model_validate_json(notification.body))
 
     assert evidence.mismatches(ORDER)
 
@@ -77,16 +85,16 @@ async def test_forged_notifications_are_checked_too(signer: NotificationSigner, 
 
 
 async def test_what_is_sent_is_what_was_signed(signer: NotificationSigner) -> None:
-    notice = await signer.sign(PROCESSING)
+    notification = await signer.sign(PROCESSING)
 
-    head, _, body = notice.wire_form.decode().partition("\r\n\r\n")
+    head, _, body = notification.wire_form.decode().partition("\r\n\r\n")
     first, *lines = head.split("\r\n")
     headers = httpx.Headers(dict(line.split(": ", 1) for line in lines))
 
     assert first == "POST /antom/refund-notify HTTP/1.1"
-    assert headers["signature"] == notice.signature
+    assert headers["signature"] == notification.signature
     assert headers["content-length"] == str(len(body))
-    assert body.encode() == notice.body
+    assert body.encode() == notification.body
 
 
 @asynccontextmanager

@@ -18,10 +18,10 @@ ORDER = RefundOrder(
 NEW = PollingState(Refund(order=ORDER))
 
 
-def evidence(word: EvidenceKind, source: Source = Source.RESPONSE) -> Evidence:
+def evidence(evidence_kind: EvidenceKind, source: Source = Source.RESPONSE) -> Evidence:
     return Evidence(
         source=source,
-        kind=word,
+        kind=evidence_kind,
         code="code",
         refund_request_id=ORDER.refund_request_id,
         payment_id=ORDER.payment_id if source is Source.RESPONSE else None,
@@ -90,10 +90,10 @@ def test_an_accepted_refund_that_antom_does_not_know_is_sent_immediately() -> No
         evidence(EvidenceKind.NOT_FOUND, Source.INQUIRY), waited=timedelta(seconds=5)
     )
 
-    asked = absent.after(evidence(EvidenceKind.PROCESSING))
+    now_accepted = absent.after(evidence(EvidenceKind.PROCESSING))
 
     assert (absent.step, absent.wait(POLICY)) == (Step.SEND, timedelta())
-    assert (asked.step, asked.wait(POLICY)) == (Step.POLL, timedelta(seconds=15))
+    assert (now_accepted.step, now_accepted.wait(POLICY)) == (Step.POLL, timedelta(seconds=15))
 
 
 def test_what_was_never_sent_is_sent_soon() -> None:

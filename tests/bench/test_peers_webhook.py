@@ -42,9 +42,9 @@ async def test_a_notification_is_acknowledged_once_the_engine_has_it(
     async def deliver(refund_request_id: str, evidence: Evidence, _: str) -> None:
         delivered.append((refund_request_id, evidence.kind))
 
-    answer = await sent(deliver, antom_keys, tmp_path)
+    response = await sent(deliver, antom_keys, tmp_path)
 
-    assert (answer.status_code, answer.content) == (200, ACKNOWLEDGEMENT)
+    assert (response.status_code, response.content) == (200, ACKNOWLEDGEMENT)
     assert delivered == [("r-1", EvidenceKind.SUCCEEDED)]
 
 
@@ -81,7 +81,7 @@ async def test_a_lost_call_is_evidence(
     )
 
     async with AntomCalls(AntomClient(account, transport=httpx.MockTransport(antom))) as calls:
-        asked, inquired = await calls.ask(ORDER), await calls.inquire(Refund(order=ORDER))
+        sent_evidence, inquired = await calls.ask(ORDER), await calls.inquire(Refund(order=ORDER))
 
-    assert (asked.source, asked.kind) == (Source.RESPONSE, word)
+    assert (sent_evidence.source, sent_evidence.kind) == (Source.RESPONSE, word)
     assert (inquired.source, inquired.kind) == (Source.INQUIRY, EvidenceKind.NO_INFORMATION)

@@ -1,4 +1,4 @@
-"""The way to Temporal: what counts as away, what a namespace must have."""
+"""The connection to Temporal: which errors count as unavailable, what a namespace must have."""
 
 import pytest
 from temporalio.api.enums.v1 import IndexedValueType
@@ -31,7 +31,7 @@ from antom_refunds.settings import SettingsError
         RPCStatusCode.RESOURCE_EXHAUSTED,
     ],
 )
-def test_a_silent_temporal_is_away(status: RPCStatusCode) -> None:
+def test_a_temporal_that_does_not_respond_is_unavailable(status: RPCStatusCode) -> None:
     with (
         pytest.raises(TemporalUnavailableError, match="does not answer: hush"),
         temporal_errors(),
@@ -47,7 +47,7 @@ def test_other_errors_are_not_hidden() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "status", "advice"),
+    ("text", "status", "advice"),
     [
         ("Namespace x is not found.", RPCStatusCode.NOT_FOUND, "TEMPORAL_NAMESPACE"),
         ("no", RPCStatusCode.PERMISSION_DENIED, "API key"),
@@ -55,11 +55,11 @@ def test_other_errors_are_not_hidden() -> None:
         ("no search attribute X", RPCStatusCode.INVALID_ARGUMENT, "register-attributes"),
     ],
 )
-def test_what_a_person_must_mend_is_one_sentence(
-    said: str, status: RPCStatusCode, advice: str
+def test_an_error_that_an_operator_must_fix_is_one_sentence(
+    text: str, status: RPCStatusCode, advice: str
 ) -> None:
     with pytest.raises(TemporalSettingsError, match=advice), temporal_errors():
-        raise RPCError(said, status, b"")
+        raise RPCError(text, status, b"")
 
 
 async def test_a_start_without_the_search_attributes_says_how_to_get_them(
@@ -82,7 +82,7 @@ async def test_a_lazy_client_finds_out_with_its_first_call(
         await lazy.get_workflow_handle("any").describe()
 
 
-async def test_messages_of_some_hundred_bytes_are_not_packed() -> None:
+async def test_small_messages_are_not_compressed() -> None:
     lazy = await connect(is_lazy=True)
 
     assert lazy.service_client.config.grpc_compression is GrpcCompression.NONE
@@ -94,7 +94,7 @@ async def test_a_prepared_namespace_is_accepted(dev_server: WorkflowEnvironment)
     assert await register_attributes(dev_server.client) == ()
 
 
-async def test_a_namespace_that_cannot_be_asked_is_accepted(
+async def test_a_namespace_that_does_not_permit_the_check_is_accepted(
     skipping_server: WorkflowEnvironment,
 ) -> None:
     await require_attributes(skipping_server.client)
@@ -128,10 +128,10 @@ async def test_search_attributes_of_another_type_are_named_with_both_types(
     bare_server: WorkflowEnvironment,
 ) -> None:
     await _add(bare_server, RefundState="TEXT", RefundAmountMinor="KEYWORD_LIST")
-    said = r"RefundState is Text and must be Keyword, RefundAmountMinor is KeywordList and .* Int"
+    text = r"RefundState is Text and must be Keyword, RefundAmountMinor is KeywordList and .* Int"
 
     for call in (require_attributes, register_attributes):
-        with pytest.raises(SettingsError, match=said):
+        with pytest.raises(SettingsError, match=text):
             await call(bare_server.client)
 
 
@@ -153,7 +153,7 @@ async def test_a_namespace_that_does_not_exist_is_named(dev_server: WorkflowEnvi
             await call(lost)
 
 
-def test_a_filter_cannot_be_broken_out_of() -> None:
+def test_a_filter_value_is_escaped() -> None:
     query = query_for(merchant="o'neill\\", needs_attention=True)
 
     assert " AND RefundMerchant = 'o\\'neill\\\\' AND (RefundNeedsAttention = true OR " in query

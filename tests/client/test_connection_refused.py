@@ -1,4 +1,4 @@
-"""A Temporal that refuses us is told apart from one that is away, by real handshakes."""
+"""A Temporal that rejects us is distinguished from an unavailable one, with real handshakes."""
 
 import asyncio
 import os
@@ -17,21 +17,21 @@ from antom_refunds.connection import (
 )
 from tests.client.tls import Authority, context, refusing, served, tls_before
 
-Told = Callable[..., None]
+SetEnvironment = Callable[..., None]
 CA = "TEMPORAL_TLS_SERVER_CA_CERT_PATH"
 CERTIFICATE, KEY = "TEMPORAL_TLS_CLIENT_CERT_PATH", "TEMPORAL_TLS_CLIENT_KEY_PATH"
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Told:
-    """Sets TEMPORAL_ADDRESS to this port, and these variables."""
+def set_environment(monkeypatch: pytest.MonkeyPatch) -> SetEnvironment:
+    """Set TEMPORAL_ADDRESS to this port, and these variables."""
 
-    def tell(port: object, host: str = "localhost", **variables: object) -> None:
+    def set_variables(port: object, host: str = "localhost", **variables: object) -> None:
         monkeypatch.setenv("TEMPORAL_ADDRESS", f"{host}:{port}")
         for name, value in variables.items():
             monkeypatch.setenv(name, str(value))
 
-    return tell
+    return set_variables
 
 
 @pytest.fixture
@@ -50,29 +50,29 @@ def plain(dev_server: WorkflowEnvironment) -> str:
 
 
 async def refusal() -> str:
-    """What the person is told, now and where a lazy client finds out later."""
+    """The error message, for an eager client and for a lazy one."""
     with pytest.raises(TemporalSettingsError) as error:
         await connect()
     return str(error.value)
 
 
 async def test_a_trusted_certificate_is_accepted(
-    told: Told, authority: Authority, plain: str
+    set_environment: SetEnvironment, authority: Authority, plain: str
 ) -> None:
     async with tls_before(plain, context(authority.issue("localhost"))) as port:
-        told(port, **{CA: authority.certificate})
+        set_environment(port, **{CA: authority.certificate})
 
         assert (await connect()).namespace == "default"
 
 
 async def test_a_certificate_of_an_unknown_authority_is_named(
-    told: Told, authority: Authority, stranger: Authority, plain: str
+    set_environment: SetEnvironment, authority: Authority, stranger: Authority, plain: str
 ) -> None:
     async with tls_before(plain, context(authority.issue("localhost"))) as port:
-        told(port, TEMPORAL_TLS="true")
+        set_environment(port, TEMPORAL_TLS="true")
         assert f"is not trusted: set {CA}" in await refusal()
 
-        told(port, **{CA: stranger.certificate})
+        set_environment(port, **{CA: stranger.certificate})
         assert f"is not trusted: set {CA}" in await refusal()
         lazy = await connect(is_lazy=True)
         with pytest.raises(TemporalSettingsError, match="is not trusted"), temporal_errors():
@@ -80,90 +80,90 @@ async def test_a_certificate_of_an_unknown_authority_is_named(
 
 
 async def test_a_certificate_for_another_name_is_named(
-    told: Told, authority: Authority, plain: str
+    set_environment: SetEnvironment, authority: Authority, plain: str
 ) -> None:
     async with tls_before(plain, context(authority.issue("temporal.test"))) as port:
-        told(port, **{CA: authority.certificate})
+        set_environment(port, **{CA: authority.certificate})
 
         assert "is for another name: set TEMPORAL_TLS_SERVER_NAME" in await refusal()
 
 
 async def test_an_expired_certificate_is_named(
-    told: Told, authority: Authority, plain: str
+    set_environment: SetEnvironment, authority: Authority, plain: str
 ) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=30)
     async with tls_before(plain, context(authority.issue("localhost", now=long_ago))) as port:
-        told(port, **{CA: authority.certificate})
+        set_environment(port, **{CA: authority.certificate})
 
         assert "has expired" in await refusal()
 
 
 async def test_a_server_that_speaks_tls_only_is_named(
-    told: Told, authority: Authority, plain: str
+    set_environment: SetEnvironment, authority: Authority, plain: str
 ) -> None:
     async with tls_before(plain, context(authority.issue("localhost"))) as port:
-        told(port)
+        set_environment(port)
 
         assert "speaks TLS only: set TEMPORAL_TLS to true" in await refusal()
 
 
 @pytest.mark.parametrize("variables", [{"TEMPORAL_TLS": "true"}, {"TEMPORAL_API_KEY": "secret"}])
 async def test_a_server_that_does_not_speak_tls_is_named(
-    told: Told, plain: str, variables: dict[str, str]
+    set_environment: SetEnvironment, plain: str, variables: dict[str, str]
 ) -> None:
-    told(plain.rpartition(":")[2], host="127.0.0.1", **variables)
+    set_environment(plain.rpartition(":")[2], host="127.0.0.1", **variables)
 
-    said = await refusal()
+    message = await refusal()
 
-    assert "does not speak TLS: unset TEMPORAL_TLS" in said
-    assert "secret" not in said
+    assert "does not speak TLS: unset TEMPORAL_TLS" in message
+    assert "secret" not in message
 
 
-async def test_a_wrong_api_key_is_named_and_not_shown(told: Told) -> None:
+async def test_a_wrong_api_key_is_named_and_not_shown(set_environment: SetEnvironment) -> None:
     async with served(refusing) as port:
-        told(port, host="127.0.0.1", TEMPORAL_API_KEY="secret", TEMPORAL_TLS="false")
+        set_environment(port, host="127.0.0.1", TEMPORAL_API_KEY="secret", TEMPORAL_TLS="false")
 
-        said = await refusal()
+        message = await refusal()
 
-    assert "refuses us: check TEMPORAL_API_KEY" in said
-    assert "secret" not in said
+    assert "refuses us: check TEMPORAL_API_KEY" in message
+    assert "secret" not in message
 
 
 async def test_a_missing_client_certificate_is_hinted_at(
-    told: Told, authority: Authority, stranger: Authority, plain: str
+    set_environment: SetEnvironment, authority: Authority, stranger: Authority, plain: str
 ) -> None:
-    """A server that goes away looks the same, so this may pass."""
+    """A server that becomes unavailable looks the same, so this counts as temporary."""
     tls = context(authority.issue("localhost"), clients=authority)
     async with tls_before(plain, tls) as port:
-        told(port, **{CA: authority.certificate})
+        set_environment(port, **{CA: authority.certificate})
         with pytest.raises(TemporalUnavailableError, match=f"another client certificate.*{KEY}"):
             await connect()
 
         theirs = stranger.issue("client")
-        told(port, **{CERTIFICATE: theirs.certificate, KEY: theirs.key})
+        set_environment(port, **{CERTIFICATE: theirs.certificate, KEY: theirs.key})
         with pytest.raises(TemporalUnavailableError, match="another client certificate"):
             await connect()
 
         ours = authority.issue("client")
-        told(port, **{CERTIFICATE: ours.certificate, KEY: ours.key})
+        set_environment(port, **{CERTIFICATE: ours.certificate, KEY: ours.key})
         assert (await connect()).namespace == "default"
 
 
-async def test_what_is_no_temporal_at_all_is_said_so(told: Told) -> None:
+async def test_a_server_that_is_not_temporal_is_reported(set_environment: SetEnvironment) -> None:
     async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
         writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
         writer.close()
 
     async with served(web) as port:
-        told(port, host="127.0.0.1")
+        set_environment(port, host="127.0.0.1")
 
         with pytest.raises(TemporalUnavailableError, match="is not Temporal's gRPC"):
             await connect()
 
 
-async def test_a_server_that_says_nothing_is_not_waited_for_without_end(
-    told: Told, monkeypatch: pytest.MonkeyPatch
+async def test_a_server_that_never_responds_is_awaited_for_a_limited_time(
+    set_environment: SetEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("antom_refunds.connection._CONNECT_LIMIT", timedelta(seconds=0.2))
 
@@ -172,14 +172,14 @@ async def test_a_server_that_says_nothing_is_not_waited_for_without_end(
         writer.close()
 
     async with served(mute) as port:
-        told(port, host="127.0.0.1")
+        set_environment(port, host="127.0.0.1")
 
         with pytest.raises(TemporalUnavailableError, match="does not answer"):
             await connect()
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         (CA, "/nowhere/ca.pem", "/nowhere/ca.pem cannot be read: No such file"),
         (CERTIFICATE, "/nowhere/c.pem", "/nowhere/c.pem cannot be read: No such file"),
@@ -198,14 +198,14 @@ async def test_a_server_that_says_nothing_is_not_waited_for_without_end(
     ],
 )
 async def test_a_wrong_setting_of_temporals_is_named(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(name, value)
 
     text = await refusal()
 
     assert text.startswith(name)
-    assert said in text
+    assert message in text
     assert "secret" not in text
     assert "\n" not in text
 
@@ -218,43 +218,45 @@ async def test_a_byte_order_mark_does_not_hide_temporals_setting(
     assert (await refusal()).startswith("TEMPORAL_NAMESPACE: there is a byte order mark")
 
 
-async def test_a_certificate_without_its_key_is_named(told: Told, authority: Authority) -> None:
-    told(1, **{CERTIFICATE: authority.issue("client").certificate})
+async def test_a_certificate_without_its_key_is_named(
+    set_environment: SetEnvironment, authority: Authority
+) -> None:
+    set_environment(1, **{CERTIFICATE: authority.issue("client").certificate})
 
     assert await refusal() == f"{CERTIFICATE} and {KEY} are needed together"
 
 
-async def test_a_client_key_that_is_none_is_named(
-    told: Told, authority: Authority, tmp_path: Path
+async def test_an_invalid_client_key_is_named(
+    set_environment: SetEnvironment, authority: Authority, tmp_path: Path
 ) -> None:
     spoilt = tmp_path / "spoilt.key"
     spoilt.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
     another = authority.issue("another").key
     for key in (spoilt, another):
-        told(1, **{CERTIFICATE: authority.issue("client").certificate, KEY: key})
+        set_environment(1, **{CERTIFICATE: authority.issue("client").certificate, KEY: key})
 
         assert f"{CERTIFICATE} and {KEY} cannot be used together" in await refusal()
 
 
 @pytest.mark.parametrize("content", [b"[profile", b"\xff\xfe"])
-async def test_a_file_of_settings_that_cannot_be_read_is_one_line(
-    told: Told, tmp_path: Path, content: bytes
+async def test_an_unreadable_settings_file_is_reported_in_one_line(
+    set_environment: SetEnvironment, tmp_path: Path, content: bytes
 ) -> None:
     file = tmp_path / "temporal.toml"
     file.write_bytes(content)
-    told(1, TEMPORAL_CONFIG_FILE=file)
+    set_environment(1, TEMPORAL_CONFIG_FILE=file)
 
-    said = await refusal()
+    message = await refusal()
 
-    assert "temporal.toml) cannot be read" in said
-    assert "\n" not in said
+    assert "temporal.toml) cannot be read" in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("name", ["TEMPORAL_API_KEY", "TEMPORAL_NAMESPACE", "TEMPORAL_TLS", CA])
-async def test_an_empty_setting_of_temporals_is_as_good_as_none(
-    told: Told, plain: str, name: str
+async def test_an_empty_temporal_setting_counts_as_unset(
+    set_environment: SetEnvironment, plain: str, name: str
 ) -> None:
-    told(plain.rpartition(":")[2], host="127.0.0.1", **{name: ""})
+    set_environment(plain.rpartition(":")[2], host="127.0.0.1", **{name: ""})
 
     client = await connect()
 

@@ -1,4 +1,4 @@
-"""How an operator's instruction reaches its refund when Temporal is busy or the refund ends."""
+"""Instructions of operators while Temporal is busy or the refund ends."""
 
 import asyncio
 from typing import Any, cast
@@ -16,11 +16,11 @@ from antom_refunds.views import RefundView
 from tests.harness import Harness
 
 OPS = Instruction(by="ops", reason="it hangs")
-# Temporal lets one workflow have this many updates that it has not answered.
+# Temporal's limit for concurrent updates of one workflow.
 UPDATES_MAX = 10
 
 
-async def test_more_instructions_at_once_than_temporal_lets_in_are_all_taken(
+async def test_more_concurrent_instructions_than_temporal_admits_are_all_accepted(
     idle_harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(updates, "_WAITS", (0.05,) * 1000)
@@ -35,7 +35,7 @@ async def test_more_instructions_at_once_than_temporal_lets_in_are_all_taken(
 
 
 class Collides:
-    """A handle whose first updates meet another event in their workflow task."""
+    """A handle whose first updates conflict with another event in their workflow task."""
 
     def __init__(self, times: int, status: RPCStatusCode) -> None:
         self._left, self._status = times, status
@@ -74,7 +74,7 @@ async def test_an_instruction_that_keeps_colliding_says_that_nothing_was_changed
 
 
 class EndsMeanwhile(RefundClient):
-    """A client whose refund ends just after it was looked at."""
+    """A client whose refund ends immediately after describe()."""
 
     def __init__(self, harness: Harness) -> None:
         super().__init__(harness.temporal)
@@ -90,7 +90,7 @@ class EndsMeanwhile(RefundClient):
         return view
 
 
-async def test_an_instruction_that_the_end_overtakes_says_how_the_refund_ended(
+async def test_an_instruction_that_arrives_after_the_end_says_how_the_refund_ended(
     harness: Harness,
 ) -> None:
     harness.transport.hold()

@@ -1,4 +1,4 @@
-"""Lists of refunds never fail because of one record, and show what was stopped."""
+"""Lists of refunds never fail because of one record, and include stopped refunds."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from tests.harness import TEST_TIMEOUT, Harness
 
 
 class Foreign:
-    """Starts workflows of our type that are not ours, about one payment that only they have."""
+    """Starts workflows of our type with foreign data, for one payment id."""
 
     def __init__(self, harness: Harness) -> None:
         self._stage = harness
@@ -28,7 +28,7 @@ class Foreign:
         return await self._stage.temporal.start_workflow(
             "Refund",
             id=workflow_id,
-            task_queue=f"nobody-{self.payment_id}",
+            task_queue=f"no-worker-{self.payment_id}",
             execution_timeout=timedelta(minutes=2),
             search_attributes=TypedSearchAttributes(
                 [SearchAttributePair(named[name], value) for name, value in values.items()]
@@ -36,7 +36,7 @@ class Foreign:
         )
 
     async def listed(self, number: int, **kind: Any) -> list[RefundView]:
-        """What the list shows, once it shows so many; it is behind the present."""
+        """Wait until the list, which may lag, shows this number; returns it."""
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
             while True:
                 found = [
@@ -53,7 +53,7 @@ def foreign(idle_harness: Harness) -> Foreign:
     return Foreign(idle_harness)
 
 
-async def test_odd_records_are_listed_with_what_is_known(foreign: Foreign) -> None:
+async def test_invalid_records_are_listed_with_their_known_fields(foreign: Foreign) -> None:
     own = uuid4().hex
     usual = {"RefundCurrency": "EUR", "RefundAmountMinor": 1250}
     await foreign.start(f"refund/{own}")
@@ -81,7 +81,7 @@ async def test_a_refund_without_any_search_attribute_is_shown(
 ) -> None:
     own = uuid4().hex
     handle = await idle_harness.temporal.start_workflow(
-        "Refund", id=f"refund/default/{own}", task_queue=f"nobody-{own}"
+        "Refund", id=f"refund/default/{own}", task_queue=f"no-worker-{own}"
     )
 
     view = await idle_harness.refunds.describe(own)
@@ -90,7 +90,7 @@ async def test_a_refund_without_any_search_attribute_is_shown(
     assert (view.refund_request_id, view.payment_id, view.amount) == (own, None, None)
 
 
-async def test_the_newest_come_first_whatever_has_ended(foreign: Foreign) -> None:
+async def test_the_newest_come_first_whether_ended_or_not(foreign: Foreign) -> None:
     ids = [f"refund/default/{uuid4().hex}" for _ in range(4)]
     handles = [await foreign.start(each) for each in ids]
     for number in (2, 0):
@@ -100,7 +100,7 @@ async def test_the_newest_come_first_whatever_has_ended(foreign: Foreign) -> Non
     assert [view.workflow_id for view in await foreign.listed(4)] == list(reversed(ids))
 
 
-async def test_a_stopped_refund_needs_a_person(foreign: Foreign) -> None:
+async def test_a_stopped_refund_needs_attention(foreign: Foreign) -> None:
     own = uuid4().hex
     state = {"RefundState": "processing", "RefundNeedsAttention": False}
     await foreign.start(f"refund/default/{own}-runs", **state)
@@ -119,7 +119,7 @@ async def test_a_stopped_refund_needs_a_person(foreign: Foreign) -> None:
     assert len(await foreign.listed(1, state=RefundState.PROCESSING, is_stopped=False)) == 1
 
 
-async def test_a_stopped_run_with_a_later_run_needs_nobody(foreign: Foreign) -> None:
+async def test_a_stopped_run_with_a_later_run_needs_no_attention(foreign: Foreign) -> None:
     workflow_id = f"refund/default/{uuid4().hex}"
     first = await foreign.start(workflow_id)
     await first.terminate()

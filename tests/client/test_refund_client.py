@@ -1,4 +1,4 @@
-"""The client on a real engine: one refund however often it is asked for, and plain errors."""
+"""The client on a real Temporal server: repeated requests are one refund; errors are clear."""
 
 import asyncio
 from datetime import timedelta
@@ -28,7 +28,7 @@ OPS = Instruction(by="ops", reason="the buyer asks")
 NOWHERE = "rf_that_never_was"
 
 
-def notice(order: RefundOrder, kind: EvidenceKind = EvidenceKind.SUCCEEDED) -> Evidence:
+def notification(order: RefundOrder, kind: EvidenceKind = EvidenceKind.SUCCEEDED) -> Evidence:
     return Evidence(
         source=Source.NOTIFICATION,
         kind=kind,
@@ -38,7 +38,7 @@ def notice(order: RefundOrder, kind: EvidenceKind = EvidenceKind.SUCCEEDED) -> E
     )
 
 
-async def test_asking_twice_with_the_same_fields_is_one_refund(harness: Harness) -> None:
+async def test_two_requests_with_the_same_fields_are_one_refund(harness: Harness) -> None:
     order = await harness.start(harness.payable_order())
 
     again = await harness.refunds.start(order)
@@ -52,7 +52,7 @@ async def test_asking_twice_with_the_same_fields_is_one_refund(harness: Harness)
     assert harness.calls(order, CallKind.REFUND) == 1
 
 
-async def test_a_new_refund_says_where_it_runs(idle_harness: Harness) -> None:
+async def test_a_new_refund_returns_its_workflow_and_run(idle_harness: Harness) -> None:
     order = idle_harness.order()
     started = await idle_harness.refunds.start(order)
     idle_harness.started.append(order.refund_request_id)
@@ -73,7 +73,7 @@ async def test_a_new_refund_says_where_it_runs(idle_harness: Harness) -> None:
         ({"payment_id": "pay_other", "capture_id": "cap_1"}, ("payment_id", "capture_id")),
     ],
 )
-async def test_an_id_taken_by_other_fields_names_exactly_those(
+async def test_an_id_used_with_other_fields_names_exactly_those(
     idle_harness: Harness, changes: dict[str, Any], fields: tuple[str, ...]
 ) -> None:
     order = await idle_harness.start(idle_harness.order())
@@ -97,7 +97,7 @@ async def test_a_field_that_is_left_out_the_second_time_is_another_refund(
     assert conflict.value.fields == ("reason",)
 
 
-async def test_twenty_callers_at_once_get_one_refund(harness: Harness) -> None:
+async def test_twenty_concurrent_callers_get_one_refund(harness: Harness) -> None:
     order = harness.payable_order()
     harness.started.append(order.refund_request_id)
 
@@ -110,7 +110,7 @@ async def test_twenty_callers_at_once_get_one_refund(harness: Harness) -> None:
     assert harness.movements(order) == 1
 
 
-async def test_merchants_have_ids_of_their_own(idle_harness: Harness) -> None:
+async def test_each_merchant_has_its_own_ids(idle_harness: Harness) -> None:
     order = await idle_harness.start(idle_harness.order())
     other = order.model_copy(update={"merchant": "other"})
 
@@ -152,7 +152,7 @@ async def test_a_refund_is_described_while_no_worker_runs(idle_harness: Harness)
     assert abs(view.overdue_at - view.started_at - patience) < timedelta(seconds=30)
 
 
-async def test_refunds_are_listed_by_what_operators_ask_for(harness: Harness) -> None:
+async def test_refunds_are_listed_by_every_filter(harness: Harness) -> None:
     payment_id = harness.order().payment_id
     ended = harness.payable_order(payment_id=payment_id)
     await harness.wait_for_outcome(await harness.start(ended))
@@ -175,7 +175,7 @@ async def test_refunds_are_listed_by_what_operators_ask_for(harness: Harness) ->
     assert len([view async for view in harness.refunds.list(payment_id=payment_id, limit=1)]) == 1
 
 
-async def test_the_dossier_tells_the_whole_story(harness: Harness) -> None:
+async def test_the_dossier_contains_all_evidence(harness: Harness) -> None:
     order = await harness.start(harness.payable_order(is_async=True))
     await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
 
@@ -187,7 +187,7 @@ async def test_the_dossier_tells_the_whole_story(harness: Harness) -> None:
     assert [entry.evidence.kind for entry in dossier.entries] == [EvidenceKind.PROCESSING]
 
 
-async def test_a_terminated_refund_is_abandoned_and_not_failed(idle_harness: Harness) -> None:
+async def test_a_terminated_refund_is_not_failed(idle_harness: Harness) -> None:
     order = await idle_harness.start(idle_harness.order())
     await idle_harness.handle(order).terminate("by mistake")
 
@@ -199,7 +199,7 @@ async def test_a_terminated_refund_is_abandoned_and_not_failed(idle_harness: Har
     assert view.state is RefundState.REQUESTED
 
 
-async def test_a_terminated_refund_takes_no_instructions_and_says_that_it_was_stopped(
+async def test_a_terminated_refund_rejects_instructions_and_says_that_it_was_stopped(
     idle_harness: Harness,
 ) -> None:
     order = idle_harness.order()
@@ -212,7 +212,7 @@ async def test_a_terminated_refund_takes_no_instructions_and_says_that_it_was_st
         )
 
 
-async def test_asking_again_for_a_terminated_refund_says_that_it_was_stopped(
+async def test_requesting_a_terminated_refund_again_says_that_it_was_stopped(
     idle_harness: Harness,
 ) -> None:
     order = await idle_harness.start(idle_harness.order())
@@ -222,7 +222,7 @@ async def test_asking_again_for_a_terminated_refund_says_that_it_was_stopped(
         await idle_harness.refunds.start(order)
 
 
-async def test_asking_for_an_id_that_was_started_with_no_order_says_so(
+async def test_requesting_an_id_that_was_started_without_an_order_says_so(
     idle_harness: Harness,
 ) -> None:
     order = idle_harness.order()
@@ -238,7 +238,7 @@ async def test_asking_for_an_id_that_was_started_with_no_order_says_so(
         await idle_harness.refunds.start(order)
 
 
-async def test_what_was_never_started_is_not_found(idle_harness: Harness) -> None:
+async def test_a_refund_that_was_never_started_is_not_found(idle_harness: Harness) -> None:
     refunds = idle_harness.refunds
     resolution = Resolution(by="ops", reason="x", proof="y", state="failed")
 
@@ -262,7 +262,7 @@ async def test_an_instruction_that_comes_too_late_says_so(harness: Harness) -> N
         await harness.refunds.call_off(order.refund_request_id, OPS)
 
 
-async def test_an_ended_refund_takes_no_instructions_and_says_so(harness: Harness) -> None:
+async def test_an_ended_refund_rejects_instructions_and_says_so(harness: Harness) -> None:
     order = await harness.start(harness.payable_order())
     await harness.wait_for_outcome(order)
 
@@ -275,13 +275,13 @@ async def test_a_notification_is_durable_once_it_is_delivered(idle_harness: Harn
 
     for _ in range(3):
         delivery = await idle_harness.notifications.deliver(
-            order.refund_request_id, notice(order), delivery_id="one"
+            order.refund_request_id, notification(order), delivery_id="one"
         )
         assert delivery is Delivery.DELIVERED
     assert await idle_harness.signals(order) == 1
 
     await idle_harness.notifications.deliver(
-        order.refund_request_id, notice(order), delivery_id="two"
+        order.refund_request_id, notification(order), delivery_id="two"
     )
     assert await idle_harness.signals(order) == 2
 
@@ -290,31 +290,31 @@ async def test_a_notification_after_the_end_agrees_or_contradicts(harness: Harne
     order = await harness.start(harness.payable_order())
     await harness.wait_for_outcome(order)
 
-    async def told(kind: EvidenceKind) -> Delivery:
+    async def notify(kind: EvidenceKind) -> Delivery:
         return await harness.notifications.deliver(
-            order.refund_request_id, notice(order, kind), delivery_id=kind.value
+            order.refund_request_id, notification(order, kind), delivery_id=kind.value
         )
 
-    assert await told(EvidenceKind.SUCCEEDED) is Delivery.ALREADY_TERMINAL
-    assert await told(EvidenceKind.FAILED) is Delivery.CONFLICTS
+    assert await notify(EvidenceKind.SUCCEEDED) is Delivery.ALREADY_TERMINAL
+    assert await notify(EvidenceKind.FAILED) is Delivery.CONFLICTS
 
 
 async def test_a_notification_of_an_unknown_refund_says_so(idle_harness: Harness) -> None:
     order = idle_harness.order()
 
     delivery = await idle_harness.notifications.deliver(
-        order.refund_request_id, notice(order), delivery_id="one"
+        order.refund_request_id, notification(order), delivery_id="one"
     )
 
     assert delivery is Delivery.UNKNOWN
 
 
-async def test_a_notification_of_an_abandoned_refund_says_so(idle_harness: Harness) -> None:
+async def test_a_notification_of_a_terminated_refund_says_so(idle_harness: Harness) -> None:
     order = await idle_harness.start(idle_harness.order())
     await idle_harness.handle(order).terminate("by mistake")
 
     delivery = await idle_harness.notifications.deliver(
-        order.refund_request_id, notice(order), delivery_id="one"
+        order.refund_request_id, notification(order), delivery_id="one"
     )
 
     assert delivery is Delivery.TERMINATED
@@ -327,7 +327,7 @@ async def test_an_unreachable_temporal_is_named(monkeypatch: pytest.MonkeyPatch)
         await RefundClient.connect()
 
 
-async def test_a_client_connects_where_the_environment_says(
+async def test_a_client_connects_to_the_address_in_the_environment(
     idle_harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = await idle_harness.start(idle_harness.order())

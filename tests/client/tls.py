@@ -1,4 +1,4 @@
-"""Servers that refuse connections in every way, with certificates made for each test."""
+"""Servers that reject connections in every way, with certificates created for each test."""
 
 import asyncio
 import ssl
@@ -42,7 +42,7 @@ class Authority:
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, host: str, *, now: datetime | None = None) -> Issued:
-        """For this name, valid from a day before `now` to a day after it."""
+        """A certificate for this name, valid from a day before `now` to a day after it."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             _builder(_name(host), self._name, key, now or datetime.now(UTC))
@@ -80,7 +80,7 @@ def _builder(
 
 
 def context(issued: Issued, *, clients: Authority | None = None) -> ssl.SSLContext:
-    """A server's; with `clients` it wants certificates that these issued."""
+    """The TLS context of a server; with `clients` it requires certificates of these authorities."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.load_cert_chain(issued.certificate, issued.key)
     made.set_alpn_protocols(["h2"])
@@ -92,7 +92,7 @@ def context(issued: Issued, *, clients: Authority | None = None) -> ssl.SSLConte
 
 @asynccontextmanager
 async def tls_before(target: str, tls: ssl.SSLContext) -> AsyncIterator[int]:
-    """A TLS proxy before a plain server; gives its port."""
+    """A TLS proxy for a plain server; yields its port."""
     host, _, port = target.rpartition(":")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -116,7 +116,7 @@ async def _pipe(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def served(serve: object, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A server on loopback that handles each connection so; gives its port."""
+    """A server on loopback that handles connections with `serve`; yields its port."""
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)  # type: ignore[arg-type]
     try:
         yield server.sockets[0].getsockname()[1]

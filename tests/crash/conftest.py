@@ -1,4 +1,4 @@
-"""Workers that can be lost at any step, and a Temporal that notices their loss soon."""
+"""Workers that can be killed at any step, and a Temporal server with short worker timeouts."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ from tests.crash.worker_forks import WorkerSpec
 from tests.harness import CLIENT_ID, FAST_POLICY, Harness, KeyFiles, harness_on
 
 ROOT = Path(__file__).parents[2]
-# So long Temporal waits for a decision from a worker that may be dead; ten seconds by default.
+# The workflow task timeout, after which Temporal gives up a dead worker; ten seconds by default.
 _DECISION_LIMIT = ["--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="1s"']
 Step = tuple[str, int]
 _MERCHANT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
@@ -31,32 +31,32 @@ _MERCHANT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
 
 @dataclass
 class ForkedWorker:
-    """A worker process: what it did so far, and whether it is dead."""
+    """A worker process, its steps so far, and whether it has ended."""
 
     pid: int
     steps: list[Step] = field(default_factory=list)
-    came: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     dead: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, what: str) -> None:
         self.steps.append((what, 1 + sum(step == what for step, _ in self.steps)))
-        self.came.set()
+        self.changed.set()
 
     async def until(self, step: Step) -> None:
-        """Returns when the worker took this step."""
+        """Wait until the worker has taken this step."""
         while step not in self.steps:
-            self.came.clear()
-            await self.came.wait()
+            self.changed.clear()
+            await self.changed.wait()
 
     async def kill(self) -> None:
-        """End it if it still lives; returns when it is dead."""
+        """Kill the worker if it is running, and wait until it has ended."""
         if not self.dead.is_set():
             os.kill(self.pid, signal.SIGKILL)
         await self.dead.wait()
 
 
 class WorkerForks:
-    """Where workers come from; every one of them reports to it, down to its death."""
+    """Forks workers and receives the reports of their steps until they end."""
 
     def __init__(self, process: asyncio.subprocess.Process, home: Path) -> None:
         self._process = process
@@ -66,7 +66,7 @@ class WorkerForks:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        server = await asyncio.start_server(self._hear, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._receive_steps, "127.0.0.1", 0)
         async with server:
             self._address = server.sockets[0].getsockname()
             yield
@@ -79,7 +79,7 @@ class WorkerForks:
         never_inquires: bool = False,
         dies_at: Step | None = None,
     ) -> ForkedWorker:
-        """A new worker on these queues, born when this returns; a patient one never inquires."""
+        """Fork a worker for these queues, and wait until it runs."""
         spec = WorkerSpec(
             token=uuid4().hex,
             report_to=self._address,
@@ -90,17 +90,19 @@ class WorkerForks:
             never_inquires=never_inquires,
             dies_at=dies_at,
         )
-        born: asyncio.Future[ForkedWorker] = asyncio.get_running_loop().create_future()
-        self._expected[spec.token] = born
+        started: asyncio.Future[ForkedWorker] = asyncio.get_running_loop().create_future()
+        self._expected[spec.token] = started
         assert self._process.stdin
         self._process.stdin.write(spec.model_dump_json().encode() + b"\n")
         await self._process.stdin.drain()
-        return await born
+        return await started
 
-    async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ticket, pid = (await reader.readline()).decode().split()
+    async def _receive_steps(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        token, pid = (await reader.readline()).decode().split()
         worker = ForkedWorker(int(pid))
-        self._expected.pop(ticket).set_result(worker)
+        self._expected.pop(token).set_result(worker)
         while line := await reader.readline():
             worker.note(line.decode().strip())
         worker.dead.set()
@@ -109,7 +111,7 @@ class WorkerForks:
 
 @pytest.fixture(scope="session")
 async def strict_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
-    """A real Temporal with little patience for workers that went silent."""
+    """A real Temporal server with short timeouts for unresponsive workers."""
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(BIN / "temporal"),
         data_converter=pydantic_data_converter,
@@ -125,7 +127,7 @@ async def strict_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
 async def harness(
     strict_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> AsyncIterator[Harness]:
-    """A stage for workers in other processes."""
+    """A harness for workers in other processes."""
     async with harness_on(strict_server, merchant_keys, antom_keys, policy=FAST_POLICY) as harness:
         yield harness
 
@@ -134,7 +136,7 @@ async def harness(
 async def environment(
     harness: Harness, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> AsyncIterator[dict[str, str]]:
-    """The settings of a worker; Antom listens at a real address while they are in use."""
+    """The settings of a worker that calls the simulator at a real address."""
     async with serve_simulator(harness.simulator) as gateway:
         yield {
             f"{_MERCHANT}CLIENT_ID": CLIENT_ID,

@@ -1,8 +1,8 @@
-"""The process that workers are forked from: real ones, each killed where it is told to die.
+"""The process that workers are forked from; each worker kills itself at a given step.
 
-Importing a worker takes seconds and a fork takes none, so that hundreds of them can be lost.
-Orders come line by line on standard input; each child reports its steps to the address it is
-given, and dies by SIGKILL in the middle of the one that is to be its last.
+Importing a worker takes seconds and a fork is immediate, so hundreds of workers can be killed. Each
+line on standard input describes one worker. It reports its steps to the given address, and ends
+by SIGKILL during its last step.
 """
 
 import os
@@ -23,11 +23,11 @@ from antom_refunds import contract
 from antom_refunds.domain import policy
 from antom_refunds.settings import Settings
 
-# What a lost worker is waited for, made short: an attempt, its next try, a refund it had cached.
+# Short waits after a lost worker: the call timeout, the next attempt, the sticky queue.
 _CALL_TIMEOUT: Final = timedelta(seconds=1)
 _RETRY_FIRST: Final = timedelta(milliseconds=10)
 _STICKY_LIMIT: Final = timedelta(milliseconds=200)
-# Asks as quickly as all of them, and then waits for a notification alone.
+# Sends the refund call as usual, and then only waits for a notification.
 _NEVER: Final = policy.Schedule(
     initial_waits=(), intervals=(policy.Interval(every=timedelta(days=1000)),)
 )
@@ -35,7 +35,7 @@ _NEVER_INQUIRES: Final = policy.Policy(poll=_NEVER, speedup=1000)
 
 
 class WorkerSpec(BaseModel):
-    """A worker to be. It dies in the step of this name and number, from 1; None: in none."""
+    """A worker to fork. It is killed at the step `dies_at` (name, number from 1); None: never."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,7 +50,7 @@ class WorkerSpec(BaseModel):
 
 
 class StepReporter:
-    """Counts and reports the steps of this process, and ends it with one of them."""
+    """Counts and reports the steps of this process, and kills it at one of them."""
 
     def __init__(self, spec: WorkerSpec) -> None:
         self._line = socket.create_connection(spec.report_to)
@@ -66,11 +66,11 @@ class StepReporter:
 
 
 def _watch(reporter: StepReporter) -> None:
-    """A step is each word to Temporal, before and after it, and each call taken over from it.
+    """Report a step before and after each completion sent to Temporal, and at each activity task.
 
-    A refund's task that decides nothing is no step: so the engine empties its cache.
+    A workflow task without commands is not a step: Temporal uses these to evict its cache.
     """
-    decide, take, tell = (
+    decide, poll, complete = (
         Bridge.complete_workflow_activation,
         Bridge.poll_activity_task,
         Bridge.complete_activity_task,
@@ -81,17 +81,17 @@ def _watch(reporter: StepReporter) -> None:
             return await decide(self, completion)
         return await _around(reporter, "decision", decide, self, completion)
 
-    async def taken(self: Bridge) -> Any:
-        task = await take(self)
+    async def polled(self: Bridge) -> Any:
+        task = await poll(self)
         if task.HasField("start"):
-            reporter.step("call taken")
+            reporter.step("call received")
         return task
 
-    async def told(self: Bridge, completion: Any) -> None:
-        await _around(reporter, "evidence", tell, self, completion)
+    async def completed(self: Bridge, completion: Any) -> None:
+        await _around(reporter, "evidence", complete, self, completion)
 
-    replacements = (decided, taken, told)
-    for original, replacement in zip((decide, take, tell), replacements, strict=True):
+    replacements = (decided, polled, completed)
+    for original, replacement in zip((decide, poll, complete), replacements, strict=True):
         setattr(Bridge, original.__name__, replacement)
 
 
@@ -100,7 +100,7 @@ async def _around(
 ) -> None:
     reporter.step(f"{what} made")
     await act(*arguments)
-    reporter.step(f"{what} told")
+    reporter.step(f"{what} sent")
 
 
 def _run_worker(spec: WorkerSpec) -> None:
@@ -120,8 +120,8 @@ def _run_worker(spec: WorkerSpec) -> None:
 
 
 def main() -> None:
-    load_default_build_id(memoize=True)  # it hashes every module: once for all children
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended
+    load_default_build_id(memoize=True)  # hashes every module: once for all children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no process waits for the children
     for line in sys.stdin:
         spec = WorkerSpec.model_validate_json(line)
         if os.fork() == 0:

@@ -1,4 +1,4 @@
-"""An announced end holds only where an inquiry made after it confirms it."""
+"""An announced result is final only if a later inquiry confirms it."""
 
 from typing import Any, Final
 
@@ -16,27 +16,27 @@ ORDER: Final = RefundOrder(
 )
 
 
-def said(source: Source, kind: EvidenceKind, code: str, **fields: Any) -> Evidence:
+def evidence_of(source: Source, kind: EvidenceKind, code: str, **fields: Any) -> Evidence:
     return Evidence(source=source, kind=kind, code=code, message=f"{code} was said", **fields)
 
 
 def inquiry(kind: EvidenceKind, code: str = "CODE", **fields: Any) -> Evidence:
     named = {"refund_request_id": ORDER.refund_request_id, "amount": ORDER.amount}
-    return said(Source.INQUIRY, kind, code, **{**named, **fields})
+    return evidence_of(Source.INQUIRY, kind, code, **{**named, **fields})
 
 
-CLOSING: Final = said(
+CLOSING: Final = evidence_of(
     Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED, "ORDER_IS_CLOSED", advice="use a new id"
 )
-FAILURE: Final = said(
+FAILURE: Final = evidence_of(
     Source.RESPONSE,
     EvidenceKind.FAILED_UNCONFIRMED,
     "RISK_REJECT",
     advice="ask Antom",
     needs_attention=True,
 )
-CALL_OFF: Final = said(Source.OPERATOR, EvidenceKind.CALL_OFF, "call_off_by_operator")
-ABSENT: Final = said(Source.INQUIRY, EvidenceKind.NOT_FOUND, "REFUND_NOT_EXIST")
+CALL_OFF: Final = evidence_of(Source.OPERATOR, EvidenceKind.CALL_OFF, "call_off_by_operator")
+ABSENT: Final = evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND, "REFUND_NOT_EXIST")
 
 
 def known(*evidence: Evidence) -> Refund:
@@ -75,7 +75,7 @@ ANNOUNCED: Final = {
         ("nothing", EvidenceKind.CLOSED, "CODE", EvidenceKind.CLOSED),
     ],
 )
-def test_an_inquiry_turns_an_announced_end_into_an_end(
+def test_an_inquiry_confirms_an_announced_result(
     announced: str, kind: EvidenceKind, code: str, end: EvidenceKind
 ) -> None:
     evidence = confirm_by_inquiry(ANNOUNCED[announced], inquiry(kind), is_quiet=True)
@@ -95,7 +95,7 @@ def test_an_inquiry_turns_an_announced_end_into_an_end(
         EvidenceKind.BLOCKED,
     ],
 )
-def test_what_confirms_no_end_is_returned_as_it_is(
+def test_evidence_that_confirms_nothing_is_returned_unchanged(
     announced: str, kind: EvidenceKind, *, is_quiet: bool
 ) -> None:
     evidence = inquiry(kind)
@@ -104,7 +104,7 @@ def test_what_confirms_no_end_is_returned_as_it_is(
 
 
 @pytest.mark.parametrize("announced", ANNOUNCED)
-def test_no_such_refund_confirms_nothing_while_a_call_may_be_in_flight(announced: str) -> None:
+def test_not_found_confirms_nothing_while_a_call_may_be_in_flight(announced: str) -> None:
     assert confirm_by_inquiry(ANNOUNCED[announced], ABSENT, is_quiet=False) is ABSENT
 
 
@@ -129,7 +129,7 @@ def test_a_named_failure_confirms_even_while_a_call_may_be_in_flight(
         ("call_off", RefundState.CLOSED),
     ],
 )
-def test_no_such_refund_names_none_and_still_ends_the_refund_it_was_asked_about(
+def test_not_found_contains_no_id_and_still_ends_the_refund(
     announced: str, state: RefundState
 ) -> None:
     refund = ANNOUNCED[announced]
@@ -152,7 +152,7 @@ def test_an_inquiry_about_another_refund_confirms_nothing(
 
 
 @pytest.mark.parametrize("announced", ["closing", "failure"])
-def test_a_failure_that_names_no_refund_confirms_nothing(announced: str) -> None:
+def test_a_failure_without_a_refund_id_confirms_nothing(announced: str) -> None:
     refund = ANNOUNCED[announced]
     nameless = inquiry(EvidenceKind.FAILED, refund_request_id=None)
 
@@ -180,7 +180,7 @@ def test_a_confirmed_end_has_the_advice_of_the_announcement_and_both_messages(
         ("failure", EvidenceKind.FAILED, False),
     ],
 )
-def test_only_an_unconfirmed_end_waits_for_quiet(
+def test_only_an_unconfirmed_result_waits_for_the_quiet_period(
     announced: str, kind: EvidenceKind, *, is_awaited: bool
 ) -> None:
     assert awaits_quiet(ANNOUNCED[announced], inquiry(kind)) is is_awaited

@@ -1,4 +1,4 @@
-"""What crosses process borders: running refunds rely on every name here."""
+"""Names and values that cross process boundaries: running refunds depend on all of them."""
 
 import json
 from collections.abc import Iterable
@@ -59,14 +59,14 @@ SUCCESS: Final = Evidence(
     claimed_code="ACCESS_DENIED",
     is_repeated=True,
 )
-# A notification names no payment: it ends what Antom accepted for this one.
+# A notification contains no payment id: it ends a refund that Antom has accepted.
 ACCEPTED: Final = apply(
     Refund(order=FULL),
     Evidence(source=Source.RESPONSE, kind=EvidenceKind.PROCESSING, code="REFUND_IN_PROCESS"),
 )
 
 
-# --- the golden names
+# --- stored names
 
 
 def test_no_name_that_a_running_refund_relies_on_has_changed() -> None:
@@ -89,6 +89,7 @@ def test_no_name_that_a_running_refund_relies_on_has_changed() -> None:
         "INVALID_INPUT": "InvalidInput",
         "MEMO_OVERDUE_AFTER": "overdue_after_seconds",
         "RPC_TIMEOUT": timedelta(seconds=10),
+        "SHORT_RPC_TIMEOUT": timedelta(seconds=3),
         "TEXT_MAX": 500,
     }
 
@@ -273,7 +274,7 @@ GOLDEN: Final[tuple[tuple[BaseModel, dict[str, Any]], ...]] = (
 @pytest.mark.parametrize(
     ("model", "golden"), GOLDEN, ids=[type(model).__name__ for model, _ in GOLDEN]
 )
-def test_what_was_stored_yesterday_is_written_and_read_alike_today(
+def test_stored_values_are_read_and_written_unchanged(
     model: BaseModel, golden: dict[str, Any]
 ) -> None:
     assert json.loads(model.model_dump_json()) == golden
@@ -306,7 +307,7 @@ def test_a_field_that_a_newer_version_stored_is_ignored(model: BaseModel) -> Non
     assert type(model).model_validate(stored) == model
 
 
-# --- the golden bytes
+# --- sent bytes
 
 
 def test_a_full_order_is_sent_as_exactly_these_bytes() -> None:
@@ -335,7 +336,7 @@ def test_an_inquiry_is_sent_as_exactly_these_bytes() -> None:
     assert InquireRefundRequest(refund_request_id="rf-1").body() == b'{"refundRequestId":"rf-1"}'
 
 
-def test_an_order_that_went_through_a_history_sends_the_same_bytes() -> None:
+def test_an_order_read_from_a_history_sends_the_same_bytes() -> None:
     stored = RefundOrder.model_validate_json(FULL.model_dump_json())
 
     assert RefundRequest.of(stored).body() == RefundRequest.of(FULL).body()
@@ -363,7 +364,7 @@ def test_a_refund_has_one_workflow_id() -> None:
 # --- outcomes
 
 
-def test_an_outcome_tells_the_end_and_what_it_rests_on() -> None:
+def test_an_outcome_contains_the_final_state_and_its_evidence() -> None:
     refund = apply(ACCEPTED, SUCCESS)
 
     assert outcome_of(refund) == RefundOutcome(
@@ -380,7 +381,7 @@ def test_an_outcome_tells_the_end_and_what_it_rests_on() -> None:
     )
 
 
-def test_an_outcome_tells_that_antom_said_two_last_words() -> None:
+def test_an_outcome_shows_that_antom_sent_two_final_results() -> None:
     failed = SUCCESS.model_copy(update={"kind": EvidenceKind.FAILED})
 
     outcome = outcome_of(apply(apply(ACCEPTED, SUCCESS), failed))
@@ -398,7 +399,7 @@ def test_an_outcome_tells_that_antom_said_two_last_words() -> None:
         Refund(order=BARE, state=RefundState.SUCCEEDED),
     ],
 )
-def test_there_is_no_outcome_before_the_end(refund: Refund) -> None:
+def test_there_is_no_outcome_before_a_terminal_state(refund: Refund) -> None:
     with pytest.raises(ValueError, match=r"rf-1 is .*: no outcome yet"):
         outcome_of(refund)
 
@@ -429,11 +430,11 @@ def test_a_stored_outcome_is_contradicted_by_what_contradicts_its_refund(
     assert contradicts(refund, late) is is_against
 
 
-# --- what people say
+# --- instructions
 
 
 @pytest.mark.parametrize("state", [RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CLOSED])
-def test_a_resolution_ends_the_refund_and_names_person_reason_and_proof(state: RefundState) -> None:
+def test_a_resolution_ends_the_refund_with_operator_reason_and_proof(state: RefundState) -> None:
     resolution = Resolution.model_validate({**RESOLUTION.model_dump(), "state": state.value})
 
     refund = apply(Refund(order=BARE), evidence_from_resolution(resolution))
@@ -444,7 +445,7 @@ def test_a_resolution_ends_the_refund_and_names_person_reason_and_proof(state: R
     assert refund.deciding_evidence.message == "ops: seen at the bank (proof: T-1)"
 
 
-def test_an_instruction_names_person_and_reason() -> None:
+def test_an_instruction_contains_operator_and_reason() -> None:
     evidence = evidence_from_instruction(EvidenceKind.CALL_OFF, INSTRUCTION)
 
     assert evidence == Evidence(
@@ -468,7 +469,7 @@ def test_an_instruction_names_person_and_reason() -> None:
         {"mood": "good"},
     ],
 )
-def test_a_resolution_without_a_name_a_reason_and_a_proof_is_refused(
+def test_a_resolution_without_name_reason_and_proof_is_rejected(
     change: dict[str, Any],
 ) -> None:
     with pytest.raises(ValidationError):

@@ -1,4 +1,4 @@
-"""When calls that do not work are so many in a row that an operator must know."""
+"""The number of consecutive failed calls that alerts an operator."""
 
 from typing import Final
 
@@ -23,7 +23,7 @@ def after(*responses: Evidence) -> FailureStreak:
     return streak
 
 
-def test_nothing_unusable_is_no_alarm() -> None:
+def test_a_streak_without_failures_is_not_alarming() -> None:
     assert not FailureStreak().is_alarming
 
 
@@ -36,11 +36,11 @@ def test_nothing_unusable_is_no_alarm() -> None:
         ((TIMEOUT, unusable("http_500"), unusable("http_502")), True),
         ((TIMEOUT, unusable("http_500"), unusable("http_500")), True),
         ((unusable("http_500"), TIMEOUT, unusable("http_500")), True),
-        # The same code with another claim is another cause.
+        # The same code with another claimed code is a different failure.
         ((unusable("unverified"), unusable("unverified", claimed="ACCESS_DENIED")), False),
     ],
 )
-def test_two_identical_or_three_of_any_kind_are_an_alarm(
+def test_two_identical_or_three_different_failures_are_alarming(
     responses: tuple[Evidence, ...], *, is_alarming: bool
 ) -> None:
     assert after(*responses).is_alarming is is_alarming
@@ -49,23 +49,21 @@ def test_two_identical_or_three_of_any_kind_are_an_alarm(
 @pytest.mark.parametrize(
     ("number", "is_alarming"), [(1, False), (2, False), (9, False), (10, True)]
 )
-def test_calls_for_which_no_connection_opened_are_an_alarm_after_ten(
-    number: int, *, is_alarming: bool
-) -> None:
+def test_ten_calls_without_a_connection_are_alarming(number: int, *, is_alarming: bool) -> None:
     assert after(*[UNSENT] * number).is_alarming is is_alarming
 
 
-def test_a_call_that_was_sent_is_measured_as_one_even_after_many_that_were_not() -> None:
+def test_sent_and_unsent_calls_are_counted_together() -> None:
     assert after(UNSENT, UNSENT, TIMEOUT).is_alarming
 
 
-def test_a_streak_begins_with_what_is_known_already() -> None:
+def test_a_streak_starts_with_the_known_evidence() -> None:
     assert FailureStreak.starting_with(None) == FailureStreak()
     assert FailureStreak.starting_with(TIMEOUT) == after(TIMEOUT)
     assert FailureStreak.starting_with(TIMEOUT).after(TIMEOUT).is_alarming
 
 
-def test_what_a_newer_worker_remembered_is_read_by_an_older_one() -> None:
+def test_a_streak_stored_by_a_newer_worker_is_read_by_an_older_one() -> None:
     stored = {**after(TIMEOUT).model_dump(mode="json"), "from_the_future": 1}
 
     assert FailureStreak.model_validate(stored) == after(TIMEOUT)

@@ -10,20 +10,20 @@ _ANTOM_NONE = "CLP JPY KRW VND"
 
 
 @given(st.sampled_from(sorted(_DECIMALS)), st.integers(min_value=0, max_value=10**16 - 1))
-def test_money_written_and_read_again_is_the_same(currency: str, minor: int) -> None:
+def test_money_survives_formatting_and_parsing(currency: str, minor: int) -> None:
     money = Money(currency=currency, minor=minor)
 
     assert Money.parse(str(money)) == money
 
 
 @pytest.mark.parametrize("currency", _ANTOM_TWO.split())
-def test_two_decimals_where_antom_counts_two(currency: str) -> None:
+def test_currencies_with_two_decimals_match_antoms(currency: str) -> None:
     assert Money.parse(f"1 {currency}") == Money(currency=currency, minor=100)
     assert str(Money(currency=currency, minor=1)) == f"0.01 {currency}"
 
 
 @pytest.mark.parametrize("currency", _ANTOM_NONE.split())
-def test_no_decimals_where_antom_counts_none(currency: str) -> None:
+def test_currencies_without_decimals_match_antoms(currency: str) -> None:
     assert Money.parse(f"100 {currency}") == Money(currency=currency, minor=100)
     assert str(Money(currency=currency, minor=100)) == f"100 {currency}"
 
@@ -42,12 +42,12 @@ def test_no_decimals_where_antom_counts_none(currency: str) -> None:
         ("99999999999999.99 EUR", 9_999_999_999_999_999),
     ],
 )
-def test_money_is_read_from_major_units(text: str, minor: int) -> None:
+def test_money_is_parsed_from_major_units(text: str, minor: int) -> None:
     assert Money.parse(text) == Money(currency="EUR", minor=minor)
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("12.50", "is not an amount"),
         ("EUR 12.50", "is not an amount"),
@@ -72,8 +72,8 @@ def test_money_is_read_from_major_units(text: str, minor: int) -> None:
         ("9" * 5000 + " EUR", "at most 16 digits"),
     ],
 )
-def test_any_other_form_is_refused_with_a_sentence(text: str, complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint) as refusal:
+def test_any_other_format_is_rejected_with_a_message(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as refusal:
         Money.parse(text)
 
     assert not isinstance(refusal.value, ValidationError)
@@ -108,7 +108,7 @@ def test_minor_units_can_be_written_for_any_currency_and_read_back() -> None:
     assert Money.parse(str(money)) == money
 
 
-def test_a_sentence_about_an_endless_text_is_short() -> None:
+def test_the_message_about_a_long_text_is_short() -> None:
     with pytest.raises(ValueError, match=r"^'x{60}\.\.\.' is not an amount") as refusal:
         Money.parse("x" * 100_000)
 

@@ -22,7 +22,7 @@ def _money(minor: object, currency: object = "EUR") -> dict[str, object]:
     return {"currency": currency, "minor": minor}
 
 
-def test_an_order_takes_what_was_asked_and_the_default_merchant() -> None:
+def test_an_order_has_the_given_fields_and_the_default_merchant() -> None:
     order = RefundOrder.from_fields(FIELDS)
 
     assert order.amount == Money(currency="EUR", minor=1250)
@@ -59,7 +59,7 @@ def test_everything_within_the_limits_is_accepted(change: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         ({"refund_request_id": ""}, f"refund_request_id: {ID_RULE}"),
         ({"refund_request_id": "a b"}, f"refund_request_id: {ID_RULE}"),
@@ -101,16 +101,16 @@ def test_everything_within_the_limits_is_accepted(change: dict[str, Any]) -> Non
         ({"reference_refund_id": ""}, f"reference_refund_id: {ANTOM_ID_RULE}"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_rule_in_one_line(
-    change: dict[str, Any], complaint: str
+def test_each_invalid_field_is_named_with_its_rule_in_one_line(
+    change: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InvalidOrderError) as refusal:
         RefundOrder.from_fields({**FIELDS, **change})
 
-    assert str(refusal.value) == complaint
+    assert str(refusal.value) == message
 
 
-def test_all_that_is_wrong_is_named_at_once() -> None:
+def test_all_invalid_fields_are_named_in_one_message() -> None:
     with pytest.raises(InvalidOrderError) as refusal:
         RefundOrder.from_fields({"colour": "red", "payment_id": "p-1"})
 
@@ -119,7 +119,7 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
     )
 
 
-def test_what_is_no_order_at_all_is_refused_as_such() -> None:
+def test_input_that_is_not_an_order_is_rejected() -> None:
     nothing: Any = ["rf-1"]
 
     with pytest.raises(InvalidOrderError, match=r"^order: "):

@@ -23,16 +23,16 @@ ELAPSED: Final = st.timedeltas(min_value=-HOUR, max_value=timedelta(days=3650))
 SCHEDULES: Final = st.sampled_from([RETRY_IN_DOUBT, RETRY_BLOCKED, RETRY_UNSENT, POLL])
 
 
-def _moments(schedule: Schedule, count: int) -> list[timedelta]:
-    moments, now = [], timedelta()
+def _due_times(schedule: Schedule, count: int) -> list[timedelta]:
+    due_times, now = [], timedelta()
     for _ in range(count):
         now += schedule.next_wait(now)
-        moments.append(now)
-    return moments
+        due_times.append(now)
+    return due_times
 
 
 @pytest.mark.parametrize(
-    ("schedule", "unit", "moments"),
+    ("schedule", "unit", "due_times"),
     [
         (RETRY_IN_DOUBT, MINUTE, [2, 12, 22, 82, 142, 202, 262]),
         (RETRY_BLOCKED, MINUTE, [1, 5, 15, 30, 45, 60, 75]),
@@ -40,61 +40,59 @@ def _moments(schedule: Schedule, count: int) -> list[timedelta]:
         (
             POLL,
             SECOND,
-            # doubling, then each 15 min after the last of them, up to the hour
+            # doubling, then every 15 minutes, up to one hour
             [5, 20, 50, 110, 230, 530, 1430, 2330, 3230]
-            # hourly up to the day
+            # hourly, up to one day
             + [3600 * hour for hour in range(1, 25)]
             # then every six hours
             + [3600 * hour for hour in (30, 36, 42, 48, 54)],
         ),
     ],
 )
-def test_a_schedule_has_exactly_these_moments(
-    schedule: Schedule, unit: timedelta, moments: list[int]
+def test_a_schedule_has_exactly_these_due_times(
+    schedule: Schedule, unit: timedelta, due_times: list[int]
 ) -> None:
-    assert _moments(schedule, len(moments)) == [moment * unit for moment in moments]
+    assert _due_times(schedule, len(due_times)) == [due_time * unit for due_time in due_times]
 
 
-def test_a_moment_that_was_missed_is_not_made_up_for() -> None:
+def test_a_missed_due_time_is_skipped() -> None:
     assert RETRY_IN_DOUBT.next_wait(30 * MINUTE) == 52 * MINUTE
 
 
 @given(SCHEDULES, ELAPSED)
-def test_the_wait_is_always_more_than_nothing(schedule: Schedule, elapsed: timedelta) -> None:
+def test_the_wait_is_always_positive(schedule: Schedule, elapsed: timedelta) -> None:
     assert schedule.next_wait(elapsed) > timedelta()
 
 
 @given(SCHEDULES, ELAPSED)
-def test_asked_within_a_wait_the_moment_stays_the_same(
-    schedule: Schedule, elapsed: timedelta
-) -> None:
+def test_within_a_wait_the_due_time_stays_the_same(schedule: Schedule, elapsed: timedelta) -> None:
     wait = schedule.next_wait(elapsed)
 
     assert schedule.next_wait(elapsed + wait / 2) == wait - wait / 2
 
 
-def test_a_schedule_that_ran_out_goes_on_in_its_last_rhythm() -> None:
+def test_a_schedule_continues_with_its_last_interval() -> None:
     schedule = Schedule(
         initial_waits=(MINUTE,), intervals=(Interval(every=MINUTE, until=3 * MINUTE),)
     )
 
-    assert _moments(schedule, 5) == [moment * MINUTE for moment in (1, 2, 3, 4, 5)]
+    assert _due_times(schedule, 5) == [due_time * MINUTE for due_time in (1, 2, 3, 4, 5)]
 
 
 @pytest.mark.parametrize(
     "fields",
     [
-        {"first": [], "stretches": []},
-        {"first": [], "stretches": [{"every": timedelta()}]},
-        {"first": [], "stretches": [{"every": -MINUTE}]},
+        {"initial_waits": [], "intervals": []},
+        {"initial_waits": [], "intervals": [{"every": timedelta()}]},
+        {"initial_waits": [], "intervals": [{"every": -MINUTE}]},
     ],
 )
-def test_a_schedule_without_a_rhythm_is_refused(fields: dict[str, object]) -> None:
+def test_a_schedule_without_an_interval_is_rejected(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Schedule.model_validate(fields)
 
 
-def test_pace_divides_every_wait_and_the_patience() -> None:
+def test_the_speedup_divides_every_wait_and_the_overdue_limit() -> None:
     policy = Policy.at_speedup(60)
 
     assert policy.next_wait(policy.retry_in_doubt, timedelta()) == 2 * SECOND
@@ -102,14 +100,14 @@ def test_pace_divides_every_wait_and_the_patience() -> None:
     assert policy.scaled_overdue_after == timedelta(days=10) / 60
 
 
-def test_the_default_pace_is_real_time() -> None:
+def test_the_default_speedup_is_real_time() -> None:
     policy = Policy()
 
     assert policy.next_wait(policy.poll, timedelta()) == 5 * SECOND
     assert policy.scaled_overdue_after == timedelta(days=10)
 
 
-def test_a_pace_may_come_with_a_patience_of_its_own() -> None:
+def test_a_speedup_can_have_its_own_overdue_limit() -> None:
     assert Policy.at_speedup(2, overdue_after=HOUR).scaled_overdue_after == 30 * MINUTE
 
 
@@ -119,16 +117,16 @@ def test_a_pace_may_come_with_a_patience_of_its_own() -> None:
     st.floats(min_value=0.01, max_value=10_000),
 )
 @example(RETRY_IN_DOUBT, timedelta(microseconds=17_142_857), 7.0)
-def test_no_pace_makes_a_wait_of_nothing(
-    schedule: Schedule, elapsed: timedelta, pace: float
+def test_no_speedup_makes_a_wait_zero(
+    schedule: Schedule, elapsed: timedelta, speedup: float
 ) -> None:
-    assert Policy(speedup=pace).next_wait(schedule, elapsed) > timedelta()
+    assert Policy(speedup=speedup).next_wait(schedule, elapsed) > timedelta()
 
 
-@pytest.mark.parametrize("pace", [0, -1])
-def test_a_pace_is_more_than_nothing(pace: float) -> None:
+@pytest.mark.parametrize("speedup", [0, -1])
+def test_a_speedup_is_positive(speedup: float) -> None:
     with pytest.raises(ValidationError):
-        Policy.at_speedup(pace)
+        Policy.at_speedup(speedup)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +137,6 @@ def test_a_pace_is_more_than_nothing(pace: float) -> None:
         (Policy(), "speedup"),
     ],
 )
-def test_a_policy_never_changes_while_refunds_rely_on_it(model: BaseModel, name: str) -> None:
+def test_a_policy_is_immutable(model: BaseModel, name: str) -> None:
     with pytest.raises(ValidationError, match="frozen"):
         setattr(model, name, getattr(model, name))

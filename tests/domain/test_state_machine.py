@@ -1,4 +1,4 @@
-"""The state machine: total, free of order, and never wiser than the evidence."""
+"""The state machine: total, independent of order, and never ahead of the evidence."""
 
 from itertools import permutations
 from typing import Any, Final
@@ -26,8 +26,8 @@ ORDER: Final = RefundOrder(
 )
 ECHO: Final[dict[str, Any]] = {"refund_request_id": "rf-1", "amount": ORDER.amount}
 
-# Who can say what: what reading.py and contract.py make, and nothing else.
-SAYS: Final[dict[Source, tuple[EvidenceKind, ...]]] = {
+# The kinds of evidence of each source: exactly those that interpret.py and contract.py create.
+KINDS_OF_SOURCE: Final[dict[Source, tuple[EvidenceKind, ...]]] = {
     Source.RESPONSE: (
         EvidenceKind.SUCCEEDED,
         EvidenceKind.FAILED_UNCONFIRMED,
@@ -64,13 +64,15 @@ SAYS: Final[dict[Source, tuple[EvidenceKind, ...]]] = {
         EvidenceKind.CHECK,
     ),
 }
-SAYINGS: Final = tuple((source, kind) for source, words in SAYS.items() for kind in words)
+KINDS_AND_SOURCES: Final = tuple(
+    (source, kind) for source, kinds in KINDS_OF_SOURCE.items() for kind in kinds
+)
 FINAL_STATE: Final = {
     EvidenceKind.SUCCEEDED: RefundState.SUCCEEDED,
     EvidenceKind.FAILED: RefundState.FAILED,
     EvidenceKind.CLOSED: RefundState.CLOSED,
 }
-GROWTH: Final = (
+ORDER_OF_STATES: Final = (
     RefundState.REQUESTED,
     RefundState.BLOCKED,
     RefundState.IN_DOUBT,
@@ -78,8 +80,8 @@ GROWTH: Final = (
 )
 
 
-def said(source: Source, kind: EvidenceKind, **changes: Any) -> Evidence:
-    """Evidence as Antom gives it: an end echoes what it owes, and an inquiry names the payment."""
+def evidence_of(source: Source, kind: EvidenceKind, **changes: Any) -> Evidence:
+    """Evidence with the fields that Antom sends: final results echo the required fields."""
     echo: dict[str, Any] = {}
     if kind in FINAL_STATE and source in {Source.RESPONSE, Source.INQUIRY, Source.NOTIFICATION}:
         echo = dict(ECHO)
@@ -92,19 +94,19 @@ def said(source: Source, kind: EvidenceKind, **changes: Any) -> Evidence:
     return Evidence(source=source, kind=kind, **fields)
 
 
-# What names no payment: not even an inquiry does, if nothing could be learnt of the payment.
-NOTIFIED: Final = said(Source.NOTIFICATION, EvidenceKind.SUCCEEDED)
-UNBOUND: Final = said(Source.INQUIRY, EvidenceKind.SUCCEEDED, payment_id=None)
-EVERYTHING: Final = (
-    *(said(source, kind) for source, kind in SAYINGS),
+# Evidence without a payment id, also an inquiry if the payment could not be inquired.
+NOTIFIED: Final = evidence_of(Source.NOTIFICATION, EvidenceKind.SUCCEEDED)
+UNBOUND: Final = evidence_of(Source.INQUIRY, EvidenceKind.SUCCEEDED, payment_id=None)
+ALL_EVIDENCE: Final = (
+    *(evidence_of(source, kind) for source, kind in KINDS_AND_SOURCES),
     UNBOUND,
-    said(Source.INQUIRY, EvidenceKind.PROCESSING, payment_id=None),
+    evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING, payment_id=None),
 )
-ENDING: Final = tuple(
-    piece for piece in EVERYTHING if piece.is_terminal and piece not in {NOTIFIED, UNBOUND}
+FINAL_EVIDENCE: Final = tuple(
+    piece for piece in ALL_EVIDENCE if piece.is_terminal and piece not in {NOTIFIED, UNBOUND}
 )
-# The one word that is no end and yet cannot be true of a success: it is notified with FAIL.
-NOTIFIED_CLOSURE: Final = said(Source.NOTIFICATION, EvidenceKind.CLOSED_UNCONFIRMED)
+# The only kind that is not final but contradicts a success: it is notified with FAIL.
+NOTIFIED_CLOSURE: Final = evidence_of(Source.NOTIFICATION, EvidenceKind.CLOSED_UNCONFIRMED)
 
 
 def after(*evidence: Evidence) -> Refund:
@@ -116,17 +118,17 @@ def after(*evidence: Evidence) -> Refund:
 
 STATES: Final = {
     RefundState.REQUESTED: after(),
-    RefundState.BLOCKED: after(said(Source.RESPONSE, EvidenceKind.BLOCKED)),
-    RefundState.IN_DOUBT: after(said(Source.RESPONSE, EvidenceKind.DOUBT)),
-    RefundState.PROCESSING: after(said(Source.RESPONSE, EvidenceKind.PROCESSING)),
-    RefundState.SUCCEEDED: after(said(Source.RESPONSE, EvidenceKind.SUCCEEDED)),
-    RefundState.FAILED: after(said(Source.INQUIRY, EvidenceKind.FAILED)),
-    RefundState.CLOSED: after(said(Source.INQUIRY, EvidenceKind.CLOSED)),
+    RefundState.BLOCKED: after(evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED)),
+    RefundState.IN_DOUBT: after(evidence_of(Source.RESPONSE, EvidenceKind.DOUBT)),
+    RefundState.PROCESSING: after(evidence_of(Source.RESPONSE, EvidenceKind.PROCESSING)),
+    RefundState.SUCCEEDED: after(evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED)),
+    RefundState.FAILED: after(evidence_of(Source.INQUIRY, EvidenceKind.FAILED)),
+    RefundState.CLOSED: after(evidence_of(Source.INQUIRY, EvidenceKind.CLOSED)),
 }
 OPEN: Final = tuple(state for state in RefundState if state not in TERMINAL_STATES)
 
-# To which state each word leads from each state that is no end, in the order of GROWTH.
-R, B, D, P = GROWTH
+# The state after each kind of evidence in each open state, in the order of ORDER_OF_STATES.
+R, B, D, P = ORDER_OF_STATES
 S, F, C = RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CLOSED
 TABLE: Final[dict[EvidenceKind, tuple[RefundState, RefundState, RefundState, RefundState]]] = {
     EvidenceKind.SUCCEEDED: (S, S, S, S),
@@ -146,36 +148,36 @@ TABLE: Final[dict[EvidenceKind, tuple[RefundState, RefundState, RefundState, Ref
     EvidenceKind.CALL_OFF: (R, B, D, P),
     EvidenceKind.CHECK: (R, B, D, P),
 }
-# Where it matters who says it: a notification names no payment, and an inquiry is another call.
+# Where the source matters: a notification has no payment id, and an inquiry is another call.
 BY_SOURCE: Final = {
     (Source.NOTIFICATION, EvidenceKind.SUCCEEDED): (D, D, D, S),
     (Source.INQUIRY, EvidenceKind.BLOCKED): (R, B, D, P),
 }
 
 
-def test_the_table_names_every_state_and_every_word() -> None:
+def test_the_table_has_every_state_and_every_kind_of_evidence() -> None:
     assert set(STATES) == set(RefundState)
     assert all(refund.state is state for state, refund in STATES.items())
-    assert set(TABLE) == set(EvidenceKind) == {kind for _, kind in SAYINGS}
+    assert set(TABLE) == set(EvidenceKind) == {kind for _, kind in KINDS_AND_SOURCES}
 
 
-@pytest.mark.parametrize(("source", "kind"), SAYINGS)
+@pytest.mark.parametrize(("source", "kind"), KINDS_AND_SOURCES)
 @pytest.mark.parametrize("state", OPEN)
-def test_each_word_leads_where_the_table_says(
+def test_each_kind_of_evidence_leads_to_the_state_in_the_table(
     state: RefundState, source: Source, kind: EvidenceKind
 ) -> None:
-    refund = apply(STATES[state], said(source, kind))
+    refund = apply(STATES[state], evidence_of(source, kind))
 
     leads = BY_SOURCE.get((source, kind), TABLE[kind])
-    assert refund.state is leads[GROWTH.index(state)]
+    assert refund.state is leads[ORDER_OF_STATES.index(state)]
 
 
-@pytest.mark.parametrize(("source", "kind"), SAYINGS)
+@pytest.mark.parametrize(("source", "kind"), KINDS_AND_SOURCES)
 @pytest.mark.parametrize("state", sorted(TERMINAL_STATES))
-def test_an_end_stays_and_only_another_end_contradicts_it(
+def test_a_terminal_state_is_kept_and_only_another_final_result_contradicts_it(
     state: RefundState, source: Source, kind: EvidenceKind
 ) -> None:
-    evidence = said(source, kind)
+    evidence = evidence_of(source, kind)
     is_against = (
         kind in {EvidenceKind.MISMATCH, EvidenceKind.ID_CONFLICT}
         or FINAL_STATE.get(kind, state) is not state
@@ -194,7 +196,7 @@ def test_an_end_stays_and_only_another_end_contradicts_it(
 @pytest.mark.parametrize("source", Source)
 @pytest.mark.parametrize("kind", EvidenceKind)
 @pytest.mark.parametrize("state", RefundState)
-def test_there_is_an_answer_to_everything_anybody_could_say(
+def test_any_evidence_can_be_applied_to_any_refund(
     state: RefundState, kind: EvidenceKind, source: Source
 ) -> None:
     refund = apply(STATES[state], Evidence(source=source, kind=kind, code="X"))
@@ -207,19 +209,21 @@ def test_there_is_an_answer_to_everything_anybody_could_say(
 
 
 def _non_contradicting(end: EvidenceKind | None) -> st.SearchStrategy[list[Evidence]]:
-    """Sets of evidence with at most this one last word, from whichever source."""
-    fitting = [piece for piece in EVERYTHING if piece.kind is end or not piece.is_terminal]
+    """Sets of evidence with at most this one final result, from any source."""
+    fitting = [piece for piece in ALL_EVIDENCE if piece.kind is end or not piece.is_terminal]
     if end is EvidenceKind.SUCCEEDED:
         fitting.remove(NOTIFIED_CLOSURE)
     return st.lists(st.sampled_from(fitting), min_size=1, max_size=5, unique=True)
 
 
 CONSISTENT: Final = st.sampled_from([None, *FINAL_STATE]).flatmap(_non_contradicting)
-ANY_EVIDENCE: Final = st.lists(st.sampled_from(EVERYTHING), max_size=8)
+ANY_EVIDENCE: Final = st.lists(st.sampled_from(ALL_EVIDENCE), max_size=8)
 
 
 @given(CONSISTENT)
-def test_evidence_without_contradiction_ends_alike_in_every_order(pieces: list[Evidence]) -> None:
+def test_evidence_without_contradiction_leads_to_the_same_state_in_every_order(
+    pieces: list[Evidence],
+) -> None:
     refunds = [after(*order) for order in permutations(pieces)]
 
     assert len({refund.state for refund in refunds}) == 1
@@ -242,14 +246,14 @@ def test_repetition_changes_nothing(pieces: list[Evidence], data: st.DataObject)
 
 
 @given(
-    st.sets(st.sampled_from([p for p in EVERYTHING if p not in {NOTIFIED, UNBOUND}]), max_size=3),
+    st.sets(st.sampled_from([p for p in ALL_EVIDENCE if p not in {NOTIFIED, UNBOUND}]), max_size=3),
     st.data(),
 )
-def test_of_two_last_words_the_first_stands_and_the_other_is_flagged_in_every_order(
+def test_the_first_final_result_wins_and_the_second_is_flagged_in_every_order(
     others: set[Evidence], data: st.DataObject
 ) -> None:
-    one = data.draw(st.sampled_from(ENDING))
-    other = data.draw(st.sampled_from([end for end in ENDING if end.kind is not one.kind]))
+    one = data.draw(st.sampled_from(FINAL_EVIDENCE))
+    other = data.draw(st.sampled_from([end for end in FINAL_EVIDENCE if end.kind is not one.kind]))
 
     for order in permutations({one, other, *others}):
         refund = after(*order)
@@ -260,7 +264,7 @@ def test_of_two_last_words_the_first_stands_and_the_other_is_flagged_in_every_or
         assert refund.attention_reason is not None
 
 
-@given(ANY_EVIDENCE, st.sampled_from(EVERYTHING))
+@given(ANY_EVIDENCE, st.sampled_from(ALL_EVIDENCE))
 def test_the_same_evidence_twice_is_the_same_as_once(
     past: list[Evidence], evidence: Evidence
 ) -> None:
@@ -270,8 +274,8 @@ def test_the_same_evidence_twice_is_the_same_as_once(
 
 
 @given(ANY_EVIDENCE)
-def test_knowledge_only_grows(pieces: list[Evidence]) -> None:
-    refund, ladder = after(), [*GROWTH]
+def test_open_states_only_advance(pieces: list[Evidence]) -> None:
+    refund, ladder = after(), [*ORDER_OF_STATES]
     for piece in pieces:
         later = apply(refund, piece)
         if refund.is_terminal:
@@ -285,7 +289,9 @@ def test_knowledge_only_grows(pieces: list[Evidence]) -> None:
 
 
 @given(ANY_EVIDENCE)
-def test_failed_needs_antoms_word_or_an_operators_resolution(pieces: list[Evidence]) -> None:
+def test_failed_needs_a_failure_from_antom_or_an_operators_resolution(
+    pieces: list[Evidence],
+) -> None:
     refund = after(*pieces)
 
     if refund.state is RefundState.FAILED:
@@ -298,18 +304,20 @@ def test_failed_needs_antoms_word_or_an_operators_resolution(pieces: list[Eviden
 # --- doubt and the gate
 
 
-def test_a_refusal_at_the_gate_never_lowers_doubt() -> None:
+def test_a_gate_refusal_never_removes_doubt() -> None:
     refund = after(
-        said(Source.RESPONSE, EvidenceKind.DOUBT), said(Source.RESPONSE, EvidenceKind.BLOCKED)
+        evidence_of(Source.RESPONSE, EvidenceKind.DOUBT),
+        evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED),
     )
 
     assert refund.state is RefundState.IN_DOUBT
     assert refund.attention_reason is not None
 
 
-def test_a_lost_answer_after_a_refusal_is_doubt_and_still_wants_a_person() -> None:
+def test_a_lost_response_after_a_gate_refusal_is_doubt_and_still_needs_an_operator() -> None:
     refund = after(
-        said(Source.RESPONSE, EvidenceKind.BLOCKED), said(Source.RESPONSE, EvidenceKind.DOUBT)
+        evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED),
+        evidence_of(Source.RESPONSE, EvidenceKind.DOUBT),
     )
 
     assert refund.state is RefundState.IN_DOUBT
@@ -320,31 +328,31 @@ def test_a_lost_answer_after_a_refusal_is_doubt_and_still_wants_a_person() -> No
     "pieces",
     [
         (
-            said(Source.RESPONSE, EvidenceKind.BLOCKED),
-            said(Source.RESPONSE, EvidenceKind.PROCESSING),
+            evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED),
+            evidence_of(Source.RESPONSE, EvidenceKind.PROCESSING),
         ),
         (
-            said(Source.RESPONSE, EvidenceKind.PROCESSING),
-            said(Source.RESPONSE, EvidenceKind.BLOCKED),
-            said(Source.INQUIRY, EvidenceKind.PROCESSING),
+            evidence_of(Source.RESPONSE, EvidenceKind.PROCESSING),
+            evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED),
+            evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING),
         ),
         (
-            said(Source.RESPONSE, EvidenceKind.BLOCKED),
-            said(Source.INQUIRY, EvidenceKind.PROCESSING),
+            evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED),
+            evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING),
         ),
         (
-            said(Source.RESPONSE, EvidenceKind.PROCESSING),
-            said(Source.INQUIRY, EvidenceKind.BLOCKED),
-            said(Source.INQUIRY, EvidenceKind.PROCESSING),
+            evidence_of(Source.RESPONSE, EvidenceKind.PROCESSING),
+            evidence_of(Source.INQUIRY, EvidenceKind.BLOCKED),
+            evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING),
         ),
         (
-            said(Source.RESPONSE, EvidenceKind.PROCESSING),
-            said(Source.INQUIRY, EvidenceKind.NO_INFORMATION, is_repeated=True),
-            said(Source.INQUIRY, EvidenceKind.PROCESSING),
+            evidence_of(Source.RESPONSE, EvidenceKind.PROCESSING),
+            evidence_of(Source.INQUIRY, EvidenceKind.NO_INFORMATION, is_repeated=True),
+            evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING),
         ),
     ],
 )
-def test_an_alarm_goes_with_its_cause_in_whatever_order(pieces: tuple[Evidence, ...]) -> None:
+def test_an_alarm_is_cleared_with_its_cause_in_every_order(pieces: tuple[Evidence, ...]) -> None:
     refund = after(*pieces)
 
     assert refund.alarm is None
@@ -361,10 +369,10 @@ def test_an_alarm_goes_with_its_cause_in_whatever_order(pieces: tuple[Evidence, 
     ],
 )
 @pytest.mark.parametrize("state", OPEN)
-def test_an_unusable_response_that_repeats_itself_calls_an_operator(
+def test_a_repeated_unusable_response_alerts_an_operator(
     state: RefundState, source: Source, kind: EvidenceKind
 ) -> None:
-    evidence = said(source, kind, is_repeated=True, advice="check the key")
+    evidence = evidence_of(source, kind, is_repeated=True, advice="check the key")
 
     refund = apply(STATES[state], evidence)
 
@@ -372,39 +380,42 @@ def test_an_unusable_response_that_repeats_itself_calls_an_operator(
     assert apply(refund, evidence) == apply(apply(refund, evidence), evidence)
 
 
-def test_an_inquiry_that_works_does_not_prove_that_the_refund_call_is_permitted() -> None:
+def test_a_working_inquiry_does_not_prove_that_refund_calls_are_permitted() -> None:
     refund = after(
-        said(Source.RESPONSE, EvidenceKind.BLOCKED), said(Source.INQUIRY, EvidenceKind.NOT_FOUND)
+        evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED),
+        evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND),
     )
 
     assert refund.alarm is not None
 
 
-def test_a_refusal_at_the_gate_says_more_than_a_repetition() -> None:
-    repeated = said(Source.RESPONSE, EvidenceKind.DOUBT, is_repeated=True)
-    blocked = said(Source.RESPONSE, EvidenceKind.BLOCKED, advice="fix the key")
+def test_a_gate_refusal_is_a_better_reason_than_a_repetition() -> None:
+    repeated = evidence_of(Source.RESPONSE, EvidenceKind.DOUBT, is_repeated=True)
+    blocked = evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED, advice="fix the key")
 
     assert after(repeated, blocked).alarm == blocked
     assert after(blocked, repeated).alarm == blocked
 
 
-# --- refusals that no inquiry has confirmed
+# --- unconfirmed refusals
 
 
-UNDECIDED: Final = said(Source.INQUIRY, EvidenceKind.NO_INFORMATION, is_repeated=True)
-REFUSED: Final = said(Source.RESPONSE, EvidenceKind.FAILED_UNCONFIRMED)
-REFUSED_OTHERWISE: Final = said(Source.RESPONSE, EvidenceKind.FAILED_UNCONFIRMED, code="OTHER")
-DOUBTED: Final = said(Source.RESPONSE, EvidenceKind.DOUBT)
+UNDECIDED: Final = evidence_of(Source.INQUIRY, EvidenceKind.NO_INFORMATION, is_repeated=True)
+REFUSED: Final = evidence_of(Source.RESPONSE, EvidenceKind.FAILED_UNCONFIRMED)
+REFUSED_OTHERWISE: Final = evidence_of(
+    Source.RESPONSE, EvidenceKind.FAILED_UNCONFIRMED, code="OTHER"
+)
+DOUBTED: Final = evidence_of(Source.RESPONSE, EvidenceKind.DOUBT)
 
 
 @pytest.mark.parametrize(
     ("pieces", "state", "step"),
     [
         ((REFUSED,), D, Step.INQUIRE),
-        ((REFUSED, said(Source.INQUIRY, EvidenceKind.NOT_FOUND)), D, Step.INQUIRE),
+        ((REFUSED, evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND)), D, Step.INQUIRE),
         ((REFUSED, REFUSED), D, Step.INQUIRE),
-        ((REFUSED, said(Source.INQUIRY, EvidenceKind.PROCESSING)), P, Step.POLL),
-        ((REFUSED, said(Source.INQUIRY, EvidenceKind.SUCCEEDED)), S, None),
+        ((REFUSED, evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING)), P, Step.POLL),
+        ((REFUSED, evidence_of(Source.INQUIRY, EvidenceKind.SUCCEEDED)), S, None),
         ((REFUSED, UNDECIDED), D, Step.SEND),
         ((REFUSED, UNDECIDED, REFUSED), F, None),
         ((REFUSED, UNDECIDED, REFUSED_OTHERWISE), D, Step.POLL),
@@ -424,35 +435,35 @@ def test_a_refusal_ends_a_refund_only_if_it_is_confirmed(
     assert refund.next_step is step
 
 
-def test_a_refusal_that_nothing_can_confirm_calls_an_operator() -> None:
-    refund = after(DOUBTED, REFUSED, UNDECIDED, said(Source.INQUIRY, EvidenceKind.MISMATCH))
+def test_a_refusal_that_nothing_can_confirm_alerts_an_operator() -> None:
+    refund = after(DOUBTED, REFUSED, UNDECIDED, evidence_of(Source.INQUIRY, EvidenceKind.MISMATCH))
 
     assert refund.attention_reason is not None
     assert after(DOUBTED, REFUSED).attention_reason is None
 
 
-def test_processing_wipes_a_refusal_that_was_not_about_this_refund() -> None:
-    refund = after(REFUSED, UNDECIDED, said(Source.INQUIRY, EvidenceKind.PROCESSING))
+def test_processing_clears_a_refusal_of_another_refund() -> None:
+    refund = after(REFUSED, UNDECIDED, evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING))
 
     assert refund.failure is None
     assert not refund.is_undecided
     assert refund.may_send
 
 
-# --- success of a payment that nobody named
+# --- success without a payment id
 
 
 @pytest.mark.parametrize("claim", [NOTIFIED, UNBOUND])
 @pytest.mark.parametrize(
     "binding",
     [
-        said(Source.RESPONSE, EvidenceKind.PROCESSING),
-        said(Source.INQUIRY, EvidenceKind.PROCESSING),
-        said(Source.INQUIRY, EvidenceKind.SUCCEEDED),
-        said(Source.RESPONSE, EvidenceKind.SUCCEEDED),
+        evidence_of(Source.RESPONSE, EvidenceKind.PROCESSING),
+        evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING),
+        evidence_of(Source.INQUIRY, EvidenceKind.SUCCEEDED),
+        evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED),
     ],
 )
-def test_a_success_that_names_no_payment_waits_for_something_that_does(
+def test_a_success_without_a_payment_id_waits_for_evidence_with_one(
     claim: Evidence, binding: Evidence
 ) -> None:
     assert after(claim).state is D
@@ -461,26 +472,26 @@ def test_a_success_that_names_no_payment_waits_for_something_that_does(
     assert after(claim, binding).attention_reason is None
 
 
-def test_a_notified_success_makes_an_inquiry_due_and_an_inquired_one_the_refund_call() -> None:
+def test_a_notified_success_makes_an_inquiry_due_and_an_inquired_success_the_refund_call() -> None:
     assert after(NOTIFIED).next_step is Step.INQUIRE
     assert after(NOTIFIED).attention_reason is None
     inquired = after(NOTIFIED, UNBOUND)
     assert inquired.next_step is Step.SEND
     assert inquired.is_send_due
     assert inquired.attention_reason is not None
-    assert not after(said(Source.OPERATOR, EvidenceKind.CALL_OFF), UNBOUND).is_send_due
+    assert not after(evidence_of(Source.OPERATOR, EvidenceKind.CALL_OFF), UNBOUND).is_send_due
 
 
 def test_a_claimed_success_that_ends_otherwise_is_a_contradiction() -> None:
-    refund = after(NOTIFIED, said(Source.INQUIRY, EvidenceKind.FAILED))
+    refund = after(NOTIFIED, evidence_of(Source.INQUIRY, EvidenceKind.FAILED))
 
     assert refund.state is F
     assert refund.contradictions == (NOTIFIED,)
 
 
-def test_processing_of_a_payment_that_is_not_named_proves_no_claimed_success() -> None:
-    unnamed = said(Source.INQUIRY, EvidenceKind.PROCESSING, payment_id=None)
-    failed = said(Source.NOTIFICATION, EvidenceKind.FAILED)
+def test_processing_without_a_payment_id_does_not_confirm_a_claimed_success() -> None:
+    unnamed = evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING, payment_id=None)
+    failed = evidence_of(Source.NOTIFICATION, EvidenceKind.FAILED)
 
     assert not after(unnamed, NOTIFIED).is_terminal
     refund = after(unnamed, NOTIFIED, failed)
@@ -488,25 +499,28 @@ def test_processing_of_a_payment_that_is_not_named_proves_no_claimed_success() -
     assert refund.contradictions == (NOTIFIED,)
 
 
-def test_an_id_that_antom_has_with_other_fields_is_shown_to_the_end() -> None:
-    conflict = said(Source.RESPONSE, EvidenceKind.ID_CONFLICT, advice="find out by whom")
-    accepted = said(Source.RESPONSE, EvidenceKind.PROCESSING)
+def test_an_id_conflict_is_shown_until_the_terminal_state() -> None:
+    conflict = evidence_of(Source.RESPONSE, EvidenceKind.ID_CONFLICT, advice="find out by whom")
+    accepted = evidence_of(Source.RESPONSE, EvidenceKind.PROCESSING)
 
     assert after(conflict).attention_reason == "ID_CONFLICT: find out by whom"
     assert after(conflict).next_step is Step.INQUIRE
     assert after(conflict, accepted, NOTIFIED).attention_reason == "ID_CONFLICT: find out by whom"
-    assert after(conflict, said(Source.INQUIRY, EvidenceKind.SUCCEEDED)).attention_reason is None
+    assert (
+        after(conflict, evidence_of(Source.INQUIRY, EvidenceKind.SUCCEEDED)).attention_reason
+        is None
+    )
 
 
 # --- a lost worker
 
 
-def test_after_a_lost_worker_an_inquiry_and_then_the_refund_call_are_due_at_once() -> None:
-    lost = said(Source.RESPONSE, EvidenceKind.DOUBT, code=WORKER_LOST)
+def test_after_a_lost_worker_an_inquiry_and_then_the_refund_call_are_due_immediately() -> None:
+    lost = evidence_of(Source.RESPONSE, EvidenceKind.DOUBT, code=WORKER_LOST)
 
     refund = after(lost)
     assert refund.next_step is Step.INQUIRE
-    unknown = apply(refund, said(Source.INQUIRY, EvidenceKind.NOT_FOUND))
+    unknown = apply(refund, evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND))
     assert unknown.next_step is Step.SEND
     assert unknown.is_send_due
     assert not apply(unknown, DOUBTED).is_send_due
@@ -538,29 +552,31 @@ MISSING: Final = (
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize(("source", "kind"), [pair for pair in SAYINGS if pair[1] in FINAL_STATE])
+@pytest.mark.parametrize(
+    ("source", "kind"), [pair for pair in KINDS_AND_SOURCES if pair[1] in FINAL_STATE]
+)
 @pytest.mark.parametrize("state", OPEN)
 def test_evidence_about_another_refund_never_ends_this_one(
     state: RefundState, source: Source, kind: EvidenceKind, wrong: dict[str, Any]
 ) -> None:
-    refund = apply(STATES[state], said(source, kind, **wrong))
+    refund = apply(STATES[state], evidence_of(source, kind, **wrong))
 
     assert not refund.is_terminal
-    assert refund.state is TABLE[EvidenceKind.MISMATCH][GROWTH.index(state)]
+    assert refund.state is TABLE[EvidenceKind.MISMATCH][ORDER_OF_STATES.index(state)]
     assert refund.attention_reason is not None
     assert next(iter(wrong)) in refund.attention_reason
 
 
 @pytest.mark.parametrize("source", [Source.INQUIRY, Source.NOTIFICATION])
-def test_a_failure_moved_nothing_so_that_its_amount_may_be_missing(source: Source) -> None:
-    assert after(said(source, EvidenceKind.FAILED, amount=None)).state is F
+def test_a_failure_may_lack_the_amount(source: Source) -> None:
+    assert after(evidence_of(source, EvidenceKind.FAILED, amount=None)).state is F
 
 
 @pytest.mark.parametrize(("source", "kind", "name"), MISSING)
-def test_an_end_that_leaves_out_what_antom_promises_ends_nothing(
+def test_a_final_result_without_the_required_fields_is_not_final(
     source: Source, kind: EvidenceKind, name: str
 ) -> None:
-    refund = after(said(source, kind, **{name: None}))
+    refund = after(evidence_of(source, kind, **{name: None}))
 
     assert refund.state is RefundState.IN_DOUBT
     assert refund.attention_reason == (
@@ -569,9 +585,12 @@ def test_an_end_that_leaves_out_what_antom_promises_ends_nothing(
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_second_end_about_another_refund_is_a_contradiction(wrong: dict[str, Any]) -> None:
+def test_a_second_final_result_about_another_refund_is_a_contradiction(
+    wrong: dict[str, Any],
+) -> None:
     refund = apply(
-        STATES[RefundState.SUCCEEDED], said(Source.NOTIFICATION, EvidenceKind.SUCCEEDED, **wrong)
+        STATES[RefundState.SUCCEEDED],
+        evidence_of(Source.NOTIFICATION, EvidenceKind.SUCCEEDED, **wrong),
     )
 
     assert refund.state is RefundState.SUCCEEDED
@@ -579,30 +598,32 @@ def test_a_second_end_about_another_refund_is_a_contradiction(wrong: dict[str, A
 
 
 def test_a_second_refund_id_is_a_second_refund() -> None:
-    first = said(Source.RESPONSE, EvidenceKind.SUCCEEDED, refund_id="a")
-    second = said(Source.NOTIFICATION, EvidenceKind.SUCCEEDED, refund_id="b")
+    first = evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED, refund_id="a")
+    second = evidence_of(Source.NOTIFICATION, EvidenceKind.SUCCEEDED, refund_id="b")
 
     for order in permutations((first, second)):
         assert len(after(*order).contradictions) == 1
 
 
-def test_the_same_end_with_the_same_or_no_refund_id_is_none() -> None:
-    known = after(said(Source.RESPONSE, EvidenceKind.SUCCEEDED, refund_id="a"))
+def test_the_same_final_result_with_the_same_or_no_refund_id_is_no_contradiction() -> None:
+    known = after(evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED, refund_id="a"))
 
-    assert not contradicts(known, said(Source.NOTIFICATION, EvidenceKind.SUCCEEDED, refund_id="a"))
-    assert not contradicts(known, said(Source.INQUIRY, EvidenceKind.SUCCEEDED))
     assert not contradicts(
-        Refund(order=ORDER, state=S), said(Source.INQUIRY, EvidenceKind.SUCCEEDED)
+        known, evidence_of(Source.NOTIFICATION, EvidenceKind.SUCCEEDED, refund_id="a")
+    )
+    assert not contradicts(known, evidence_of(Source.INQUIRY, EvidenceKind.SUCCEEDED))
+    assert not contradicts(
+        Refund(order=ORDER, state=S), evidence_of(Source.INQUIRY, EvidenceKind.SUCCEEDED)
     )
 
 
-def test_evidence_that_fits_the_order_is_believed_as_it_stands() -> None:
-    evidence = said(Source.RESPONSE, EvidenceKind.SUCCEEDED)
+def test_evidence_that_matches_the_order_is_unchanged() -> None:
+    evidence = evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED)
 
     assert check_against_order(ORDER, evidence) is evidence
 
 
-# --- no news
+# --- evidence without new information
 
 
 NO_NEWS: Final = (
@@ -619,10 +640,10 @@ NO_NEWS: Final = (
 
 
 @pytest.mark.parametrize(("state", "source", "kind"), NO_NEWS)
-def test_no_news_leaves_an_equal_refund(
+def test_evidence_without_new_information_leaves_an_equal_refund(
     state: RefundState, source: Source, kind: EvidenceKind
 ) -> None:
-    evidence = said(source, kind, message="told once more", code="ANOTHER")
+    evidence = evidence_of(source, kind, message="repeated", code="ANOTHER")
 
     assert apply(STATES[state], evidence) == STATES[state]
 
@@ -631,24 +652,26 @@ def test_no_news_leaves_an_equal_refund(
 def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_again_once(
     kind: EvidenceKind,
 ) -> None:
-    unknown = apply(STATES[RefundState.PROCESSING], said(Source.INQUIRY, EvidenceKind.NOT_FOUND))
-    answered = apply(unknown, said(Source.RESPONSE, kind))
+    unknown = apply(
+        STATES[RefundState.PROCESSING], evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND)
+    )
+    response = apply(unknown, evidence_of(Source.RESPONSE, kind))
 
     assert (unknown.state, unknown.next_step) == (RefundState.PROCESSING, Step.SEND)
-    assert (answered.state, answered.next_step) == (RefundState.PROCESSING, Step.POLL)
+    assert (response.state, response.next_step) == (RefundState.PROCESSING, Step.POLL)
 
 
-def test_an_inquiry_that_says_processing_again_is_no_news() -> None:
-    again = said(Source.INQUIRY, EvidenceKind.PROCESSING, payment_id=None)
+def test_a_second_processing_inquiry_changes_nothing() -> None:
+    again = evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING, payment_id=None)
 
     assert apply(STATES[RefundState.PROCESSING], again) == STATES[RefundState.PROCESSING]
 
 
-def test_the_first_doubt_is_kept_and_the_second_is_no_news() -> None:
+def test_the_first_doubt_is_kept_and_the_second_changes_nothing() -> None:
     once = apply(STATES[RefundState.PROCESSING], DOUBTED)
 
     assert once.doubt == DOUBTED
-    assert apply(once, said(Source.RESPONSE, EvidenceKind.DOUBT, code="ANOTHER")) == once
+    assert apply(once, evidence_of(Source.RESPONSE, EvidenceKind.DOUBT, code="ANOTHER")) == once
 
 
 @pytest.mark.parametrize(
@@ -663,110 +686,111 @@ def test_the_first_doubt_is_kept_and_the_second_is_no_news() -> None:
         (Source.OPERATOR, EvidenceKind.CHECK),
     ],
 )
-def test_the_first_of_a_kind_is_kept_and_the_second_is_no_news(
+def test_the_first_of_a_kind_is_kept_and_the_second_changes_nothing(
     source: Source, kind: EvidenceKind
 ) -> None:
-    refund = after(said(source, kind))
+    refund = after(evidence_of(source, kind))
 
     assert refund != after()
-    assert apply(refund, said(source, kind, message="told once more")) == refund
+    assert apply(refund, evidence_of(source, kind, message="repeated")) == refund
 
 
-# --- what to do next
+# --- the next step
 
 
 @pytest.mark.parametrize(
     ("pieces", "step"),
     [
         ([], Step.SEND),
-        ([said(Source.RESPONSE, EvidenceKind.BLOCKED)], Step.SEND),
-        ([said(Source.RESPONSE, EvidenceKind.DOUBT)], Step.SEND),
-        ([said(Source.RESPONSE, EvidenceKind.PROCESSING)], Step.POLL),
-        ([said(Source.RESPONSE, EvidenceKind.MISMATCH)], Step.INQUIRE),
-        ([said(Source.NOTIFICATION, EvidenceKind.MISMATCH)], Step.INQUIRE),
-        # An inquiry that cannot be believed is no reason for the next one.
-        ([said(Source.INQUIRY, EvidenceKind.MISMATCH)], Step.SEND),
-        ([said(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED)], Step.INQUIRE),
-        ([said(Source.OPERATOR, EvidenceKind.CHECK)], Step.INQUIRE),
-        ([said(Source.OPERATOR, EvidenceKind.CALL_OFF)], Step.INQUIRE),
-        ([said(Source.CLOCK, EvidenceKind.OVERDUE)], Step.SEND),
+        ([evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED)], Step.SEND),
+        ([evidence_of(Source.RESPONSE, EvidenceKind.DOUBT)], Step.SEND),
+        ([evidence_of(Source.RESPONSE, EvidenceKind.PROCESSING)], Step.POLL),
+        ([evidence_of(Source.RESPONSE, EvidenceKind.MISMATCH)], Step.INQUIRE),
+        ([evidence_of(Source.NOTIFICATION, EvidenceKind.MISMATCH)], Step.INQUIRE),
+        # An inquiry that cannot be trusted is no reason for another one.
+        ([evidence_of(Source.INQUIRY, EvidenceKind.MISMATCH)], Step.SEND),
+        ([evidence_of(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED)], Step.INQUIRE),
+        ([evidence_of(Source.OPERATOR, EvidenceKind.CHECK)], Step.INQUIRE),
+        ([evidence_of(Source.OPERATOR, EvidenceKind.CALL_OFF)], Step.INQUIRE),
+        ([evidence_of(Source.CLOCK, EvidenceKind.OVERDUE)], Step.SEND),
         (
             [
-                said(Source.OPERATOR, EvidenceKind.CHECK),
-                said(Source.INQUIRY, EvidenceKind.NO_INFORMATION),
+                evidence_of(Source.OPERATOR, EvidenceKind.CHECK),
+                evidence_of(Source.INQUIRY, EvidenceKind.NO_INFORMATION),
             ],
             Step.INQUIRE,
         ),
         (
             [
-                said(Source.OPERATOR, EvidenceKind.CHECK),
-                said(Source.INQUIRY, EvidenceKind.NOT_FOUND),
+                evidence_of(Source.OPERATOR, EvidenceKind.CHECK),
+                evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND),
             ],
             Step.SEND,
         ),
         (
             [
-                said(Source.OPERATOR, EvidenceKind.CHECK),
-                said(Source.INQUIRY, EvidenceKind.PROCESSING),
+                evidence_of(Source.OPERATOR, EvidenceKind.CHECK),
+                evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING),
             ],
             Step.POLL,
         ),
         (
             [
-                said(Source.NOTIFICATION, EvidenceKind.MISMATCH),
-                said(Source.INQUIRY, EvidenceKind.MISMATCH),
+                evidence_of(Source.NOTIFICATION, EvidenceKind.MISMATCH),
+                evidence_of(Source.INQUIRY, EvidenceKind.MISMATCH),
             ],
             Step.SEND,
         ),
-        # An inquiry that was asked before there was a closure cannot confirm it.
+        # An inquiry that was sent before the closure cannot confirm it.
         (
             [
-                said(Source.OPERATOR, EvidenceKind.CALL_OFF),
-                said(Source.INQUIRY, EvidenceKind.NOT_FOUND),
+                evidence_of(Source.OPERATOR, EvidenceKind.CALL_OFF),
+                evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND),
             ],
             Step.INQUIRE,
         ),
         (
             [
-                said(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED),
-                said(Source.INQUIRY, EvidenceKind.NOT_FOUND),
+                evidence_of(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED),
+                evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND),
             ],
             Step.INQUIRE,
         ),
-        ([said(Source.RESPONSE, EvidenceKind.SUCCEEDED)], None),
+        ([evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED)], None),
     ],
 )
-def test_what_to_do_next(pieces: list[Evidence], step: Step | None) -> None:
+def test_the_next_step(pieces: list[Evidence], step: Step | None) -> None:
     assert after(*pieces).next_step is step
 
 
-def test_an_id_that_antom_called_closed_is_watched_and_not_asked_for_again() -> None:
-    closing = said(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED)
-    suspect = said(Source.INQUIRY, EvidenceKind.MISMATCH)
+def test_a_closed_id_is_polled_and_not_sent_again() -> None:
+    closing = evidence_of(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED)
+    suspect = evidence_of(Source.INQUIRY, EvidenceKind.MISMATCH)
 
-    refund = after(said(Source.RESPONSE, EvidenceKind.DOUBT), closing, suspect)
+    refund = after(evidence_of(Source.RESPONSE, EvidenceKind.DOUBT), closing, suspect)
 
     assert refund.state is RefundState.IN_DOUBT
     assert refund.next_step is Step.POLL
 
 
-def test_nothing_is_due_after_an_end_even_if_an_inquiry_was() -> None:
+def test_nothing_is_due_in_a_terminal_state_even_if_an_inquiry_was() -> None:
     refund = after(
-        said(Source.OPERATOR, EvidenceKind.CHECK), said(Source.RESPONSE, EvidenceKind.SUCCEEDED)
+        evidence_of(Source.OPERATOR, EvidenceKind.CHECK),
+        evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED),
     )
 
     assert refund.next_step is None
 
 
-# --- announced ends
+# --- announced results
 
 
 @pytest.mark.parametrize("state", [RefundState.REQUESTED, RefundState.BLOCKED])
-@pytest.mark.parametrize("later", EVERYTHING)
+@pytest.mark.parametrize("later", ALL_EVIDENCE)
 def test_after_a_call_off_the_refund_call_is_never_sent_again(
     state: RefundState, later: Evidence
 ) -> None:
-    called_off = apply(STATES[state], said(Source.OPERATOR, EvidenceKind.CALL_OFF))
+    called_off = apply(STATES[state], evidence_of(Source.OPERATOR, EvidenceKind.CALL_OFF))
 
     refund = apply(called_off, later)
 
@@ -777,122 +801,131 @@ def test_after_a_call_off_the_refund_call_is_never_sent_again(
     assert refund.is_sending_over
 
 
-def test_a_call_off_that_came_too_late_is_told_at_the_end() -> None:
-    called_off = (said(Source.OPERATOR, EvidenceKind.CALL_OFF),)
+def test_a_call_off_that_came_too_late_is_shown_in_the_outcome() -> None:
+    called_off = (evidence_of(Source.OPERATOR, EvidenceKind.CALL_OFF),)
 
-    assert after(*called_off, said(Source.RESPONSE, EvidenceKind.PROCESSING)).attention_reason
-    assert after(*called_off, said(Source.RESPONSE, EvidenceKind.SUCCEEDED)).attention_reason
-    assert after(*called_off, said(Source.INQUIRY, EvidenceKind.CLOSED)).attention_reason is None
+    assert after(
+        *called_off, evidence_of(Source.RESPONSE, EvidenceKind.PROCESSING)
+    ).attention_reason
+    assert after(*called_off, evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED)).attention_reason
+    assert (
+        after(*called_off, evidence_of(Source.INQUIRY, EvidenceKind.CLOSED)).attention_reason
+        is None
+    )
 
 
-def test_a_notified_closure_takes_the_place_of_an_answered_one() -> None:
-    answered = said(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED)
+def test_a_notified_closure_replaces_one_from_a_response() -> None:
+    response = evidence_of(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED)
 
-    assert after(answered, NOTIFIED_CLOSURE).closure == NOTIFIED_CLOSURE
-    assert after(NOTIFIED_CLOSURE, answered).closure == NOTIFIED_CLOSURE
+    assert after(response, NOTIFIED_CLOSURE).closure == NOTIFIED_CLOSURE
+    assert after(NOTIFIED_CLOSURE, response).closure == NOTIFIED_CLOSURE
 
 
 @pytest.mark.parametrize(
     ("pieces", "was_sent"),
     [
         ((), False),
-        ((said(Source.RESPONSE, EvidenceKind.BLOCKED, code=MERCHANT_NOT_CONFIGURED),), False),
-        ((said(Source.RESPONSE, EvidenceKind.BLOCKED),), True),
+        (
+            (evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED, code=MERCHANT_NOT_CONFIGURED),),
+            False,
+        ),
+        ((evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED),), True),
         ((DOUBTED,), True),
     ],
 )
-def test_what_was_sent_is_known_from_the_calls(
-    pieces: tuple[Evidence, ...], *, was_sent: bool
-) -> None:
+def test_the_sent_calls_are_recorded(pieces: tuple[Evidence, ...], *, was_sent: bool) -> None:
     assert after(*pieces).was_sent is was_sent
 
 
-# --- why a person must look
+# --- the reason for attention
 
 
 @pytest.mark.parametrize(
     ("pieces", "reason"),
     [
         ([], None),
-        ([said(Source.RESPONSE, EvidenceKind.DOUBT)], None),
-        ([said(Source.RESPONSE, EvidenceKind.PROCESSING)], None),
-        ([said(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED)], None),
-        ([said(Source.RESPONSE, EvidenceKind.SUCCEEDED)], None),
-        ([said(Source.INQUIRY, EvidenceKind.FAILED)], None),
+        ([evidence_of(Source.RESPONSE, EvidenceKind.DOUBT)], None),
+        ([evidence_of(Source.RESPONSE, EvidenceKind.PROCESSING)], None),
+        ([evidence_of(Source.RESPONSE, EvidenceKind.CLOSED_UNCONFIRMED)], None),
+        ([evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED)], None),
+        ([evidence_of(Source.INQUIRY, EvidenceKind.FAILED)], None),
         (
-            [said(Source.INQUIRY, EvidenceKind.FAILED, needs_attention=True, advice="ask")],
+            [evidence_of(Source.INQUIRY, EvidenceKind.FAILED, needs_attention=True, advice="ask")],
             "FAILED: ask",
         ),
-        ([said(Source.OPERATOR, EvidenceKind.CLOSED)], None),
+        ([evidence_of(Source.OPERATOR, EvidenceKind.CLOSED)], None),
         (
             [
-                said(Source.OPERATOR, EvidenceKind.SUCCEEDED),
-                said(Source.RESPONSE, EvidenceKind.FAILED_UNCONFIRMED),
+                evidence_of(Source.OPERATOR, EvidenceKind.SUCCEEDED),
+                evidence_of(Source.RESPONSE, EvidenceKind.FAILED_UNCONFIRMED),
             ],
             "Antom contradicted the end: response failed_unconfirmed",
         ),
         (
-            [said(Source.RESPONSE, EvidenceKind.DOUBT, is_repeated=True, advice="x")],
+            [evidence_of(Source.RESPONSE, EvidenceKind.DOUBT, is_repeated=True, advice="x")],
             "response doubt: x",
         ),
-        ([said(Source.RESPONSE, EvidenceKind.DOUBT, is_repeated=True)], "response doubt"),
-        ([said(Source.INQUIRY, EvidenceKind.CLOSED, advice="new id")], "CLOSED: new id"),
-        ([said(Source.INQUIRY, EvidenceKind.CLOSED)], "CLOSED: inquiry closed"),
+        ([evidence_of(Source.RESPONSE, EvidenceKind.DOUBT, is_repeated=True)], "response doubt"),
+        ([evidence_of(Source.INQUIRY, EvidenceKind.CLOSED, advice="new id")], "CLOSED: new id"),
+        ([evidence_of(Source.INQUIRY, EvidenceKind.CLOSED)], "CLOSED: inquiry closed"),
         (
-            [said(Source.RESPONSE, EvidenceKind.BLOCKED, advice="mend the key")],
+            [evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED, advice="mend the key")],
             "BLOCKED: mend the key",
         ),
-        ([said(Source.NOTIFICATION, EvidenceKind.MISMATCH)], "notification mismatch"),
+        ([evidence_of(Source.NOTIFICATION, EvidenceKind.MISMATCH)], "notification mismatch"),
         (
-            [said(Source.CLOCK, EvidenceKind.OVERDUE)],
+            [evidence_of(Source.CLOCK, EvidenceKind.OVERDUE)],
             "overdue: Antom has not ended this refund in time",
         ),
         (
             [
-                said(Source.CLOCK, EvidenceKind.OVERDUE),
-                said(Source.RESPONSE, EvidenceKind.SUCCEEDED),
+                evidence_of(Source.CLOCK, EvidenceKind.OVERDUE),
+                evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED),
             ],
             None,
         ),
         (
             [
-                said(Source.RESPONSE, EvidenceKind.SUCCEEDED),
-                said(Source.NOTIFICATION, EvidenceKind.FAILED),
+                evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED),
+                evidence_of(Source.NOTIFICATION, EvidenceKind.FAILED),
             ],
             "Antom contradicted the end: notification failed",
         ),
         (
             [
-                said(Source.RESPONSE, EvidenceKind.MISMATCH),
-                said(Source.RESPONSE, EvidenceKind.BLOCKED),
+                evidence_of(Source.RESPONSE, EvidenceKind.MISMATCH),
+                evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED),
             ],
             "response mismatch",
         ),
     ],
 )
-def test_why_a_person_must_look(pieces: list[Evidence], reason: str | None) -> None:
+def test_the_reason_for_attention(pieces: list[Evidence], reason: str | None) -> None:
     assert after(*pieces).attention_reason == reason
 
 
-def test_an_end_without_evidence_gives_no_reason() -> None:
+def test_a_terminal_state_without_evidence_has_no_reason() -> None:
     assert Refund(order=ORDER, state=RefundState.CLOSED).attention_reason is None
 
 
 def test_an_alarm_that_was_cleared_often_stays_until_the_end() -> None:
     often = after().model_copy(update={"alarms_cleared": ALARMS_CLEARED_MAX})
-    blocked = apply(often, said(Source.RESPONSE, EvidenceKind.BLOCKED))
+    blocked = apply(often, evidence_of(Source.RESPONSE, EvidenceKind.BLOCKED))
 
-    processing = apply(blocked, said(Source.RESPONSE, EvidenceKind.PROCESSING))
+    processing = apply(blocked, evidence_of(Source.RESPONSE, EvidenceKind.PROCESSING))
 
     assert processing.alarm == blocked.alarm
-    assert apply(processing, said(Source.RESPONSE, EvidenceKind.SUCCEEDED)).attention_reason is None
+    assert (
+        apply(processing, evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED)).attention_reason
+        is None
+    )
 
 
 def test_a_refusal_that_no_inquiry_could_confirm_is_the_reason_without_an_alarm() -> None:
     undecided = after(DOUBTED, REFUSED, UNDECIDED)
 
-    answered = apply(undecided, said(Source.INQUIRY, EvidenceKind.NOT_FOUND))
+    response = apply(undecided, evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND))
 
     assert (
-        answered.attention_reason == "FAILED_UNCONFIRMED: refused, and no inquiry could confirm it"
+        response.attention_reason == "FAILED_UNCONFIRMED: refused, and no inquiry could confirm it"
     )

@@ -1,7 +1,7 @@
-"""Records one history of each way a refund can take, on a real Temporal server.
+"""Records one history of each scenario of a refund, on a real Temporal server.
 
-`make histories` runs it. A history that is there already is kept: refunds of that release may be
-running somewhere, and every later workflow must be able to go on with them.
+`make histories` runs it. An existing history is kept: refunds of that release may still be
+running, and every later workflow must be able to continue them.
 """
 
 import asyncio
@@ -34,11 +34,13 @@ HOME: Final = Path(__file__).parent
 IDENTITY: Final = "worker"
 _ALWAYS: Final = 100
 _OPS: Final = Instruction(by="ops", reason="the buyer asked")
-_PROOF: Final = Resolution(by="ops", reason="Antom told us", state="succeeded", proof="a ticket")
+_PROOF: Final = Resolution(
+    by="ops", reason="Antom confirmed it", state="succeeded", proof="a ticket"
+)
 
 
 async def _nothing(harness: Harness, order: RefundOrder) -> None:
-    """The refund needs nobody else."""
+    """The refund needs no further event."""
 
 
 async def _notified(harness: Harness, order: RefundOrder) -> None:
@@ -79,16 +81,16 @@ async def _overdue(harness: Harness, order: RefundOrder) -> None:
 
 
 async def _contradicted(harness: Harness, order: RefundOrder) -> None:
-    """Two last words, both there before a worker hears of either."""
+    """Two final results, both delivered before a worker processes one."""
     for kind, code in ((EvidenceKind.SUCCEEDED, "SUCCESS"), (EvidenceKind.FAILED, "PROCESS_FAIL")):
-        notice = Evidence(
+        notification = Evidence(
             source=Source.NOTIFICATION,
             kind=kind,
             code=code,
             refund_request_id=order.refund_request_id,
             amount=order.amount,
         )
-        await harness.notifications.deliver(order.refund_request_id, notice, delivery_id=kind)
+        await harness.notifications.deliver(order.refund_request_id, notification, delivery_id=kind)
 
 
 async def _held(harness: Harness, _order: RefundOrder) -> None:
@@ -107,13 +109,13 @@ async def _cancelled_requested(harness: Harness, order: RefundOrder) -> None:
 
 
 async def _lost(harness: Harness, order: RefundOrder) -> None:
-    """The first attempt outlasts the time that Temporal grants it."""
+    """The first attempt takes longer than its timeout in Temporal."""
     await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
     harness.transport.release()
 
 
 async def _accepted_meanwhile(harness: Harness, order: RefundOrder) -> None:
-    """An inquiry brings PROCESSING while the refund call waits for its next time."""
+    """An inquiry returns PROCESSING while the refund call waits for its next attempt."""
     await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
     await harness.antom.refund(order)
     await harness.refunds.check_now(order.refund_request_id, _OPS)
@@ -123,8 +125,8 @@ async def _accepted_meanwhile(harness: Harness, order: RefundOrder) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """One way, and what happens before and after there is a worker."""
+class Scenario:
+    """One scenario, and the actions before and after a worker starts."""
 
     is_async: bool = False
     is_notified: bool = False
@@ -136,71 +138,71 @@ class Way:
     meanwhile: Callable[[Harness, RefundOrder], Awaitable[None]] = _nothing
 
 
-_CALM: Final = Policy()
-WAYS: Final[Mapping[str, Way]] = {
-    "at-once": Way(),
-    "failed": Way(faults={Operation.REFUND: ("REFUND_AMOUNT_EXCEED",)}),
-    "notified": Way(is_async=True, is_notified=True, policy=_CALM, meanwhile=_notified),
-    "polled": Way(is_async=True, meanwhile=_polled),
-    "doubt": Way(faults={Operation.REFUND: (FaultKind.CUT_AFTER,)}),
-    "blocked": Way(faults={Operation.REFUND: ("ACCESS_DENIED",)}),
-    "closed": Way(faults={Operation.REFUND: ("ORDER_IS_CLOSED",)}),
-    "disagreeing": Way(
+_UNSCALED: Final = Policy()
+SCENARIOS: Final[Mapping[str, Scenario]] = {
+    "immediate": Scenario(),
+    "failed": Scenario(faults={Operation.REFUND: ("REFUND_AMOUNT_EXCEED",)}),
+    "notified": Scenario(is_async=True, is_notified=True, policy=_UNSCALED, meanwhile=_notified),
+    "polled": Scenario(is_async=True, meanwhile=_polled),
+    "doubt": Scenario(faults={Operation.REFUND: (FaultKind.CUT_AFTER,)}),
+    "blocked": Scenario(faults={Operation.REFUND: ("ACCESS_DENIED",)}),
+    "closed": Scenario(faults={Operation.REFUND: ("ORDER_IS_CLOSED",)}),
+    "inconsistent": Scenario(
         is_async=True,
         is_notified=True,
-        policy=_CALM,
+        policy=_UNSCALED,
         faults={Operation.NOTIFY: (FaultKind.INCONSISTENT,)},
         meanwhile=_notified,
     ),
-    "contradicted": Way(before=_contradicted),
-    "checked": Way(is_async=True, policy=_CALM, meanwhile=_checked),
-    "resolved": Way(
-        policy=_CALM,
+    "contradicted": Scenario(before=_contradicted),
+    "checked": Scenario(is_async=True, policy=_UNSCALED, meanwhile=_checked),
+    "resolved": Scenario(
+        policy=_UNSCALED,
         faults={Operation.REFUND: (FaultKind.CUT_AFTER,)},
         meanwhile=_resolved,
     ),
-    "called-off": Way(is_unreachable=True, meanwhile=_called_off),
-    "cancelled": Way(is_async=True, meanwhile=_cancelled),
-    "called-off-in-flight": Way(
+    "called-off": Scenario(is_unreachable=True, meanwhile=_called_off),
+    "cancelled": Scenario(is_async=True, meanwhile=_cancelled),
+    "called-off-in-flight": Scenario(
         faults={Operation.REFUND: (FaultKind.CUT_BEFORE,)},
         before=_held,
         meanwhile=_called_off_in_flight,
     ),
-    "cancelled-requested": Way(is_unreachable=True, meanwhile=_cancelled_requested),
-    "lost": Way(before=_held, meanwhile=_lost, call_timeout=timedelta(seconds=1)),
-    "accepted-meanwhile": Way(
+    "cancelled-requested": Scenario(is_unreachable=True, meanwhile=_cancelled_requested),
+    "lost": Scenario(before=_held, meanwhile=_lost, call_timeout=timedelta(seconds=1)),
+    "accepted-meanwhile": Scenario(
         is_async=True,
-        policy=_CALM,
+        policy=_UNSCALED,
         faults={Operation.REFUND: (FaultKind.CUT_BEFORE,)},
         meanwhile=_accepted_meanwhile,
     ),
-    "overdue": Way(
+    "overdue": Scenario(
         is_async=True,
-        policy=Policy.at_speedup(1000, overdue_after=_CALM.overdue_after / 2000),
+        policy=Policy.at_speedup(1000, overdue_after=_UNSCALED.overdue_after / 2000),
         meanwhile=_overdue,
     ),
 }
 
 
-async def _history(harness: Harness, name: str, way: Way) -> str:
-    """The JSON of this way's history, from the start to the end."""
+async def _history(harness: Harness, name: str, scenario: Scenario) -> str:
+    """The JSON of the complete history of this scenario."""
     fields: dict[str, Any] = {"refund_request_id": f"rf-{name}", "payment_id": f"pay-{name}"}
-    if way.is_notified:
+    if scenario.is_notified:
         fields["notify_url"] = NOTIFY_URL
-    order = harness.payable_order(is_async=way.is_async, **fields)
-    for operation, faults in way.faults.items():
+    order = harness.payable_order(is_async=scenario.is_async, **fields)
+    for operation, faults in scenario.faults.items():
         harness.script(order, operation, *faults)
-    harness.transport.is_down = way.is_unreachable
+    harness.transport.is_down = scenario.is_unreachable
     await harness.start(order)
-    await way.before(harness, order)
+    await scenario.before(harness, order)
     async with harness.running_worker():
-        await way.meanwhile(harness, order)
+        await scenario.meanwhile(harness, order)
         await harness.wait_for_outcome(order)
     return _neutral(json.loads((await harness.history(order)).to_json()))
 
 
 def _neutral(history: Any) -> str:
-    """Without stack traces: they show paths of this machine, and nothing is decided by them."""
+    """Remove stack traces: they contain paths of this machine, and replay does not need them."""
 
     def strip(part: Any) -> Any:
         if isinstance(part, dict):
@@ -211,9 +213,11 @@ def _neutral(history: Any) -> str:
 
 
 async def record(home: Path) -> None:
-    """Write each history that is not there yet, and say what was done."""
+    """Write each missing history and print a summary."""
     release = version("antom-refunds")
-    wanted = {path: name for name in WAYS if not (path := home / f"{release}-{name}.json").exists()}
+    missing = {
+        path: name for name in SCENARIOS if not (path := home / f"{release}-{name}.json").exists()
+    }
     with tempfile.TemporaryDirectory() as folder:
         merchant, antom = (write_pair(Path(folder), name) for name in ("merchant", "antom"))
         environment = await WorkflowEnvironment.start_local(
@@ -223,13 +227,15 @@ async def record(home: Path) -> None:
             identity=IDENTITY,
         )
         async with environment:
-            for path, name in wanted.items():
-                way = WAYS[name]
-                limits.CALL_TIMEOUT = way.call_timeout  # type: ignore[misc]
-                async with harness_on(environment, merchant, antom, policy=way.policy) as harness:
-                    path.write_text(await _history(harness, name, way) + "\n")
-    kept = len(WAYS) - len(wanted)
-    print(f"{len(wanted)} histories of {release} recorded, {kept} were there and are kept")  # noqa: T201
+            for path, name in missing.items():
+                scenario = SCENARIOS[name]
+                limits.CALL_TIMEOUT = scenario.call_timeout  # type: ignore[misc]
+                async with harness_on(
+                    environment, merchant, antom, policy=scenario.policy
+                ) as harness:
+                    path.write_text(await _history(harness, name, scenario) + "\n")
+    kept = len(SCENARIOS) - len(missing)
+    print(f"{len(missing)} histories of {release} recorded, {kept} existing ones kept")  # noqa: T201
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Refunds that began under an earlier release go on under this one: recorded histories replay."""
+"""Refunds of an earlier release continue under this one: recorded histories replay."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from antom_refunds import attributes, contract
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.refund import RefundState
-from tests.histories.record import HOME, IDENTITY, WAYS
+from tests.histories.record import HOME, IDENTITY, SCENARIOS
 from workflows import WORKFLOWS
 from workflows.refund_workflow import RefundWorkflow
 
@@ -22,7 +22,7 @@ FILES = sorted(HOME.glob("*.json"))
 
 @workflow.defn(name=contract.WORKFLOW)
 class HastyWorkflow(RefundWorkflow):
-    """A changed workflow: it tells operators something before it asks Antom."""
+    """A changed workflow: it publishes details before it calls Antom."""
 
     @workflow.init
     def __init__(self, *given: Any) -> None:
@@ -35,26 +35,26 @@ class HastyWorkflow(RefundWorkflow):
 
 
 def recorded(path: Path) -> WorkflowHistory:
-    """Under the id that the refund had: the workflow compares it with its order."""
+    """Replay under the original workflow id, which the workflow compares with its order."""
     own = f"rf-{path.stem.split('-', 1)[1]}"
     workflow_id = contract.workflow_id(own, merchant="default")
     return WorkflowHistory.from_json(workflow_id, path.read_text())
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-async def test_a_recorded_refund_can_be_gone_on_with(path: Path) -> None:
+async def test_a_recorded_refund_can_be_continued(path: Path) -> None:
     replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
 
     await replayer.replay_workflow(recorded(path))
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_every_way_was_recorded(way: str) -> None:
-    assert any(path.stem.endswith(f"-{way}") for path in FILES), "run 'make histories'"
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_scenario_was_recorded(scenario: str) -> None:
+    assert any(path.stem.endswith(f"-{scenario}") for path in FILES), "run 'make histories'"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-async def test_a_workflow_that_acts_otherwise_is_caught(path: Path) -> None:
+async def test_a_workflow_that_behaves_differently_is_detected(path: Path) -> None:
     replayer = Replayer(
         workflows=[HastyWorkflow],
         data_converter=pydantic_data_converter,
@@ -66,16 +66,16 @@ async def test_a_workflow_that_acts_otherwise_is_caught(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_recorded_history_knows_nothing_of_the_machine_it_was_made_on(path: Path) -> None:
+def test_a_recorded_history_contains_nothing_about_its_machine(path: Path) -> None:
     text = path.read_text()
     events = json.loads(text)["events"]
 
-    said = {
+    identities = {
         value
         for event in events
         for attributes in event.values()
         if isinstance(attributes, dict) and (value := attributes.get("identity"))
     }
 
-    assert said <= {IDENTITY, "history-service"}
+    assert identities <= {IDENTITY, "history-service"}
     assert "stackTrace" not in text

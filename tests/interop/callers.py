@@ -1,4 +1,4 @@
-"""Callers that know nothing of our library: Temporal's command line and its JavaScript SDK."""
+"""Callers without our library: Temporal's command line and its JavaScript SDK."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ class CallFailedError(Exception):
 
 
 class Caller(Protocol):
-    """What every SDK can do. Arguments are JSON texts, so that they may be wrong in any way."""
+    """The actions of every SDK. Arguments are JSON texts, so that tests can send invalid ones."""
 
     async def start(self, workflow_id: str, *arguments: str) -> None: ...
 
@@ -34,7 +34,7 @@ class Caller(Protocol):
 
 
 async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
-    """What the command prints; raises CallFailedError with its complaint if it fails."""
+    """Run the command and return its output; raises CallFailedError with its error message."""
     process = await asyncio.create_subprocess_exec(
         *command,
         env={**os.environ, **(env or {})},
@@ -45,13 +45,13 @@ async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | N
     )
     try:
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
-            out, complaint = await process.communicate()
+            out, errors = await process.communicate()
     except TimeoutError:
         process.kill()
         await process.wait()
         raise
     if process.returncode:
-        raise CallFailedError(complaint.decode() or out.decode())
+        raise CallFailedError(errors.decode() or out.decode())
     return out.decode()
 
 
@@ -63,7 +63,7 @@ def address(harness: Harness) -> str:
 class CommandLine:
     """Temporal's command line."""
 
-    stage: Harness
+    harness: Harness
 
     async def start(self, workflow_id: str, *arguments: str) -> None:
         policy = ("--id-reuse-policy", "RejectDuplicate", "--fail-existing")
@@ -81,7 +81,7 @@ class CommandLine:
         return (await self._call("query", workflow_id, "--name", name))["queryResult"][0]
 
     async def _call(self, command: str, workflow_id: str, *options: str) -> Any:
-        where = ("--address", address(self.stage), "--namespace", self.stage.temporal.namespace)
+        where = ("--address", address(self.harness), "--namespace", self.harness.temporal.namespace)
         called = ("workflow", *command.split(), "--workflow-id", workflow_id)
         return json.loads(await run(str(CLI), *called, *where, "--output", "json", *options))
 
@@ -90,7 +90,7 @@ class CommandLine:
 class JavaScript:
     """Temporal's JavaScript SDK, installed in `home`."""
 
-    stage: Harness
+    harness: Harness
     home: Path
 
     async def start(self, workflow_id: str, *arguments: str) -> None:
@@ -106,12 +106,12 @@ class JavaScript:
         return await self._call("query", workflow_id, name)
 
     async def _call(self, *words: str) -> Any:
-        where = (address(self.stage), self.stage.temporal.namespace, contract.REFUNDS_QUEUE)
+        where = (address(self.harness), self.harness.temporal.namespace, contract.REFUNDS_QUEUE)
         return json.loads(await run("node", "refunds.mjs", *where, *words, cwd=self.home))
 
 
 async def install_javascript(home: Path) -> None:
-    """The SDK at its pinned version, and our script beside it; no package runs a script."""
+    """Install the SDK at its pinned version, and our script; packages run no install scripts."""
     for name in ("package.json", "package-lock.json", ".npmrc", "refunds.mjs"):
         shutil.copy(HERE / name, home / name)
     quiet = ("--no-audit", "--no-fund", "--loglevel=error")

@@ -1,4 +1,4 @@
-"""Callers of other kinds than our own client."""
+"""Callers other than our own client."""
 
 import os
 import shutil

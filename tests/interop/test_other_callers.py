@@ -1,4 +1,4 @@
-"""A refund started without our library is the same refund as one that our client started."""
+"""A refund started without our library behaves as one that our client started."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def started(harness: Harness, caller: Caller, order: RefundOrder) -> Refun
 
 
 async def listed(harness: Harness, order: RefundOrder, state: RefundState) -> RefundView:
-    """The refund as the list shows it; the list lags, and has no event for that."""
+    """Wait until the list, which may lag and has no event, shows the refund."""
     async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
         while True:
             found = harness.refunds.list(payment_id=order.payment_id, state=state)
@@ -61,7 +61,7 @@ async def test_another_caller_reads_the_result(harness: Harness, caller: Caller)
     assert contract.RefundOutcome.model_validate(result) == await harness.wait_for_outcome(order)
 
 
-async def test_operators_see_all_of_a_refund_that_another_caller_started(
+async def test_operators_see_every_field_of_a_refund_that_another_caller_started(
     harness: Harness, caller: Caller
 ) -> None:
     order = await started(harness, caller, harness.payable_order())
@@ -77,7 +77,7 @@ async def test_operators_see_all_of_a_refund_that_another_caller_started(
     assert view.overdue_at > view.started_at
 
 
-async def test_the_list_shows_all_of_a_refund_that_another_caller_started(
+async def test_the_list_shows_every_field_of_a_refund_that_another_caller_started(
     harness: Harness, caller: Caller
 ) -> None:
     order = await started(harness, caller, harness.payable_order(is_async=True))
@@ -115,7 +115,7 @@ async def test_fields_left_out_and_fields_at_their_default_are_the_same_refund(
     assert not again.is_new
 
 
-async def test_other_fields_under_an_id_that_another_caller_used_are_refused(
+async def test_other_fields_under_an_id_of_another_caller_are_rejected(
     harness: Harness, caller: Caller
 ) -> None:
     order = await started(harness, caller, harness.payable_order())
@@ -151,7 +151,7 @@ async def test_a_caller_that_allows_duplicates_still_moves_money_once(harness: H
     assert harness.movements(order) == 1
 
 
-async def test_another_caller_has_antom_asked_and_reads_the_dossier(
+async def test_another_caller_sends_check_now_and_reads_the_dossier(
     harness: Harness, caller: Caller
 ) -> None:
     order = await started(harness, caller, harness.payable_order(is_async=True))
@@ -166,7 +166,7 @@ async def test_another_caller_has_antom_asked_and_reads_the_dossier(
 
 @pytest.fixture
 async def wrong_id(harness: Harness) -> AsyncIterator[str]:
-    """A workflow id for a start that must fail; ended by force if it did not."""
+    """A workflow id for a start that must fail; terminated if it did not."""
     workflow_id = workflow_id_of(harness.order())
     yield workflow_id
     handle = harness.temporal.get_workflow_handle(workflow_id)
@@ -175,7 +175,7 @@ async def wrong_id(harness: Harness) -> AsyncIterator[str]:
 
 
 async def complaint_about(harness: Harness, workflow_id: str) -> str:
-    """What the failed run says; fails the test if the run goes on."""
+    """The error of the failed run; fails the test if the run continues."""
     handle = harness.temporal.get_workflow_handle(workflow_id)
     with pytest.raises(WorkflowFailureError) as failed:
         await asyncio.wait_for(handle.result(), timedelta(seconds=15).total_seconds())
@@ -208,19 +208,19 @@ def order_json(workflow_id: str, **changes: object) -> str:
     ],
     ids=["missing field", "no amount", "unknown field", "text", "nothing", "too long"],
 )
-async def test_a_wrong_order_fails_at_once_and_names_the_field(
+async def test_an_invalid_order_fails_immediately_and_names_the_field(
     harness: Harness, caller: Caller, wrong_id: str, changes: dict[str, object], field: str
 ) -> None:
     await caller.start(wrong_id, order_json(wrong_id, **changes))
 
-    said = await complaint_about(harness, wrong_id)
+    error = await complaint_about(harness, wrong_id)
 
-    assert f"{field}: " in said
-    assert "\n" not in said
+    assert f"{field}: " in error
+    assert "\n" not in error
 
 
 @pytest.mark.parametrize("wrong", ["two", "none", "null", "text", "list"])
-async def test_anything_but_one_order_fails_at_once_with_a_sentence(
+async def test_any_other_input_fails_immediately_with_a_message(
     harness: Harness, caller: Caller, wrong_id: str, wrong: str
 ) -> None:
     order = order_json(wrong_id)
@@ -233,29 +233,29 @@ async def test_anything_but_one_order_fails_at_once_with_a_sentence(
     }
     await caller.start(wrong_id, *arguments[wrong])
 
-    said = await complaint_about(harness, wrong_id)
+    error = await complaint_about(harness, wrong_id)
 
-    assert "order" in said
-    assert "\n" not in said
+    assert "order" in error
+    assert "\n" not in error
 
 
-async def test_an_order_of_another_id_fails_at_once_and_names_the_right_id(
+async def test_an_order_of_another_id_fails_immediately_and_names_the_right_id(
     harness: Harness, caller: Caller, wrong_id: str
 ) -> None:
     order = harness.payable_order()
     await caller.start(wrong_id, order.model_dump_json())
 
-    said = await complaint_about(harness, wrong_id)
+    error = await complaint_about(harness, wrong_id)
 
-    assert workflow_id_of(order) in said
+    assert workflow_id_of(order) in error
     assert harness.calls(order, CallKind.REFUND) == 0
 
 
-async def test_an_order_of_another_merchant_fails_at_once_and_names_the_right_id(
+async def test_an_order_of_another_merchant_fails_immediately_and_names_the_right_id(
     harness: Harness, caller: Caller, wrong_id: str
 ) -> None:
     await caller.start(wrong_id, order_json(wrong_id, merchant="kiosk"))
 
-    said = await complaint_about(harness, wrong_id)
+    error = await complaint_about(harness, wrong_id)
 
-    assert wrong_id.replace("/default/", "/kiosk/") in said
+    assert wrong_id.replace("/default/", "/kiosk/") in error

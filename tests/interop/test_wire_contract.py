@@ -1,4 +1,4 @@
-"""docs/wire-contract.md says what the code does: its names, fields and examples."""
+"""docs/wire-contract.md matches the code: its names, fields and examples."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def fenced(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_each_example_is_what_the_code_reads(model: type[BaseModel]) -> None:
+def test_each_example_can_be_parsed(model: type[BaseModel]) -> None:
     (example,) = fenced(f"json {model.__name__}")
 
     read = model.model_validate_json(example)
@@ -59,24 +59,24 @@ def test_the_example_of_a_result_names_every_field() -> None:
 
 
 def test_the_names_are_those_of_the_contract() -> None:
-    said = {
+    documented = {
         what.strip(): value
         for what, value in re.findall(r"^\| (.+?) \| (.+) \|$", PAGE, re.MULTILINE)
     }
 
-    assert said["workflow type"] == f"`{contract.WORKFLOW}`"
-    assert said["task queue"] == f"`{contract.REFUNDS_QUEUE}`"
-    assert said["activity task queue"].startswith(f"`{contract.ANTOM_QUEUE}`")
-    assert said["query"] == f"`{contract.QUERY_DOSSIER}`"
-    assert said["signal"].startswith(f"`{contract.SIGNAL_NOTIFY}`")
+    assert documented["workflow type"] == f"`{contract.WORKFLOW}`"
+    assert documented["task queue"] == f"`{contract.REFUNDS_QUEUE}`"
+    assert documented["activity task queue"].startswith(f"`{contract.ANTOM_QUEUE}`")
+    assert documented["query"] == f"`{contract.QUERY_DOSSIER}`"
+    assert documented["signal"].startswith(f"`{contract.SIGNAL_NOTIFY}`")
     updates = (contract.UPDATE_CHECK_NOW, contract.UPDATE_RESOLVE, contract.UPDATE_CALL_OFF)
-    assert said["updates"] == ", ".join(f"`{each}`" for each in updates)
+    assert documented["updates"] == ", ".join(f"`{each}`" for each in updates)
     example = contract.workflow_id("<refund_request_id>", merchant="<merchant>")
-    assert said["workflow id"] == f"`{example}`"
+    assert documented["workflow id"] == f"`{example}`"
 
 
 def rule_of(schema: dict[str, Any]) -> list[str]:
-    """What the page must say about a field: its pattern and its greatest length."""
+    """The documented rule of a field: its pattern and its maximum length."""
     kinds = schema.get("anyOf", [schema])
     found = [str(kind[key]) for kind in kinds for key in ("pattern", "maxLength") if key in kind]
     return found + ["string or null" for kind in kinds if kind.get("type") == "null"]
@@ -84,22 +84,24 @@ def rule_of(schema: dict[str, Any]) -> list[str]:
 
 def test_the_table_of_fields_is_the_order() -> None:
     schema = RefundOrder.model_json_schema()
-    told = {row[0].strip("`"): row for row in rows(section("Input: RefundOrder")) if len(row) > 5}
+    documented = {
+        row[0].strip("`"): row for row in rows(section("Input: RefundOrder")) if len(row) > 5
+    }
 
-    assert list(told) == list(RefundOrder.model_fields)
+    assert list(documented) == list(RefundOrder.model_fields)
     for name, field in RefundOrder.model_fields.items():
-        assert told[name][2] == ("yes" if field.is_required() else "no"), name
+        assert documented[name][2] == ("yes" if field.is_required() else "no"), name
         default = "" if field.is_required() else json.dumps(field.default).replace('"', "`")
-        assert told[name][4] == default, name
+        assert documented[name][4] == default, name
         for rule in rule_of(schema["properties"][name]):
-            assert rule in " ".join(told[name]), name
+            assert rule in " ".join(documented[name]), name
 
 
 def test_the_table_of_an_amount_is_money() -> None:
-    told = [row for row in rows(section("Input: RefundOrder")) if len(row) == 5]
+    documented = [row for row in rows(section("Input: RefundOrder")) if len(row) == 5]
 
-    assert [row[0].strip("`") for row in told] == list(Money.model_fields)
-    assert Money.model_json_schema()["properties"]["currency"]["pattern"] in told[0][3]
+    assert [row[0].strip("`") for row in documented] == list(Money.model_fields)
+    assert Money.model_json_schema()["properties"]["currency"]["pattern"] in documented[0][3]
     assert Money.model_json_schema()["properties"]["minor"]["exclusiveMaximum"] == 10**16
 
 
@@ -114,9 +116,9 @@ def test_the_table_of_updates_names_their_arguments() -> None:
 
 
 def test_the_table_of_search_attributes_is_what_is_registered() -> None:
-    told = {row[0].strip("`"): row[1] for row in rows(section("Search attributes"))}
+    documented = {row[0].strip("`"): row[1] for row in rows(section("Search attributes"))}
 
-    assert told == {key.name: key.indexed_value_type.name.capitalize() for key in KEYS}
+    assert documented == {key.name: key.indexed_value_type.name.capitalize() for key in KEYS}
 
 
 def test_every_state_is_named() -> None:
@@ -125,7 +127,7 @@ def test_every_state_is_named() -> None:
 
 
 def example_paid(harness: Harness, refund_request_id: str) -> None:
-    """The payment that an example is about, known to Antom."""
+    """Add the payment of an example at Antom."""
     fields = {"refund_request_id": refund_request_id, "payment_id": "pay-bank", "amount": AMOUNT}
     harness.add_payment(RefundOrder.from_fields(fields), is_async=False)
     harness.started.append(refund_request_id)
@@ -154,9 +156,9 @@ async def test_the_example_in_typescript_works(harness: Harness, javascript_home
     program.write_text(here(example), encoding="utf-8")
     example_paid(harness, "order-4711-2")
 
-    said = await run("node", str(program), env={"TEMPORAL_ADDRESS": address(harness)})
+    documented = await run("node", str(program), env={"TEMPORAL_ADDRESS": address(harness)})
 
-    assert said == "succeeded SUCCESS\n"
+    assert documented == "succeeded SUCCESS\n"
 
 
 def test_the_packages_of_javascript_name_no_registry() -> None:

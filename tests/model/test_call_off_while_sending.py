@@ -1,4 +1,4 @@
-"""A refund that was called off stays so, also if Antom was being asked about it already."""
+"""A call-off remains in force even if an inquiry was sent before it."""
 
 from antom_refunds import contract
 from antom_refunds.contract import Instruction
@@ -9,7 +9,7 @@ from tests.harness import Harness
 OPS = Instruction(by="ops", reason="the buyer changed her mind")
 
 
-async def test_an_inquiry_from_before_the_call_off_does_not_bring_the_refund_back(
+async def test_an_inquiry_sent_before_the_call_off_does_not_reopen_the_refund(
     harness: Harness,
 ) -> None:
     order = harness.payable_order()

@@ -1,9 +1,9 @@
-"""The state is free of order for sets of evidence of any size: proven, not sampled.
+"""The state does not depend on the order of evidence, for sets of any size: an exhaustive proof.
 
-Every kind of refund that can be reached is visited. Wherever it stands, a piece of evidence leads
-to a state that depends on its kind alone: on the state, and on whether something tied a claimed
-success to the payment. For two pieces that do not contradict each other the order makes no
-difference. So it makes none for any number of them, repeated or not.
+Every reachable kind of refund is visited. The state after a piece of evidence depends only on this
+kind: on the state, and on whether other evidence links a claimed success to the payment. The order
+of two pieces that do not contradict each other makes no difference. Therefore the order of any
+number of them makes no difference, repeated or not.
 """
 
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ from antom_refunds.domain.state_machine import apply
 
 AMOUNT: Final = Money(currency="EUR", minor=1250)
 ORDER: Final = RefundOrder(refund_request_id="rf-1", payment_id="pay-1", amount=AMOUNT)
-# What Antom, the clock and people can say, with everything that belongs to it.
-SAYS: Final = {
+# The kinds of evidence of each source.
+KINDS_OF_SOURCE: Final = {
     Source.RESPONSE: (
         "succeeded failed_unconfirmed processing doubt unsent blocked "
         "closed_unconfirmed mismatch id_conflict"
@@ -34,8 +34,8 @@ SAYS: Final = {
 }
 
 
-def said(source: Source, kind: EvidenceKind, **changes: Any) -> Evidence:
-    """A notification names no payment; nothing ties the refund to it that says only so much."""
+def evidence_of(source: Source, kind: EvidenceKind, **changes: Any) -> Evidence:
+    """Complete evidence; a notification contains no payment id."""
     fields = {
         "code": kind.upper(),
         "refund_request_id": ORDER.refund_request_id,
@@ -46,9 +46,13 @@ def said(source: Source, kind: EvidenceKind, **changes: Any) -> Evidence:
 
 
 EVERYTHING: Final = (
-    *(said(source, EvidenceKind(kind)) for source, words in SAYS.items() for kind in words.split()),
-    said(Source.NOTIFICATION, EvidenceKind.SUCCEEDED, amount=Money(currency="EUR", minor=1)),
-    said(Source.RESPONSE, EvidenceKind.SUCCEEDED, payment_id=None),
+    *(
+        evidence_of(source, EvidenceKind(kind))
+        for source, kinds in KINDS_OF_SOURCE.items()
+        for kind in kinds.split()
+    ),
+    evidence_of(Source.NOTIFICATION, EvidenceKind.SUCCEEDED, amount=Money(currency="EUR", minor=1)),
+    evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED, payment_id=None),
 )
 OPEN: Final = (
     RefundState.REQUESTED,
@@ -62,12 +66,12 @@ Kind = tuple[RefundState, bool, bool]
 
 
 def kind(refund: Refund) -> Kind:
-    """All that the next state can depend on."""
+    """Everything that the next state can depend on."""
     return refund.state, refund.is_bound, refund.unbound_success is not None
 
 
 def everything_kept(refund: Refund) -> tuple[object, ...]:
-    """What is kept of the past, without who said it first: two such refunds act alike."""
+    """The history that a refund keeps, without sources: equal refunds behave the same."""
     return (
         *kind(refund),
         refund.failure is None,
@@ -81,7 +85,7 @@ def everything_kept(refund: Refund) -> tuple[object, ...]:
 
 @pytest.fixture(scope="module")
 def reachable() -> list[Refund]:
-    """A refund of each sort without an end that some evidence in some order leads to."""
+    """One open refund of each sort that is reachable by some evidence in some order."""
     found = [Refund(order=ORDER)]
     seen = {everything_kept(found[0])}
     for refund in found:
@@ -99,7 +103,9 @@ def _after_each(refund: Refund) -> Iterator[Refund]:
             yield later
 
 
-def test_where_evidence_leads_depends_on_the_kind_alone(reachable: list[Refund]) -> None:
+def test_the_next_state_depends_only_on_the_kind_of_refund_and_the_evidence(
+    reachable: list[Refund],
+) -> None:
     table: dict[tuple[Kind, Evidence], RefundState] = {}
 
     for refund, evidence in product(reachable, EVERYTHING):
@@ -113,13 +119,13 @@ def test_two_pieces_lead_to_the_same_state_in_either_order(reachable: list[Refun
     each_kind = {kind(refund): refund for refund in reachable}.values()
 
     for refund, (one, other) in product(each_kind, combinations(EVERYTHING, 2)):
-        ahead, behind = apply(apply(refund, one), other), apply(apply(refund, other), one)
-        if not (ahead.is_terminal and behind.is_terminal and ahead.contradictions):
-            assert ahead.state is behind.state
+        forward, reverse = apply(apply(refund, one), other), apply(apply(refund, other), one)
+        if not (forward.is_terminal and reverse.is_terminal and forward.contradictions):
+            assert forward.state is reverse.state
 
 
 @pytest.mark.parametrize("state", OPEN)
-def test_the_same_piece_twice_leads_nowhere_else(
+def test_the_same_evidence_twice_leads_to_the_same_state(
     reachable: list[Refund], state: RefundState
 ) -> None:
     refund = next(each for each in reachable if each.state is state)
@@ -130,12 +136,12 @@ def test_the_same_piece_twice_leads_nowhere_else(
 
 
 def test_a_contradiction_is_flagged_in_every_order_or_in_none() -> None:
-    """What ends nothing by itself is left out: it contradicts an end only once there is one."""
-    doubtful = {EvidenceKind.MISMATCH, EvidenceKind.ID_CONFLICT, EvidenceKind.FAILED_UNCONFIRMED}
-    believable = [
-        each for each in EVERYTHING if check_against_order(ORDER, each).kind not in doubtful
+    """Evidence that is never final is left out: it contradicts only an existing final result."""
+    never_final = {EvidenceKind.MISMATCH, EvidenceKind.ID_CONFLICT, EvidenceKind.FAILED_UNCONFIRMED}
+    usable = [
+        each for each in EVERYTHING if check_against_order(ORDER, each).kind not in never_final
     ]
 
-    for pieces in combinations(believable, 3):
+    for pieces in combinations(usable, 3):
         refunds = [reduce(apply, order, Refund(order=ORDER)) for order in permutations(pieces)]
         assert len({bool(refund.contradictions) for refund in refunds}) == 1, pieces

@@ -1,11 +1,11 @@
-"""Refunds against an abstract ledger: whatever Antom does, in whatever order we hear of it.
+"""Refunds against an abstract ledger, with any behaviour of Antom and any order of its messages.
 
-Real calls with real signatures go to the simulator. What comes back stays in the air and is heard
-later: in any order, more than once, or not before the end. Beside it runs a model that knows only
-what was done and what was said; nothing of the product is asked what that means.
+Real calls with real signatures go to the simulator. Their results stay in flight and are received
+later: in any order, repeatedly, or not before the end. A model runs in parallel; it knows only
+the actions and the meanings of the messages, and does not use the product's interpretation.
 
-One fault is left out, an Antom that forgets an id. It breaks the promise that ours rests on: the
-next call would move the money again, and no caller could know.
+One fault is left out: an Antom that forgets an id. It breaks the guarantee that ours depends on:
+the next call would move the money again, and no caller could detect it.
 """
 
 import asyncio
@@ -49,22 +49,22 @@ from antom_refunds.simulator.simulator import AntomSimulator
 from tests.harness import AMOUNT, CLIENT_ID, NOTIFY_URL, WEBHOOK_PATH, KeyFiles
 
 BALANCE: Final = 1_000_000
-# Honest rounds after which every refund must have its end.
+# Rounds without faults after which every refund must be in a terminal state.
 ROUNDS_MAX: Final = 5
 
 Result = TypeVar("Result")
 
 
 class Kind(StrEnum):
-    """How Antom takes a refund."""
+    """How Antom executes a refund."""
 
-    AT_ONCE = "at once"
+    IMMEDIATE = "immediate"
     PENDING = "pending"
     REFUSED = "refused"
 
 
-class Books(StrEnum):
-    """What really became of a refund."""
+class LedgerStatus(StrEnum):
+    """The true status of a refund in Antom's ledger."""
 
     ABSENT = "absent"
     PROCESSING = "processing"
@@ -73,65 +73,65 @@ class Books(StrEnum):
     CLOSED = "closed"
 
 
-class Said(StrEnum):
-    """What one message means, by the documentation."""
+class Meaning(StrEnum):
+    """The documented meaning of one message."""
 
     NOTHING = "nothing"
-    REFUSED = "refused at the gate"
+    BLOCKED = "refused at the gate"
     DOUBT = "doubt"
-    CLOSING = "closed, to be confirmed"
-    CLOSURE = "closed, with FAIL, to be confirmed"
-    ODD = "disagrees with itself or with the order"
+    CLOSED_UNCONFIRMED = "closed, not confirmed"
+    CLOSURE = "closed, with FAIL, not confirmed"
+    MISMATCH = "contradicts itself or the order"
     PROCESSING = "processing"
-    UNNAMED = "processing, and its payment does not name it"
+    UNNAMED = "processing, without the payment id"
     SUCCESS = "success"
     FAIL = "fail"
     CLOSED = "closed"
-    REFUSAL = "refused with F, to be confirmed"
-    CONFLICT = "the id is taken by other fields"
-    CLAIM = "success, of a payment that is not named"
+    FAILED_UNCONFIRMED = "refused with F, not confirmed"
+    CONFLICT = "the id is used with other fields"
+    CLAIM = "success, without the payment id"
 
 
-ENDS: Final = {
-    Said.SUCCESS: RefundState.SUCCEEDED,
-    Said.FAIL: RefundState.FAILED,
-    Said.CLOSED: RefundState.CLOSED,
+FINAL_STATES: Final = {
+    Meaning.SUCCESS: RefundState.SUCCEEDED,
+    Meaning.FAIL: RefundState.FAILED,
+    Meaning.CLOSED: RefundState.CLOSED,
 }
-CLAIMS: Final = {**ENDS, Said.CLAIM: RefundState.SUCCEEDED}
-LADDER: Final = (
+CLAIMS: Final = {**FINAL_STATES, Meaning.CLAIM: RefundState.SUCCEEDED}
+OPEN_STATES: Final = (
     RefundState.REQUESTED,
     RefundState.BLOCKED,
     RefundState.IN_DOUBT,
     RefundState.PROCESSING,
 )
-RUNGS: Final = {
-    Said.NOTHING: RefundState.REQUESTED,
-    Said.REFUSED: RefundState.BLOCKED,
-    Said.DOUBT: RefundState.IN_DOUBT,
-    Said.CLOSING: RefundState.IN_DOUBT,
-    Said.CLOSURE: RefundState.IN_DOUBT,
-    Said.ODD: RefundState.IN_DOUBT,
-    Said.REFUSAL: RefundState.IN_DOUBT,
-    Said.CONFLICT: RefundState.IN_DOUBT,
-    Said.CLAIM: RefundState.IN_DOUBT,
-    Said.PROCESSING: RefundState.PROCESSING,
-    Said.UNNAMED: RefundState.PROCESSING,
+STATES: Final = {
+    Meaning.NOTHING: RefundState.REQUESTED,
+    Meaning.BLOCKED: RefundState.BLOCKED,
+    Meaning.DOUBT: RefundState.IN_DOUBT,
+    Meaning.CLOSED_UNCONFIRMED: RefundState.IN_DOUBT,
+    Meaning.CLOSURE: RefundState.IN_DOUBT,
+    Meaning.MISMATCH: RefundState.IN_DOUBT,
+    Meaning.FAILED_UNCONFIRMED: RefundState.IN_DOUBT,
+    Meaning.CONFLICT: RefundState.IN_DOUBT,
+    Meaning.CLAIM: RefundState.IN_DOUBT,
+    Meaning.PROCESSING: RefundState.PROCESSING,
+    Meaning.UNNAMED: RefundState.PROCESSING,
 }
-BEGINNINGS: Final = {
-    Kind.AT_ONCE: Books.SUCCESS,
-    Kind.PENDING: Books.PROCESSING,
-    Kind.REFUSED: Books.FAIL,
+INITIAL_STATUS: Final = {
+    Kind.IMMEDIATE: LedgerStatus.SUCCESS,
+    Kind.PENDING: LedgerStatus.PROCESSING,
+    Kind.REFUSED: LedgerStatus.FAIL,
 }
 SETTLED: Final = {
-    SettlementOutcome.SUCCESS: Books.SUCCESS,
-    SettlementOutcome.FAIL: Books.FAIL,
-    SettlementOutcome.CLOSED: Books.CLOSED,
+    SettlementOutcome.SUCCESS: LedgerStatus.SUCCESS,
+    SettlementOutcome.FAIL: LedgerStatus.FAIL,
+    SettlementOutcome.CLOSED: LedgerStatus.CLOSED,
 }
-TRUTHS: Final = {
-    Books.ABSENT: RefundState.CLOSED,  # called off
-    Books.SUCCESS: RefundState.SUCCEEDED,
-    Books.FAIL: RefundState.FAILED,
-    Books.CLOSED: RefundState.CLOSED,
+TRUE_STATES: Final = {
+    LedgerStatus.ABSENT: RefundState.CLOSED,  # called off
+    LedgerStatus.SUCCESS: RefundState.SUCCEEDED,
+    LedgerStatus.FAIL: RefundState.FAILED,
+    LedgerStatus.CLOSED: RefundState.CLOSED,
 }
 UNUSABLE: Final = frozenset(
     {
@@ -144,44 +144,46 @@ UNUSABLE: Final = frozenset(
         FaultKind.GARBLED,
     }
 )
-# A code as the bare answer to the refund call, and to the inquiry.
-ANSWERS: Final = {
-    "UNKNOWN_EXCEPTION": (Said.DOUBT, Said.NOTHING),
-    "REQUEST_TRAFFIC_EXCEED_LIMIT": (Said.DOUBT, Said.NOTHING),
-    "REFUND_IN_PROCESS": (Said.PROCESSING, Said.NOTHING),
-    "ORDER_IS_CLOSED": (Said.CLOSING, Said.CLOSED),
-    "ACCESS_DENIED": (Said.REFUSED, Said.NOTHING),
-    "PROCESS_FAIL": (Said.REFUSAL, Said.NOTHING),
-    "BRAND_NEW_CODE": (Said.REFUSAL, Said.NOTHING),
-    "REPEAT_REQ_INCONSISTENT": (Said.CONFLICT, Said.NOTHING),
-    "SUCCESS": (Said.ODD, None),  # without the ids and the amount that come with it
-    "REFUND_NOT_EXIST": (Said.REFUSAL, None),
+# The meaning of a bare code as the response to the refund call, and to the inquiry.
+RESPONSES: Final = {
+    "UNKNOWN_EXCEPTION": (Meaning.DOUBT, Meaning.NOTHING),
+    "REQUEST_TRAFFIC_EXCEED_LIMIT": (Meaning.DOUBT, Meaning.NOTHING),
+    "REFUND_IN_PROCESS": (Meaning.PROCESSING, Meaning.NOTHING),
+    "ORDER_IS_CLOSED": (Meaning.CLOSED_UNCONFIRMED, Meaning.CLOSED),
+    "ACCESS_DENIED": (Meaning.BLOCKED, Meaning.NOTHING),
+    "PROCESS_FAIL": (Meaning.FAILED_UNCONFIRMED, Meaning.NOTHING),
+    "BRAND_NEW_CODE": (Meaning.FAILED_UNCONFIRMED, Meaning.NOTHING),
+    "REPEAT_REQ_INCONSISTENT": (Meaning.CONFLICT, Meaning.NOTHING),
+    "SUCCESS": (Meaning.MISMATCH, None),  # without the required ids and the amount
+    "REFUND_NOT_EXIST": (Meaning.FAILED_UNCONFIRMED, None),
 }
 
-CODED: Final = st.builds(
+CODE_FAULTS: Final = st.builds(
     Fault,
     kind=st.just(FaultKind.RESULT_CODE),
-    code=st.sampled_from(sorted(ANSWERS)),
+    code=st.sampled_from(sorted(RESPONSES)),
     executed=st.booleans(),
 ) | st.just(
-    Fault(kind=FaultKind.RESULT_CODE, code="BRAND_NEW_CODE", status="U")  # unknown, and no end
+    Fault(kind=FaultKind.RESULT_CODE, code="BRAND_NEW_CODE", status="U")  # unknown, and not final
 )
-SPOILT: Final = st.builds(
+UNUSABLE_FAULTS: Final = st.builds(
     Fault, kind=st.sampled_from(sorted(UNUSABLE)), executed=st.booleans()
 ) | st.builds(Fault)
-ASK_FAULTS: Final = SPOILT | CODED | st.just(Fault(kind=FaultKind.NOTIFY_BEFORE_RESPONSE))
+REFUND_FAULTS: Final = (
+    UNUSABLE_FAULTS | CODE_FAULTS | st.just(Fault(kind=FaultKind.NOTIFY_BEFORE_RESPONSE))
+)
 INQUIRY_FAULTS: Final = (
-    SPOILT
-    | CODED
+    UNUSABLE_FAULTS
+    | CODE_FAULTS
     | st.builds(
         Fault,
         kind=st.sampled_from([FaultKind.STALE, FaultKind.NOT_FOUND, FaultKind.NOT_FOUND_NULL]),
     )
 )
 WHICH: Final = st.integers(0, 1)
-# Now and then what was said stays in the air, and something else is heard first.
+# Sometimes a message stays in flight, and a later one is received first.
 IS_LATE: Final = st.sampled_from([False, False, True])
-NOTICE_FAULTS: Final = st.sampled_from(
+NOTIFICATION_FAULTS: Final = st.sampled_from(
     [
         FaultKind.NONE,
         FaultKind.NOT_SENT,
@@ -196,71 +198,75 @@ NOTICE_FAULTS: Final = st.sampled_from(
 
 @dataclass(eq=False)
 class Case:
-    """One refund: as the product sees it, as it really is, and what is still in the air."""
+    """One refund: its state in the product, its true status, and the messages in flight."""
 
     order: RefundOrder
     kind: Kind
     ends: SettlementOutcome
     refund: Refund
-    books: Books = Books.ABSENT
-    is_asked: bool = False
+    ledger_status: LedgerStatus = LedgerStatus.ABSENT
+    is_sent: bool = False
     is_called_off: bool = False
-    was_lied_to: bool = False
-    air: list[tuple[Evidence, Said]] = field(default_factory=list)
-    heard: list[Said] = field(default_factory=list)
+    received_false_result: bool = False
+    in_flight: list[tuple[Evidence, Meaning]] = field(default_factory=list)
+    received: list[Meaning] = field(default_factory=list)
 
     @property
     def ended_at(self) -> int | None:
-        """Which of the heard made the end: the first last word, or what tied a claim to it."""
+        """The index of the first final result, or of the message that confirms a claim."""
         is_claimed = is_bound = False
-        for number, said in enumerate(self.heard):
-            is_claimed |= said is Said.CLAIM
-            is_bound |= said is Said.PROCESSING
-            if said in ENDS or (is_claimed and is_bound):
+        for number, meaning in enumerate(self.received):
+            is_claimed |= meaning is Meaning.CLAIM
+            is_bound |= meaning is Meaning.PROCESSING
+            if meaning in FINAL_STATES or (is_claimed and is_bound):
                 return number
         return None
 
     @property
-    def end(self) -> Said | None:
+    def end(self) -> Meaning | None:
         if self.ended_at is None:
             return None
-        said = self.heard[self.ended_at]
-        return said if said in ENDS else Said.SUCCESS
+        meaning = self.received[self.ended_at]
+        return meaning if meaning in FINAL_STATES else Meaning.SUCCESS
 
     @property
     def state(self) -> RefundState:
-        """What the refund must be, for all that was heard."""
+        """The expected state after all received messages."""
         if self.end is not None:
-            return ENDS[self.end]
-        return max((RUNGS[said] for said in self.heard), key=LADDER.index, default=LADDER[0])
+            return FINAL_STATES[self.end]
+        return max(
+            (STATES[meaning] for meaning in self.received),
+            key=OPEN_STATES.index,
+            default=OPEN_STATES[0],
+        )
 
     @property
     def is_contradicted(self) -> bool:
         if self.ended_at is None:
             return False
-        if self.end is Said.SUCCESS and Said.CLOSURE in self.heard:
+        if self.end is Meaning.SUCCESS and Meaning.CLOSURE in self.received:
             return True
-        if self.end is not Said.SUCCESS and Said.CLAIM in self.heard:
+        if self.end is not Meaning.SUCCESS and Meaning.CLAIM in self.received:
             return True
-        later = self.heard[self.ended_at + 1 :]
-        against = {Said.ODD, Said.CONFLICT, *ENDS} - {self.end}
-        return any(said in against for said in later)
+        later = self.received[self.ended_at + 1 :]
+        against = {Meaning.MISMATCH, Meaning.CONFLICT, *FINAL_STATES} - {self.end}
+        return any(meaning in against for meaning in later)
 
 
 class RefundMachine(RuleBasedStateMachine):
-    """Antom, the way to it and back, and a refund or two."""
+    """Antom, the messages from and to it, and one or two refunds."""
 
     def __init__(self, merchant_keys: KeyFiles, antom_keys: KeyFiles) -> None:
         super().__init__()
         self._runner = asyncio.Runner()
         self._antoms_key = read_public_key(antom_keys[1])
-        self._mail: list[Evidence] = []
+        self._notifications: list[Evidence] = []
         self._forgeries = 0
         self._known: list[Case] = []
         self._simulator = AntomSimulator(
             read_private_key(antom_keys[0]),
-            sleep=_for_ever,
-            transport=httpx.MockTransport(self._receive),
+            sleep=_never,
+            transport=httpx.MockTransport(self._handle_notification),
         )
         self._simulator.register(
             AntomMerchant(
@@ -276,7 +282,7 @@ class RefundMachine(RuleBasedStateMachine):
             self._simulator.fault_plan,
             speedup=1,
             now=lambda: datetime.now(UTC),
-            sleep=_for_ever,
+            sleep=_never,
         )
         account = MerchantAccount(
             client_id=CLIENT_ID,
@@ -286,7 +292,7 @@ class RefundMachine(RuleBasedStateMachine):
         transport = httpx.ASGITransport(create_app(self._simulator))
         self._antom = AntomClient(account, transport=transport)
 
-    # --- what may happen
+    # --- actions
 
     @initialize(
         plans=st.lists(
@@ -312,50 +318,50 @@ class RefundMachine(RuleBasedStateMachine):
             case = Case(order=order, kind=kind, ends=ends, refund=Refund(order=order))
             self._known.append(case)
 
-    @rule(which=WHICH, fault=ASK_FAULTS, is_late=IS_LATE)
-    def ask(self, which: int, fault: Fault, *, is_late: bool) -> None:
+    @rule(which=WHICH, fault=REFUND_FAULTS, is_late=IS_LATE)
+    def send(self, which: int, fault: Fault, *, is_late: bool) -> None:
         case = self._case(which)
         if case.is_called_off:
             return
         self._script(case, Operation.REFUND, fault)
-        evidence = self._run(self._asked(case.order))
-        is_first = fault.takes_effect and case.books is Books.ABSENT
-        case.is_asked = True
+        evidence = self._run(self._send_refund(case.order))
+        is_first = fault.takes_effect and case.ledger_status is LedgerStatus.ABSENT
+        case.is_sent = True
         if is_first:
-            case.books = BEGINNINGS[case.kind]
-        said = _answer_says(case, fault)
+            case.ledger_status = INITIAL_STATUS[case.kind]
+        meaning = _response_meaning(case, fault)
         if (
             is_first
             and fault.kind is FaultKind.NOTIFY_BEFORE_RESPONSE
             and case.kind is Kind.PENDING
         ):
-            case.books = SETTLED[case.ends]
-            self._arrive(case, _notice_says(case, FaultKind.NONE))
-        self._say(case, evidence, said)
-        self._catch_up(case, is_late=is_late)
+            case.ledger_status = SETTLED[case.ends]
+            self._add_notifications(case, _notification_meanings(case, FaultKind.NONE))
+        self._add_in_flight(case, evidence, meaning)
+        self._receive_all(case, is_late=is_late)
 
     @rule(which=WHICH, fault=INQUIRY_FAULTS, is_late=IS_LATE)
     def inquire(self, which: int, fault: Fault, *, is_late: bool) -> None:
         case = self._case(which)
         self._script(case, Operation.INQUIRY, fault)
-        evidence = self._run(self._inquired(case.refund))
-        self._say(case, evidence, _inquiry_says(case, fault))
-        self._catch_up(case, is_late=is_late)
+        evidence = self._run(self._send_inquiry(case.refund))
+        self._add_in_flight(case, evidence, _inquiry_meaning(case, fault))
+        self._receive_all(case, is_late=is_late)
 
     @rule(which=WHICH, ending=st.sampled_from(SettlementOutcome))
     def settle(self, which: int, ending: SettlementOutcome) -> None:
         case = self._case(which)
-        if case.books is not Books.PROCESSING:
+        if case.ledger_status is not LedgerStatus.PROCESSING:
             return
         refund = self._simulator.ledger.store.refund(CLIENT_ID, case.order.refund_request_id)
         assert refund
         self._simulator.ledger.settle(refund, ending)
-        case.books = SETTLED[ending]
+        case.ledger_status = SETTLED[ending]
 
-    @rule(which=WHICH, kind=NOTICE_FAULTS, is_late=IS_LATE)
+    @rule(which=WHICH, kind=NOTIFICATION_FAULTS, is_late=IS_LATE)
     def notify(self, which: int, kind: FaultKind, *, is_late: bool) -> None:
         case = self._case(which)
-        if case.books in {Books.ABSENT, Books.PROCESSING}:
+        if case.ledger_status in {LedgerStatus.ABSENT, LedgerStatus.PROCESSING}:
             return
         refund = self._simulator.ledger.store.refund(CLIENT_ID, case.order.refund_request_id)
         assert refund
@@ -363,67 +369,70 @@ class RefundMachine(RuleBasedStateMachine):
         forgeries = self._forgeries
         self._run(self._notifier.attempt(refund, NOTIFY_URL, number=1))
         assert self._forgeries - forgeries == (kind is FaultKind.FORGED)
-        self._arrive(case, _notice_says(case, kind))
-        self._catch_up(case, is_late=is_late)
+        self._add_notifications(case, _notification_meanings(case, kind))
+        self._receive_all(case, is_late=is_late)
 
     @rule(which=WHICH, choice=st.integers(0, 9), is_repeated=st.booleans())
-    def hear(self, which: int, choice: int, *, is_repeated: bool) -> None:
+    def receive(self, which: int, choice: int, *, is_repeated: bool) -> None:
         case = self._case(which)
-        if not case.air:
+        if not case.in_flight:
             return
-        evidence, said = case.air[choice % len(case.air)]
+        evidence, meaning = case.in_flight[choice % len(case.in_flight)]
         if not is_repeated:
-            case.air.remove((evidence, said))
-        self._hear(case, evidence, said)
+            case.in_flight.remove((evidence, meaning))
+        self._receive_evidence(case, evidence, meaning)
 
     @rule(which=WHICH)
     def call_off(self, which: int) -> None:
         case = self._case(which)
-        if case.is_asked or case.refund.state is not RefundState.REQUESTED:
+        if case.is_sent or case.refund.state is not RefundState.REQUESTED:
             return
-        person = Instruction(by="ops", reason="the buyer changed her mind")
+        instruction = Instruction(by="ops", reason="the buyer changed her mind")
         case.refund = apply(
-            case.refund, contract.evidence_from_instruction(EvidenceKind.CALL_OFF, person)
+            case.refund, contract.evidence_from_instruction(EvidenceKind.CALL_OFF, instruction)
         )
         case.is_called_off = True
 
     @rule(which=WHICH)
     def check(self, which: int) -> None:
         case = self._case(which)
-        person = Instruction(by="ops", reason="the buyer asks")
+        instruction = Instruction(by="ops", reason="the buyer asks")
         case.refund = apply(
-            case.refund, contract.evidence_from_instruction(EvidenceKind.CHECK, person)
+            case.refund, contract.evidence_from_instruction(EvidenceKind.CHECK, instruction)
         )
 
-    # --- what must hold, whatever happened
+    # --- invariants
 
     @invariant()
     def money_moves_at_most_once_and_only_where_the_refund_succeeded(self) -> None:
         for case in self._known:
             moved = self._simulator.snapshot().movements_of(case.order.refund_request_id)
-            assert len(moved) == (case.books is Books.SUCCESS)
+            assert len(moved) == (case.ledger_status is LedgerStatus.SUCCESS)
             assert all(each.amount == case.order.amount for each in moved)
 
     @invariant()
-    def the_balance_is_what_the_ledger_says(self) -> None:
-        held = sum(case.books in {Books.PROCESSING, Books.SUCCESS} for case in self._known)
+    def the_balance_matches_the_ledger(self) -> None:
+        held = sum(
+            case.ledger_status in {LedgerStatus.PROCESSING, LedgerStatus.SUCCESS}
+            for case in self._known
+        )
         left = self._simulator.ledger.balances.available(CLIENT_ID, AMOUNT.currency)
         assert left == BALANCE - held * AMOUNT.minor
 
     @invariant()
-    def every_ask_about_a_refund_bears_the_same_bytes(self) -> None:
+    def every_refund_request_has_the_same_bytes(self) -> None:
         assert all(len(each.digests) == 1 for each in self._simulator.snapshot().payloads)
 
     @invariant()
-    def the_state_is_what_was_heard_and_nothing_else(self) -> None:
+    def the_state_follows_only_from_the_received_messages(self) -> None:
         for case in self._known:
             assert case.refund.state is case.state
             assert (case.refund.next_step is None) is (case.end is not None)
 
     @invariant()
-    def failed_needs_antoms_last_word(self) -> None:
+    def failed_needs_a_final_failure_from_antom(self) -> None:
         for case in self._known:
-            assert case.refund.state is not RefundState.FAILED or Said.FAIL in case.heard
+            assert case.refund.state is not RefundState.FAILED or Meaning.FAIL in case.received
 
     @invariant()
     def a_contradiction_is_flagged_if_and_only_if_there_was_one(self) -> None:
@@ -432,13 +441,13 @@ class RefundMachine(RuleBasedStateMachine):
             assert case.refund.attention_reason or not case.is_contradicted
 
     @invariant()
-    def an_end_is_true_unless_antom_lied(self) -> None:
+    def a_terminal_state_is_true_unless_antom_sent_a_false_result(self) -> None:
         for case in self._known:
-            if case.refund.is_terminal and not case.was_lied_to:
-                assert case.refund.state is TRUTHS[case.books]
+            if case.refund.is_terminal and not case.received_false_result:
+                assert case.refund.state is TRUE_STATES[case.ledger_status]
 
     def teardown(self) -> None:
-        """Every refund reaches its end once Antom is itself again."""
+        """Every refund reaches a terminal state once Antom works normally."""
         try:
             for which in range(len(self._known)):
                 self._converge(which)
@@ -450,24 +459,26 @@ class RefundMachine(RuleBasedStateMachine):
         case = self._known[which]
         for _ in range(ROUNDS_MAX):
             self.settle(which, case.ends)
-            self._catch_up(case, is_late=False)
-            self._go_on(which)
+            self._receive_all(case, is_late=False)
+            self._take_next_step(which)
         assert case.refund.is_terminal
-        self.an_end_is_true_unless_antom_lied()
-        self.the_state_is_what_was_heard_and_nothing_else()
+        self.a_terminal_state_is_true_unless_antom_sent_a_false_result()
+        self.the_state_follows_only_from_the_received_messages()
         self.money_moves_at_most_once_and_only_where_the_refund_succeeded()
 
-    def _go_on(self, which: int) -> None:
-        """What the workflow and its activities would do next."""
+    def _take_next_step(self, which: int) -> None:
+        """Do what the workflow and its activities would do next."""
         case = self._known[which]
         step = case.refund.next_step
         if step in {Step.INQUIRE, Step.POLL}:
             self.inquire(which, Fault(), is_late=False)
-        is_unknown = step is Step.POLL and case.books is Books.ABSENT and case.refund.may_send
+        is_unknown = (
+            step is Step.POLL and case.ledger_status is LedgerStatus.ABSENT and case.refund.may_send
+        )
         if step is Step.SEND or is_unknown:
-            self.ask(which, Fault(), is_late=False)
+            self.send(which, Fault(), is_late=False)
 
-    # --- the way there and back
+    # --- messages from and to Antom
 
     def _case(self, which: int) -> Case:
         return self._known[which % len(self._known)]
@@ -481,25 +492,25 @@ class RefundMachine(RuleBasedStateMachine):
         )
         self._simulator.fault_plan.add(script)
 
-    async def _asked(self, order: RefundOrder) -> Evidence:
+    async def _send_refund(self, order: RefundOrder) -> Evidence:
         try:
             return interpret.from_response(await self._antom.refund(order))
         except (OutcomeUnknownError, GateRefusedError) as error:
             return interpret.from_error(error)
 
-    async def _inquired(self, refund: Refund) -> Evidence:
+    async def _send_inquiry(self, refund: Refund) -> Evidence:
         try:
-            answer = await self._antom.inquire_refund(refund.order.refund_request_id)
+            response = await self._antom.inquire_refund(refund.order.refund_request_id)
         except AntomError as error:
             return interpret.from_inquiry_error(error)
-        evidence = confirm_by_inquiry(refund, interpret.from_inquiry(answer), is_quiet=True)
+        evidence = confirm_by_inquiry(refund, interpret.from_inquiry(response), is_quiet=True)
         payment = await self._antom.inquire_payment(refund.order.payment_id)
         if not interpret.lists_refund(payment, refund.order):
             return evidence
         return evidence.model_copy(update={"payment_id": refund.order.payment_id})
 
-    def _receive(self, request: httpx.Request) -> httpx.Response:
-        """The webhook: verify, then read."""
+    def _handle_notification(self, request: httpx.Request) -> httpx.Response:
+        """The webhook: verify, then parse."""
         signed = SignedMessage(
             path=WEBHOOK_PATH,
             client_id=request.headers["client-id"],
@@ -511,114 +522,118 @@ class RefundMachine(RuleBasedStateMachine):
         except WrongSignatureError:
             self._forgeries += 1
             return httpx.Response(401)
-        self._mail.append(
+        self._notifications.append(
             interpret.from_notification(RefundNotification.model_validate_json(request.content))
         )
         return httpx.Response(200, content=ACKNOWLEDGEMENT)
 
-    def _arrive(self, case: Case, said: Iterable[Said]) -> None:
-        arrived = zip(self._mail, said, strict=True)
+    def _add_notifications(self, case: Case, meanings: Iterable[Meaning]) -> None:
+        arrived = zip(self._notifications, meanings, strict=True)
         for evidence, meaning in list(arrived):
-            self._say(case, evidence, meaning)
-        self._mail.clear()
+            self._add_in_flight(case, evidence, meaning)
+        self._notifications.clear()
 
-    def _say(self, case: Case, evidence: Evidence, said: Said) -> None:
-        truth = TRUTHS.get(case.books) if case.is_asked else RefundState.CLOSED
-        claim = RefundState.CLOSED if said in {Said.CLOSING, Said.CLOSURE} else CLAIMS.get(said)
-        if claim is not None and (claim is not truth or case.books is Books.ABSENT):
-            is_called_off = case.is_called_off and case.books is Books.ABSENT
-            case.was_lied_to = case.was_lied_to or not is_called_off
-        case.air.append((evidence, said))
+    def _add_in_flight(self, case: Case, evidence: Evidence, meaning: Meaning) -> None:
+        truth = TRUE_STATES.get(case.ledger_status) if case.is_sent else RefundState.CLOSED
+        claim = (
+            RefundState.CLOSED
+            if meaning in {Meaning.CLOSED_UNCONFIRMED, Meaning.CLOSURE}
+            else CLAIMS.get(meaning)
+        )
+        if claim is not None and (claim is not truth or case.ledger_status is LedgerStatus.ABSENT):
+            is_called_off = case.is_called_off and case.ledger_status is LedgerStatus.ABSENT
+            case.received_false_result = case.received_false_result or not is_called_off
+        case.in_flight.append((evidence, meaning))
 
-    def _hear(self, case: Case, evidence: Evidence, said: Said) -> None:
+    def _receive_evidence(self, case: Case, evidence: Evidence, meaning: Meaning) -> None:
         case.refund = apply(case.refund, evidence)
-        case.heard.append(said)
+        case.received.append(meaning)
 
-    def _catch_up(self, case: Case, *, is_late: bool) -> None:
-        """Hear what is in the air, the latest word first."""
-        while case.air and not is_late:
-            self._hear(case, *case.air.pop())
+    def _receive_all(self, case: Case, *, is_late: bool) -> None:
+        """Receive all messages in flight, the latest one first."""
+        while case.in_flight and not is_late:
+            self._receive_evidence(case, *case.in_flight.pop())
 
     async def _close(self) -> None:
         await self._antom.aclose()
         await self._simulator.__aexit__()
 
 
-async def _for_ever(seconds: float) -> None:
-    """Nothing happens by itself here: the machine decides when."""
+async def _never(seconds: float) -> None:
+    """No scheduled action ever runs: the state machine decides when to act."""
     if seconds:
         await asyncio.Event().wait()
 
 
-def _truth(case: Case) -> Said:
-    """What Antom says of this refund if it is asked, or notifies, honestly."""
+def _truth(case: Case) -> Meaning:
+    """The meaning of a correct response or notification about this refund."""
     return {
-        Books.PROCESSING: Said.PROCESSING,
-        Books.SUCCESS: Said.SUCCESS,
-        Books.FAIL: Said.FAIL,
-        Books.CLOSED: Said.CLOSING,
-    }[case.books]
+        LedgerStatus.PROCESSING: Meaning.PROCESSING,
+        LedgerStatus.SUCCESS: Meaning.SUCCESS,
+        LedgerStatus.FAIL: Meaning.FAIL,
+        LedgerStatus.CLOSED: Meaning.CLOSED_UNCONFIRMED,
+    }[case.ledger_status]
 
 
-def _answered(said: Said) -> Said:
-    """A refusal as the answer to the refund call names no refund."""
-    return Said.REFUSAL if said is Said.FAIL else said
+def _as_response(meaning: Meaning) -> Meaning:
+    """A failure in the response to the refund call contains no refund id."""
+    return Meaning.FAILED_UNCONFIRMED if meaning is Meaning.FAIL else meaning
 
 
-def _answer_says(case: Case, fault: Fault) -> Said:
+def _response_meaning(case: Case, fault: Fault) -> Meaning:
     if fault.kind in UNUSABLE:
-        return Said.DOUBT
+        return Meaning.DOUBT
     if fault.kind is FaultKind.RESULT_CODE and fault.code:
-        return Said.DOUBT if fault.status == "U" else ANSWERS[fault.code][0]
-    return _answered(_truth(case))
+        return Meaning.DOUBT if fault.status == "U" else RESPONSES[fault.code][0]
+    return _as_response(_truth(case))
 
 
-def _inquiry_says(case: Case, fault: Fault) -> Said:
-    """Where an end was announced before, what is neither success nor processing confirms it."""
+def _inquiry_meaning(case: Case, fault: Fault) -> Meaning:
+    """Any inquiry except success and processing confirms a result that was announced before."""
     if fault.kind in UNUSABLE:
-        return Said.NOTHING
-    said = _inquiry_finds(case, fault)
-    if said not in {None, Said.FAIL, Said.CLOSED}:
-        return said or Said.NOTHING
+        return Meaning.NOTHING
+    meaning = _reported_by_inquiry(case, fault)
+    if meaning not in {None, Meaning.FAIL, Meaning.CLOSED}:
+        return meaning or Meaning.NOTHING
     if case.refund.closure is not None:
-        return Said.CLOSED
+        return Meaning.CLOSED
     if case.refund.failure is not None:
-        return said or Said.FAIL
+        return meaning or Meaning.FAIL
     if case.refund.call_off is not None:
-        return said or Said.CLOSED
-    return said or Said.NOTHING
+        return meaning or Meaning.CLOSED
+    return meaning or Meaning.NOTHING
 
 
-def _inquiry_finds(case: Case, fault: Fault) -> Said | None:
-    """None if Antom says that it knows no such refund."""
+def _reported_by_inquiry(case: Case, fault: Fault) -> Meaning | None:
+    """The reported status; None if Antom reports that it does not know the refund."""
     if fault.kind is FaultKind.RESULT_CODE and fault.code:
-        return ANSWERS[fault.code][1]
+        return RESPONSES[fault.code][1]
     is_denied = fault.kind in {FaultKind.NOT_FOUND, FaultKind.NOT_FOUND_NULL}
-    if is_denied or case.books is Books.ABSENT:
+    if is_denied or case.ledger_status is LedgerStatus.ABSENT:
         return None
     if fault.kind is FaultKind.STALE:
-        return Said.UNNAMED if case.kind is Kind.REFUSED else Said.PROCESSING
-    return Said.CLOSED if case.books is Books.CLOSED else _truth(case)
+        return Meaning.UNNAMED if case.kind is Kind.REFUSED else Meaning.PROCESSING
+    return Meaning.CLOSED if case.ledger_status is LedgerStatus.CLOSED else _truth(case)
 
 
-def _notice_says(case: Case, kind: FaultKind) -> list[Said]:
-    truth = Said.CLOSURE if case.books is Books.CLOSED else _truth(case)
-    truth = Said.CLAIM if truth is Said.SUCCESS else truth
-    opposite = Said.FAIL if truth is Said.CLAIM else Said.CLAIM
+def _notification_meanings(case: Case, kind: FaultKind) -> list[Meaning]:
+    truth = Meaning.CLOSURE if case.ledger_status is LedgerStatus.CLOSED else _truth(case)
+    truth = Meaning.CLAIM if truth is Meaning.SUCCESS else truth
+    opposite = Meaning.FAIL if truth is Meaning.CLAIM else Meaning.CLAIM
     match kind:
         case FaultKind.NOT_SENT | FaultKind.FORGED:
             return []
         case FaultKind.REPEATED:
             return [truth, truth]
         case FaultKind.INCONSISTENT | FaultKind.WRONG_AMOUNT:
-            return [Said.ODD]
+            return [Meaning.MISMATCH]
         case FaultKind.CONTRADICTING:
             return [truth, opposite]
         case _:
             return [truth]
 
 
-def test_a_refund_is_what_antom_said_of_it_whatever_happens(
+def test_the_state_of_a_refund_always_follows_from_antoms_messages(
     merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
     class Machine(RefundMachine):

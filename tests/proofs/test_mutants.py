@@ -1,4 +1,4 @@
-"""The runner that changes the code: which changes it makes, and which ones were noticed."""
+"""The mutation runner: which changes it makes, and which ones the tests detect."""
 
 import ast
 import subprocess
@@ -59,7 +59,7 @@ def test_a_place_is_changed(source: str, change: str) -> None:
     "source",
     ['"""What it is."""', "__all__ = ['a']", 'a = "a sentence"', "log.info(a, b=1)", "a: B | C"],
 )
-def test_what_only_describes_is_left_alone(source: str) -> None:
+def test_descriptive_code_is_not_changed(source: str) -> None:
     assert changed(source) == set()
 
 
@@ -92,7 +92,7 @@ def test_every_area_names_code_and_tests_that_exist() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project of one function, whose one test sees one of its two answers."""
+    """A project with one function, whose only test covers one of its two results."""
     root = tmp_path / "project"
     (root / "tests").mkdir(parents=True)
     for name, text in PROJECT.items():
@@ -120,7 +120,7 @@ def test_a_noticed_change_is_killed_and_an_unnoticed_one_survives(project: Path)
 
 
 @pytest.mark.slow
-def test_a_change_that_never_ends_is_stopped(project: Path) -> None:
+def test_a_change_that_never_terminates_is_stopped(project: Path) -> None:
     change = Change(
         file="signs.py", within="", line=1, before="", after="", source="while True:\n    pass\n"
     )
@@ -130,7 +130,7 @@ def test_a_change_that_never_ends_is_stopped(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_tests_that_fail_without_a_change_judge_nothing_and_are_shown(
+def test_tests_that_fail_without_a_change_are_reported(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "signs.py").write_text("def sign(number): ...\n", encoding="utf-8")
@@ -147,13 +147,13 @@ def tried(verdict: Verdict, *, reason: str | None = None) -> Tried:
 
 
 @pytest.mark.parametrize(("killed", "is_so"), [(19, True), (18, False)])
-def test_one_in_twenty_may_be_unnoticed_and_no_more(killed: int, is_so: bool) -> None:  # noqa: FBT001
+def test_at_most_one_change_in_twenty_can_survive(killed: int, is_so: bool) -> None:  # noqa: FBT001
     results = [tried(Verdict.KILLED)] * killed + [tried(Verdict.SURVIVED)]
 
     assert is_enough(results) is is_so
 
 
-def test_an_accepted_survivor_counts_for_neither_side() -> None:
+def test_an_accepted_survivor_is_not_counted() -> None:
     known = tried(Verdict.SURVIVED, reason="equal for whole numbers")
 
     assert is_enough([known, tried(Verdict.TIMED_OUT)])

@@ -130,7 +130,7 @@ async def test_a_signature_with_an_unregistered_key_is_invalid(http: httpx.Async
 @pytest.mark.parametrize(
     ("code", "header", "value"),
     [
-        ("UNKNOWN_CLIENT", "client-id", "nobody"),
+        ("UNKNOWN_CLIENT", "client-id", "unknown"),
         ("UNKNOWN_CLIENT", "client-id", ""),
         ("INVALID_SIGNATURE", "signature", ""),
         ("INVALID_SIGNATURE", "signature", "algorithm=HMAC, keyVersion=1, signature=eA%3D%3D"),

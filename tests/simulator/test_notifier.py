@@ -59,10 +59,10 @@ async def test_the_end_of_an_asynchronous_refund_is_notified_with_antoms_signatu
     _verify(request, antom_keys)
     assert str(request.url) == NOTIFY_URL
     assert request.headers["client-id"] == CLIENT_ID
-    notice = RefundNotification.model_validate_json(request.content)
-    assert (notice.notify_type, notice.refund_status) == ("REFUND_RESULT", "SUCCESS")
-    assert (notice.result.result_status, notice.refund_request_id) == ("S", "rf_1")
-    assert notice.refund_time
+    notification = RefundNotification.model_validate_json(request.content)
+    assert (notification.notify_type, notification.refund_status) == ("REFUND_RESULT", "SUCCESS")
+    assert (notification.result.result_status, notification.refund_request_id) == ("S", "rf_1")
+    assert notification.refund_time
     assert "paymentId" not in webhook.received[0]
 
 
@@ -79,9 +79,9 @@ async def test_a_failure_is_notified_with_its_code(
 ) -> None:
     await _refund_until_idle(simulator, antom, ends=outcome)
 
-    notice = RefundNotification.model_validate_json(webhook.requests[0].content)
-    assert (notice.result.result_status, notice.result.result_code) == ("F", code)
-    assert (notice.refund_status, notice.refund_time) == ("FAIL", None)
+    notification = RefundNotification.model_validate_json(webhook.requests[0].content)
+    assert (notification.result.result_status, notification.result.result_code) == ("F", code)
+    assert (notification.refund_status, notification.refund_time) == ("FAIL", None)
 
 
 async def test_a_synchronous_refund_is_not_notified(

@@ -1,4 +1,4 @@
-"""One running stack for all tests of the command line, and the long demo beside them."""
+"""One running stack for all tests of the command line, and the demo in parallel."""
 
 import os
 from asyncio.subprocess import Process
@@ -19,7 +19,7 @@ UNUSED_ADDRESS = "127.0.0.1:1"
 
 @pytest.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """The real stack, hundreds of times faster than life, on ports that nobody prefers."""
+    """The real stack, 300 times faster than real time, on free non-default ports."""
     home = tmp_path_factory.mktemp("stack") / "home"
     async with AsyncExitStack() as ending:
         with pytest.MonkeyPatch.context() as patch:
@@ -38,7 +38,7 @@ async def sample_refunds(stack: Stack) -> AsyncIterator[SampleRefunds]:
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment that says nothing of us, and names a Temporal that is not there."""
+    """An environment without settings of ours, with the address of no Temporal."""
     for name in os.environ:
         if name.startswith(("ANTOM_REFUNDS_", "TEMPORAL_")) or name == "FORCE_COLOR":
             monkeypatch.delenv(name)
@@ -62,14 +62,14 @@ def cli(shell: pytest.MonkeyPatch, stack: Stack, capsys: pytest.CaptureFixture[s
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What lets a hundred processes compile the same modules once."""
+    """A shared bytecode cache, so that many processes compile each module once."""
     folder = tmp_path_factory.mktemp("compiled")
     return {"PYTHONPYCACHEPREFIX": str(folder), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 @pytest.fixture
 def lone_processes(tmp_path: Path, compiled: dict[str, str]) -> Iterator[Processes]:
-    """Real processes in a folder of their own; nothing of them is left afterwards."""
+    """Real processes in their own folder; killed after the test."""
     processes = Processes(tmp_path, {**compiled, "TEMPORAL_ADDRESS": UNUSED_ADDRESS})
     yield processes
     processes.clear()
@@ -77,7 +77,7 @@ def lone_processes(tmp_path: Path, compiled: dict[str, str]) -> Iterator[Process
 
 @pytest.fixture
 def processes(tmp_path: Path, compiled: dict[str, str], stack: Stack) -> Iterator[Processes]:
-    """Real processes told of the running stack."""
+    """Real processes that use the running stack."""
     processes = Processes(tmp_path, {**compiled, **stack.environment})
     yield processes
     processes.clear()
@@ -100,6 +100,6 @@ async def demo(demo_processes: Processes) -> Process:
 
 @pytest.fixture(scope="session", autouse=True)
 def _demo_meanwhile(request: pytest.FixtureRequest) -> None:
-    """Most of the demo is waiting, so it runs beside the other tests if it is wanted at all."""
+    """Start the demo early if a test needs it: it mostly waits, so it runs in parallel."""
     if any("demo" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("demo")

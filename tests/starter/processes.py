@@ -1,4 +1,4 @@
-"""A shop on a running stack, and the command line as people and scripts meet it."""
+"""Refunds on a running stack, and the command line in this process and in processes."""
 
 import asyncio
 import os
@@ -25,9 +25,9 @@ from starter.cli import run
 from starter.stack import Stack, inherited_environment
 
 COMMAND: Final = str(Path(sys.executable).with_name("antom-refunds"))
-# Only a hang is stopped by it.
+# Only a test that hangs reaches this limit.
 TEST_TIMEOUT: Final = timedelta(seconds=60)
-# Longer than any test: whoever waits for this bank waits in vain.
+# Longer than any test: this bank never settles.
 NEVER: Final = timedelta(days=10_000)
 BY: Final = ("--by", "ops", "--reason", "the buyer called")
 
@@ -37,7 +37,7 @@ MARK: Final = "STARTER_TEST_MARK"
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """How a command ended and what it wrote."""
+    """The exit code of a command and its output."""
 
     code: int | None
     out: str
@@ -45,7 +45,7 @@ class CommandResult:
 
     @property
     def error_line(self) -> str:
-        """The one line on standard error, where nothing else may stand."""
+        """The only line of output, on standard error."""
         line, *more = self.err.splitlines()
         assert not more, self.err
         assert not self.out
@@ -53,7 +53,7 @@ class CommandResult:
 
 
 class Cli:
-    """The command line within this process, in a thread of its own since it runs its own loop."""
+    """The command line in this process, in its own thread because it runs its own event loop."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -65,7 +65,7 @@ class Cli:
 
 
 class Processes:
-    """Real processes of ours, with all that they start; each is known by its environment."""
+    """Starts real processes; a variable in their environment marks them and their children."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
@@ -85,41 +85,41 @@ class Processes:
         """Run `antom-refunds` with these tokens."""
         return await ended(await self.start(COMMAND, *tokens, **environment))
 
-    def left(self) -> list[int]:
-        """Whoever is still alive of all that was started here, directly or not."""
+    def running(self) -> list[int]:
+        """The process ids of all marked processes that still run."""
         mark = f"{MARK}={self.mark}".encode()
         return [int(each.name) for each in Path("/proc").glob("[0-9]*") if _has_mark(each, mark)]
 
-    def named(self, kind: str) -> int:
-        """The one that was started with this word."""
-        [found] = [pid for pid in self.left() if kind in _words(pid)]
+    def with_argument(self, argument: str) -> int:
+        """The process id of the process with this argument."""
+        [found] = [pid for pid in self.running() if argument in _arguments(pid)]
         return found
 
     def clear(self) -> None:
-        for pid in self.left():
+        for pid in self.running():
             os.kill(pid, signal.SIGKILL)
 
 
 async def ended(process: Process) -> CommandResult:
-    """What the process says until its end."""
+    """Wait for the end of the process; its exit code and output."""
     async with asyncio.timeout(2 * TEST_TIMEOUT.total_seconds()):
         out, err = await process.communicate()
     return CommandResult(process.returncode, out.decode(), err.decode())
 
 
 async def read_until(process: Process, text: str) -> str:
-    """What the process says up to the line with this text."""
+    """The output of the process up to the line with this text."""
     assert process.stdout is not None
-    said = ""
+    output = ""
     async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
-        while text not in said:
+        while text not in output:
             line = await process.stdout.readline()
-            assert line, f"it ended: {said}"
-            said += line.decode()
-    return said
+            assert line, f"the process ended: {output}"
+            output += line.decode()
+    return output
 
 
-def _words(pid: int) -> list[str]:
+def _arguments(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
 
@@ -132,14 +132,14 @@ def _has_mark(process: Path, mark: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SampleRefunds:
-    """Payments at the simulated Antom, and refunds of them."""
+    """Adds payments to the simulator and refunds them."""
 
     stack: Stack
     refunds: RefundClient
     antom: SimulatorClient
 
     async def order(self, *, merchant: str = "default", **payment: Any) -> RefundOrder:
-        """An order under ids that nobody used before, its payment known to Antom."""
+        """An order with new ids; its payment is added to the simulator."""
         own = uuid4().hex[:12]
         order = RefundOrder(
             refund_request_id=f"rf_{own}",
@@ -157,14 +157,14 @@ class SampleRefunds:
         return order
 
     async def ended(self, **payment: Any) -> RefundOrder:
-        """A refund that Antom answered at once."""
+        """A refund that has succeeded."""
         order = await self.order(**payment)
         await self.refunds.start(order)
         assert await self.refunds.outcome(order.refund_request_id, wait=TEST_TIMEOUT)
         return order
 
     async def pending(self) -> RefundOrder:
-        """A refund that a slow bank works on."""
+        """A refund that a slow bank processes."""
         order = await self.order(is_async=True, settle_after=NEVER)
         await self.refunds.start(order)
         await self.until(order, lambda view: view.state is RefundState.PROCESSING)
@@ -180,14 +180,14 @@ class SampleRefunds:
     async def view(self, order: RefundOrder) -> RefundView:
         return await self.refunds.describe(order.refund_request_id, merchant=order.merchant)
 
-    async def until(self, order: RefundOrder, seen: Callable[[RefundView], bool]) -> None:
-        """Until the engine's records say so; it has no event for that."""
+    async def until(self, order: RefundOrder, condition: Callable[[RefundView], bool]) -> None:
+        """Wait until the refund's view meets this condition; Temporal has no event for it."""
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
-            while not seen(await self.view(order)):  # noqa: ASYNC110 - see above
+            while not condition(await self.view(order)):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(_POLL_SECONDS)
 
     async def until_listed(self, order: RefundOrder, state: RefundState) -> None:
-        """Until the list, which is behind the present, shows the refund in this state."""
+        """Wait until the list, which may lag, shows the refund in this state."""
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
             while not await self._is_listed(order, state):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(_POLL_SECONDS)

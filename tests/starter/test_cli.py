@@ -31,7 +31,7 @@ from tests.starter.processes import (
 )
 
 SHOWS = 50
-SHOWS_AT_ONCE = 4
+CONCURRENT_SHOWS = 4
 
 
 def start(order: RefundOrder, *more: str) -> tuple[str, ...]:
@@ -39,26 +39,28 @@ def start(order: RefundOrder, *more: str) -> tuple[str, ...]:
     return "start", order.payment_id, amount, "--id", order.refund_request_id, *more
 
 
-async def test_a_refund_is_started_and_runs_to_its_end(
+async def test_start_runs_a_refund_to_its_terminal_state(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.order()
 
-    said = await cli(*start(order))
+    result = await cli(*start(order))
 
-    assert said == CommandResult(0, f"refund {order.refund_request_id} started\n", "")
+    assert result == CommandResult(0, f"refund {order.refund_request_id} started\n", "")
     await sample_refunds.until(order, lambda view: view.state is RefundState.SUCCEEDED)
 
 
-async def test_the_same_again_is_the_same_refund(cli: Cli, sample_refunds: SampleRefunds) -> None:
+async def test_starting_the_same_order_again_finds_the_same_refund(
+    cli: Cli, sample_refunds: SampleRefunds
+) -> None:
     order = await sample_refunds.order()
     await cli(*start(order))
     first = await sample_refunds.view(order)
 
-    said = await cli(*start(order))
+    result = await cli(*start(order))
 
-    assert said.code == 0
-    assert "was started before, with the same fields" in said.out
+    assert result.code == 0
+    assert "already exists, with the same fields" in result.out
     assert (await sample_refunds.view(order)).run_id == first.run_id
 
 
@@ -71,29 +73,29 @@ async def test_the_same_again_is_the_same_refund(cli: Cli, sample_refunds: Sampl
         (("--reference-refund-id", "other"), "reference_refund_id"),
     ],
 )
-async def test_another_field_under_the_same_id_is_refused_and_named(
+async def test_another_field_under_the_same_id_is_rejected_and_named(
     cli: Cli, sample_refunds: SampleRefunds, option: tuple[str, str], field: str
 ) -> None:
     order = await sample_refunds.order()
     await cli(*start(order))
 
-    said = await cli(*start(order, *option))
+    result = await cli(*start(order, *option))
 
-    assert said.code == 4
-    assert f"already stands for a refund with another {field}:" in said.error_line
+    assert result.code == 4
+    assert f"already stands for a refund with another {field}:" in result.error_line
 
 
-async def test_another_amount_under_the_same_id_is_refused_and_named(
+async def test_another_amount_under_the_same_id_is_rejected_and_named(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.order()
     await cli(*start(order))
-    dearer = order.model_copy(update={"amount": Money(currency="EUR", minor=1251)})
+    other = order.model_copy(update={"amount": Money(currency="EUR", minor=1251)})
 
-    said = await cli(*start(dearer))
+    result = await cli(*start(other))
 
-    assert said.code == 4
-    assert "another amount:" in said.error_line
+    assert result.code == 4
+    assert "another amount:" in result.error_line
 
 
 async def test_every_option_is_a_field_of_the_order(
@@ -117,26 +119,28 @@ async def test_every_option_is_a_field_of_the_order(
     assert not (await sample_refunds.refunds.start(order)).is_new
 
 
-async def test_minor_units_are_the_same_amount(cli: Cli, sample_refunds: SampleRefunds) -> None:
+async def test_an_amount_in_minor_units_is_the_same_amount(
+    cli: Cli, sample_refunds: SampleRefunds
+) -> None:
     order = await sample_refunds.order()
     await cli(*start(order))
 
-    said = await cli("start", order.payment_id, "1250 minor EUR", "--id", order.refund_request_id)
+    result = await cli("start", order.payment_id, "1250 minor EUR", "--id", order.refund_request_id)
 
-    assert said.code == 0
+    assert result.code == 0
 
 
-async def test_waiting_for_success_exits_0_and_shows_the_end(
+async def test_waiting_for_success_exits_0_and_shows_the_outcome(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.order()
 
-    said = await cli(*start(order, "--wait", "60"))
+    result = await cli(*start(order, "--wait", "60"))
 
-    assert said.code == 0
-    assert "succeeded" in said.out
-    assert "SUCCESS" in said.out
-    assert "Antom's id" in said.out
+    assert result.code == 0
+    assert "succeeded" in result.out
+    assert "SUCCESS" in result.out
+    assert "Antom's id" in result.out
 
 
 async def test_waiting_for_a_failure_exits_6_with_advice(
@@ -144,11 +148,11 @@ async def test_waiting_for_a_failure_exits_6_with_advice(
 ) -> None:
     order = await sample_refunds.order(refuses_with="REFUND_WINDOW_EXCEED")
 
-    said = await cli(*start(order, "--wait", "60"))
+    result = await cli(*start(order, "--wait", "60"))
 
-    assert said.code == 6
-    assert "REFUND_WINDOW_EXCEED" in said.out
-    assert "advice" in said.out
+    assert result.code == 6
+    assert "REFUND_WINDOW_EXCEED" in result.out
+    assert "advice" in result.out
 
 
 async def test_waiting_for_a_closure_exits_6(cli: Cli, sample_refunds: SampleRefunds) -> None:
@@ -156,67 +160,65 @@ async def test_waiting_for_a_closure_exits_6(cli: Cli, sample_refunds: SampleRef
         is_async=True, settle_after=timedelta(), ends=SettlementOutcome.CLOSED
     )
 
-    said = await cli(*start(order, "--wait", "60"))
+    result = await cli(*start(order, "--wait", "60"))
 
-    assert said.code == 6
-    assert "closed" in said.out
+    assert result.code == 6
+    assert "closed" in result.out
 
 
-async def test_waiting_longer_than_the_time_given_exits_7(
-    cli: Cli, sample_refunds: SampleRefunds
-) -> None:
+async def test_a_wait_that_times_out_exits_7(cli: Cli, sample_refunds: SampleRefunds) -> None:
     order = await sample_refunds.pending()
 
-    said = await cli("show", order.refund_request_id, "--wait", "0.2")
+    result = await cli("show", order.refund_request_id, "--wait", "0.2")
 
-    assert said.code == 7
-    assert "processing" in said.out
+    assert result.code == 7
+    assert "processing" in result.out
 
 
-async def test_waiting_may_have_no_limit(cli: Cli, sample_refunds: SampleRefunds) -> None:
+async def test_a_wait_can_be_unlimited(cli: Cli, sample_refunds: SampleRefunds) -> None:
     order = await sample_refunds.ended()
 
     assert (await cli("show", order.refund_request_id, "--wait", "inf")).code == 0
 
 
-async def test_a_running_refund_is_shown_with_all_that_is_known(
+async def test_a_running_refund_is_shown_with_all_known_fields(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.pending()
 
-    said = await cli("show", order.refund_request_id)
+    result = await cli("show", order.refund_request_id)
 
-    assert (said.code, said.err) == (0, "")
-    labels = {line.split("  ")[1] for line in said.out.splitlines() if line[2] != " "}
+    assert (result.code, result.err) == (0, "")
+    labels = {line.split("  ")[1] for line in result.out.splitlines() if line[2] != " "}
     assert labels >= {"refund", "state", "amount", "payment", "merchant", "last code"}
-    assert labels >= {"asked for", "overdue from", "in the UI", "learnt", "waits for"}
-    assert "response: " in said.out
+    assert labels >= {"requested", "overdue at", "Temporal UI", "evidence", "waits for"}
+    assert "response: " in result.out
     workflow_id = f"refund/default/{order.refund_request_id}"
-    assert link_to(workflow_id, sample_refunds.stack.ui_url, "default") in said.out
+    assert link_to(workflow_id, sample_refunds.stack.ui_url, "default") in result.out
 
 
-async def test_an_ended_refund_is_shown_with_antoms_last_word(
+async def test_an_ended_refund_is_shown_with_its_final_result(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.ended()
 
-    said = await cli("show", order.refund_request_id)
+    result = await cli("show", order.refund_request_id)
 
-    assert said.code == 0
-    assert "last word" in said.out
-    assert "overdue from" not in said.out
+    assert result.code == 0
+    assert "final result" in result.out
+    assert "overdue at" not in result.out
 
 
-async def test_a_refund_that_a_person_must_look_at_says_why(
+async def test_a_refund_that_needs_attention_is_shown_with_the_reason(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.blocked()
 
-    said = await cli("show", order.refund_request_id, "--merchant", "kiosk")
+    result = await cli("show", order.refund_request_id, "--merchant", "kiosk")
 
-    assert said.code == 0
-    assert "look " in said.out
-    assert "blocked" in said.out
+    assert result.code == 0
+    assert "attention " in result.out
+    assert "blocked" in result.out
 
 
 async def test_a_refund_is_shown_while_no_worker_runs(
@@ -225,14 +227,14 @@ async def test_a_refund_is_shown_while_no_worker_runs(
     shell.setenv("TEMPORAL_ADDRESS", idle_harness.temporal.service_client.config.target_host)
     order = await idle_harness.start(idle_harness.order())
 
-    said = await lone_cli("show", order.refund_request_id)
+    result = await lone_cli("show", order.refund_request_id)
 
-    assert said.code == 0
-    assert "requested" in said.out
-    assert "no worker answers, so this is all for now" in said.out
+    assert result.code == 0
+    assert "requested" in result.out
+    assert "not available: no worker is running" in result.out
 
 
-async def test_a_refund_that_was_stopped_in_temporal_is_no_end(
+async def test_a_refund_that_was_stopped_in_temporal_has_no_outcome(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.pending()
@@ -243,8 +245,8 @@ async def test_a_refund_that_was_stopped_in_temporal_is_no_end(
     waited = await cli("show", order.refund_request_id, "--wait", "60")
 
     assert shown.code == 0
-    assert "stopped in Temporal, before" not in shown.out
-    assert "in Temporal, before Antom's last word: ask Antom" in shown.out
+    assert "stopped in Temporal" not in shown.out
+    assert "in Temporal, without a final result from Antom: check with Antom" in shown.out
     assert waited.code == 4
     assert "ask Antom what became of it" in waited.error_line
 
@@ -252,18 +254,18 @@ async def test_a_refund_that_was_stopped_in_temporal_is_no_end(
 @pytest.mark.parametrize(
     "tokens",
     [
-        ("show", "nobody"),
-        ("show", "nobody", "--wait", "5"),
-        ("check-now", "nobody", *BY),
-        ("call-off", "nobody", *BY),
-        ("resolve", "nobody", "failed", *BY, "--proof", "T-1"),
+        ("show", "unknown"),
+        ("show", "unknown", "--wait", "5"),
+        ("check-now", "unknown", *BY),
+        ("call-off", "unknown", *BY),
+        ("resolve", "unknown", "failed", *BY, "--proof", "T-1"),
     ],
 )
 async def test_an_unknown_refund_exits_3(cli: Cli, tokens: tuple[str, ...]) -> None:
-    said = await cli(*tokens)
+    result = await cli(*tokens)
 
-    assert said.code == 3
-    assert said.error_line == "there is no refund nobody here"
+    assert result.code == 3
+    assert result.error_line == "there is no refund unknown here"
 
 
 async def test_a_refund_belongs_to_its_merchant(cli: Cli, sample_refunds: SampleRefunds) -> None:
@@ -275,35 +277,33 @@ async def test_a_refund_belongs_to_its_merchant(cli: Cli, sample_refunds: Sample
 FIELDS = {"command", "exit_code", "error", "message", "refunds"}
 
 
-def report(said: CommandResult) -> Report:
-    """What a command printed with --json: one object with exactly the fields that all have."""
-    [line] = said.out.splitlines()
-    assert said.err == ""
+def report(result: CommandResult) -> Report:
+    """Parse the output of a command with --json: one object with exactly the common fields."""
+    [line] = result.out.splitlines()
+    assert result.err == ""
     assert set(json.loads(line)) == FIELDS
     found = Report.model_validate_json(line)
-    assert found.exit_code == said.code
+    assert found.exit_code == result.code
     assert (found.error is None) == (found.exit_code in {0, 6, 7})
     return found
 
 
-async def test_json_of_a_start_is_the_refund_as_it_is(
-    cli: Cli, sample_refunds: SampleRefunds
-) -> None:
+async def test_json_of_start_is_the_current_refund(cli: Cli, sample_refunds: SampleRefunds) -> None:
     order = await sample_refunds.order()
 
-    said = report(await cli(*start(order, "--json")))
+    result = report(await cli(*start(order, "--json")))
 
-    [refund] = said.refunds
-    assert (said.command, said.exit_code, refund.refund_request_id) == (
+    [refund] = result.refunds
+    assert (result.command, result.exit_code, refund.refund_request_id) == (
         *("start", 0),
         order.refund_request_id,
     )
-    assert said.message == f"refund {order.refund_request_id} started"
+    assert result.message == f"refund {order.refund_request_id} started"
     assert (refund.payment_id, refund.amount) == (order.payment_id, order.amount)
 
 
 @pytest.mark.parametrize("again", [False, True])
-async def test_json_of_a_wait_is_the_refund_with_antoms_last_word(
+async def test_json_of_a_wait_is_the_refund_with_its_outcome(
     cli: Cli, sample_refunds: SampleRefunds, *, again: bool
 ) -> None:
     order = await sample_refunds.order()
@@ -311,30 +311,30 @@ async def test_json_of_a_wait_is_the_refund_with_antoms_last_word(
     if again:
         await cli(*start(order))
 
-    said = report(await cli(*command, "--json", "--wait", "60"))
+    result = report(await cli(*command, "--json", "--wait", "60"))
 
     outcome = await sample_refunds.refunds.outcome(order.refund_request_id)
-    [refund] = said.refunds
+    [refund] = result.refunds
     assert outcome is not None
-    assert said.command == command[0]
+    assert result.command == command[0]
     assert (refund.state, refund.refund_id) == (RefundState.SUCCEEDED, outcome.refund_id)
     assert (refund.message, refund.is_contradicted) == (outcome.message, False)
     assert (refund.needs_attention, refund.attention_reason) == (False, None)
 
 
-async def test_json_of_a_wait_without_an_end_is_the_refund_as_it_is(
+async def test_json_of_a_wait_that_times_out_is_the_current_refund(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.pending()
 
-    said = report(await cli("show", order.refund_request_id, "--json", "--wait", "0.2"))
+    result = report(await cli("show", order.refund_request_id, "--json", "--wait", "0.2"))
 
-    assert said.exit_code == 7
-    assert said.refunds[0].state is RefundState.PROCESSING
-    assert said.refunds[0].is_contradicted is None
+    assert result.exit_code == 7
+    assert result.refunds[0].state is RefundState.PROCESSING
+    assert result.refunds[0].is_contradicted is None
 
 
-async def test_json_of_show_is_the_view_that_the_client_gives(
+async def test_json_of_show_equals_the_view_of_the_client(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.ended()
@@ -369,23 +369,23 @@ async def test_json_of_a_call_off_is_the_reply_and_the_refund(
     harness.transport.is_down = True
     order = await harness.start(harness.order())
 
-    said = report(await lone_cli("call-off", order.refund_request_id, *BY, "--json"))
+    result = report(await lone_cli("call-off", order.refund_request_id, *BY, "--json"))
 
-    assert "called off" in str(said.message)
-    assert [refund.refund_request_id for refund in said.refunds] == [order.refund_request_id]
+    assert "called off" in str(result.message)
+    assert [refund.refund_request_id for refund in result.refunds] == [order.refund_request_id]
 
 
-async def test_json_of_the_other_commands_has_the_same_form(cli: Cli, tmp_path: Path) -> None:
+async def test_json_of_the_other_commands_has_the_same_fields(cli: Cli, tmp_path: Path) -> None:
     attributes = report(await cli("register-attributes", "--json"))
     keys = report(await cli("keys", "new", str(tmp_path), "--json"))
     taken = report(await cli("keys", "new", str(tmp_path), "--json"))
 
-    assert attributes.message == "they are all there"
+    assert attributes.message == "all search attributes exist already"
     assert "merchant-private.pem" in str(keys.message)
     assert "is not overwritten" in str(taken.error)
 
 
-async def test_a_stopped_refund_is_listed_as_what_needs_a_person(
+async def test_a_stopped_refund_is_listed_as_needing_attention(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.pending()
@@ -398,13 +398,13 @@ async def test_a_stopped_refund_is_listed_as_what_needs_a_person(
         while not report(await cli("list", "--stopped", *payment, "--json")).refunds:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
-    said = report(await cli("list", "--needs-attention", *payment, "--json"))
+    result = report(await cli("list", "--needs-attention", *payment, "--json"))
     table = await cli("list", "--needs-attention", *payment)
     shown = await cli("show", order.refund_request_id)
 
-    assert [refund.stopped_as for refund in said.refunds] == ["terminated"]
+    assert [refund.stopped_as for refund in result.refunds] == ["terminated"]
     assert "stopped (terminated)" in table.out
-    assert "look" in table.out
+    assert "yes" in table.out
     assert "stopped (terminated)" in shown.out
     assert not report(await cli("list", "--no-attention", *payment, "--json")).refunds
 
@@ -428,10 +428,10 @@ async def test_the_list_is_filtered_by_state_and_payment(
         *(order.refund_request_id, "default", order.payment_id),
         *("12.50", "EUR", "processing", "REFUND_IN_PROCESS"),
     ]
-    assert other.out == "no such refunds\n"
+    assert other.out == "no refunds found\n"
 
 
-async def test_the_list_is_filtered_by_merchant_and_need(
+async def test_the_list_is_filtered_by_merchant_and_attention(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.blocked()
@@ -442,10 +442,10 @@ async def test_the_list_is_filtered_by_merchant_and_need(
     assert not report(await cli("list", "--merchant", "default", *payment)).refunds
     assert report(await cli("list", "--needs-attention", *payment)).refunds
     assert not report(await cli("list", "--no-attention", *payment)).refunds
-    assert "look" in (await cli("list", "--payment-id", order.payment_id)).out
+    assert "yes" in (await cli("list", "--payment-id", order.payment_id)).out
 
 
-async def test_the_list_is_limited_and_its_json_has_all_that_was_found(
+async def test_the_list_is_limited_and_its_json_has_every_refund_found(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     orders = [await sample_refunds.ended() for _ in range(2)]
@@ -460,7 +460,7 @@ async def test_the_list_is_limited_and_its_json_has_all_that_was_found(
     assert len(one) == 1
 
 
-async def test_what_a_caller_wrote_is_shown_as_it_was_written(
+async def test_markup_in_a_callers_text_is_shown_unchanged(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = (await sample_refunds.order()).model_copy(update={"payment_id": "pay[/red][bold]"})
@@ -474,50 +474,50 @@ async def test_what_a_caller_wrote_is_shown_as_it_was_written(
     assert "pay[/red][bold]" in listed.out
 
 
-async def test_check_now_is_obeyed_while_a_refund_runs(
+async def test_check_now_works_while_a_refund_runs(cli: Cli, sample_refunds: SampleRefunds) -> None:
+    order = await sample_refunds.pending()
+
+    result = await cli("check-now", order.refund_request_id, *BY)
+
+    assert (result.code, result.err) == (0, "")
+    assert "Antom is being asked now" in result.out
+
+
+async def test_resolve_sets_the_final_state_manually(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.pending()
 
-    said = await cli("check-now", order.refund_request_id, *BY)
-
-    assert (said.code, said.err) == (0, "")
-    assert "Antom is being asked now" in said.out
-
-
-async def test_resolve_ends_a_refund_by_hand(cli: Cli, sample_refunds: SampleRefunds) -> None:
-    order = await sample_refunds.pending()
-
-    said = await cli("resolve", order.refund_request_id, "failed", *BY, "--proof", "T-1 [x]")
+    result = await cli("resolve", order.refund_request_id, "failed", *BY, "--proof", "T-1 [x]")
     shown = await cli("show", order.refund_request_id, "--wait", "60")
 
-    assert (said.code, said.out) == (0, "the refund is failed\n")
+    assert (result.code, result.out) == (0, "the refund is failed\n")
     assert shown.code == 6
     assert "ops: the buyer called (proof: T-1 [x])" in shown.out
 
 
-async def test_a_refund_is_called_off_while_nothing_was_sent(
+async def test_a_refund_that_was_not_sent_is_called_off(
     lone_cli: Cli, shell: pytest.MonkeyPatch, harness: Harness
 ) -> None:
     shell.setenv("TEMPORAL_ADDRESS", harness.temporal.service_client.config.target_host)
     harness.transport.is_down = True
     order = await harness.start(harness.order())
 
-    said = await lone_cli("call-off", order.refund_request_id, *BY)
+    result = await lone_cli("call-off", order.refund_request_id, *BY)
 
-    assert (said.code, said.err) == (0, "")
-    assert "called off: it closes once Antom confirms" in said.out
+    assert (result.code, result.err) == (0, "")
+    assert "called off: it closes once Antom confirms" in result.out
 
 
-async def test_a_refund_that_antom_was_asked_for_is_not_called_off(
+async def test_a_refund_that_was_sent_is_not_called_off(
     cli: Cli, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.pending()
 
-    said = await cli("call-off", order.refund_request_id, *BY)
+    result = await cli("call-off", order.refund_request_id, *BY)
 
-    assert said.code == 4
-    assert "too late: the refund is processing" in said.error_line
+    assert result.code == 4
+    assert "too late: the refund is processing" in result.error_line
 
 
 @pytest.mark.parametrize(
@@ -528,16 +528,16 @@ async def test_a_refund_that_antom_was_asked_for_is_not_called_off(
         ("resolve", "failed", *BY, "--proof", "T-1"),
     ],
 )
-async def test_an_ended_refund_takes_no_instruction(
+async def test_an_ended_refund_rejects_instructions(
     cli: Cli, sample_refunds: SampleRefunds, tokens: tuple[str, ...]
 ) -> None:
     order = await sample_refunds.ended()
     command, *rest = tokens
 
-    said = await cli(command, order.refund_request_id, *rest)
+    result = await cli(command, order.refund_request_id, *rest)
 
-    assert said.code == 4
-    assert said.error_line == f"{order.refund_request_id} has ended: it is succeeded"
+    assert result.code == 4
+    assert result.error_line == f"{order.refund_request_id} has ended: it is succeeded"
 
 
 @pytest.mark.slow
@@ -545,19 +545,19 @@ async def test_fifty_shows_in_fifty_processes_exit_0(
     processes: Processes, sample_refunds: SampleRefunds
 ) -> None:
     order = await sample_refunds.pending()
-    turn = asyncio.Semaphore(SHOWS_AT_ONCE)
+    slots = asyncio.Semaphore(CONCURRENT_SHOWS)
 
     async def show() -> int | None:
-        async with turn:
-            said = await processes.run("show", order.refund_request_id)
-            return said.code if "processing" in said.out else None
+        async with slots:
+            result = await processes.run("show", order.refund_request_id)
+            return result.code if "processing" in result.out else None
 
     codes = await asyncio.gather(*(show() for _ in range(SHOWS)))
 
     assert codes == [0] * SHOWS
 
 
-async def test_processes_exit_with_the_codes_that_are_promised(
+async def test_processes_exit_with_the_documented_codes(
     processes: Processes, sample_refunds: SampleRefunds
 ) -> None:
     order, failing = (
@@ -566,17 +566,17 @@ async def test_processes_exit_with_the_codes_that_are_promised(
     )
     show = ("show", order.refund_request_id)
 
-    said = await asyncio.gather(
+    result = await asyncio.gather(
         processes.run("start", "pay", "0 EUR", "--id", "x"),
-        processes.run("show", "nobody"),
+        processes.run("show", "unknown"),
         processes.run("call-off", order.refund_request_id, *BY),
         processes.run(*show, TEMPORAL_ADDRESS="127.0.0.1:1"),
         processes.run(*start(failing, "--wait", "60")),
         processes.run(*show, "--wait", "0.2"),
     )
 
-    assert [each.code for each in said] == [2, 3, 4, 5, 6, 7]
-    assert not any("Traceback" in each.err for each in said)
+    assert [each.code for each in result] == [2, 3, 4, 5, 6, 7]
+    assert not any("Traceback" in each.err for each in result)
 
 
 async def test_an_interrupted_wait_exits_130(
@@ -584,21 +584,21 @@ async def test_an_interrupted_wait_exits_130(
 ) -> None:
     order = await sample_refunds.pending()
     waiting = await processes.start(COMMAND, *start(order, "--wait", "600"))
-    await read_until(waiting, "was started before")
+    await read_until(waiting, "already exists")
 
     waiting.send_signal(signal.SIGINT)
-    said = await ended(waiting)
+    result = await ended(waiting)
 
-    assert (said.code, said.err) == (130, "")
+    assert (result.code, result.err) == (130, "")
 
 
 async def test_the_module_is_the_same_command_line(processes: Processes) -> None:
-    said = await ended(await processes.start(sys.executable, "-m", "starter", "show", "nobody"))
+    result = await ended(await processes.start(sys.executable, "-m", "starter", "show", "unknown"))
 
-    assert (said.code, said.error_line) == (3, "there is no refund nobody here")
+    assert (result.code, result.error_line) == (3, "there is no refund unknown here")
 
 
-async def test_what_nobody_foresaw_exits_1_and_is_logged(
+async def test_an_unexpected_error_exits_1_and_is_logged(
     lone_cli: Cli, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def show() -> None:

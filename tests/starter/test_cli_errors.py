@@ -1,6 +1,6 @@
-"""What the command line refuses before anything starts, and what it says then.
+"""What the command line rejects before it starts anything, and its error messages.
 
-Temporal is unavailable in all of these tests, so whatever exits 2 was refused without it.
+Temporal is unavailable in all of these tests, so input that exits 2 was rejected without it.
 """
 
 from importlib import metadata
@@ -13,19 +13,19 @@ from tests.starter.processes import BY, Cli
 
 PROOF = ("--proof", "T-1")
 COMMANDS = {
-    "start": "Start a refund, or find the one",
+    "start": "Start a refund, or find the existing one",
     "show": "Show one refund",
     "list": "List refunds, newest first",
-    "check-now": "Have Antom asked about a refund now",
-    "resolve": "End a refund by hand",
-    "call-off": "Give a refund up",
-    "demo": "Watch two dozen refunds",
-    "up": "Start the local stack",
+    "check-now": "Send an inquiry to Antom now",
+    "resolve": "Set the final state of a refund manually",
+    "call-off": "Cancel a refund that was not yet sent",
+    "demo": "Run two dozen refunds",
+    "up": "Run the local stack",
     "worker": "Run a worker",
-    "webhook": "Run the notification handler",
+    "webhook": "Run the webhook",
     "simulator": "Run the Antom simulator",
     "register-attributes": "Add the search attributes",
-    "keys": "Make RSA key pairs",
+    "keys": "Generate RSA key pairs",
 }
 
 
@@ -76,20 +76,20 @@ def start(amount: str = "12.50 EUR", *options: str) -> tuple[str, ...]:
         (("resolve", "x", "failed", *BY, "--proof", ""), "proof", "at least 1 character"),
     ],
 )
-async def test_bad_input_is_one_line_with_field_and_rule(
+async def test_invalid_input_is_reported_in_one_line_with_field_and_rule(
     lone_cli: Cli, tokens: tuple[str, ...], field: str, rule: str
 ) -> None:
-    said = await lone_cli(*tokens)
+    result = await lone_cli(*tokens)
 
-    assert said.code == 2
-    assert said.error_line.startswith(f"{field}: ")
-    assert rule in said.error_line
+    assert result.code == 2
+    assert result.error_line.startswith(f"{field}: ")
+    assert rule in result.error_line
 
 
-async def test_all_flaws_are_named_at_once(lone_cli: Cli) -> None:
-    said = await lone_cli("start", "a b", "1 EUR", "--id", "c d", "--reason", "")
+async def test_all_invalid_fields_are_named_in_one_message(lone_cli: Cli) -> None:
+    result = await lone_cli("start", "a b", "1 EUR", "--id", "c d", "--reason", "")
 
-    assert [flaw.split(":")[0] for flaw in said.error_line.split("; ")] == [
+    assert [error.split(":")[0] for error in result.error_line.split("; ")] == [
         *("refund_request_id", "payment_id", "reason")
     ]
 
@@ -112,10 +112,10 @@ async def test_all_flaws_are_named_at_once(lone_cli: Cli) -> None:
     ],
 )
 async def test_wrong_usage_is_explained(lone_cli: Cli, tokens: tuple[str, ...], named: str) -> None:
-    said = await lone_cli(*tokens)
+    result = await lone_cli(*tokens)
 
-    assert (said.code, said.out) == (2, "")
-    assert named in said.err
+    assert (result.code, result.out) == (2, "")
+    assert named in result.err
 
 
 @pytest.mark.parametrize(
@@ -131,13 +131,13 @@ async def test_wrong_usage_is_explained(lone_cli: Cli, tokens: tuple[str, ...], 
         ("register-attributes",),
     ],
 )
-async def test_a_temporal_that_is_away_is_one_line_with_its_address(
+async def test_an_unavailable_temporal_is_reported_in_one_line_with_its_address(
     lone_cli: Cli, tokens: tuple[str, ...]
 ) -> None:
-    said = await lone_cli(*tokens)
+    result = await lone_cli(*tokens)
 
-    assert said.code == 5
-    assert said.error_line == (
+    assert result.code == 5
+    assert result.error_line == (
         f"Temporal is not reachable at {UNUSED_ADDRESS}: start it or set TEMPORAL_ADDRESS"
     )
 
@@ -151,16 +151,16 @@ async def test_a_temporal_that_is_away_is_one_line_with_its_address(
         ("ANTOM_REFUNDS_SPEEDUPS", "1", "no such setting; see .env.example"),
     ],
 )
-async def test_a_wrong_setting_is_one_line_with_its_name(
+async def test_an_invalid_setting_is_reported_in_one_line_with_its_name(
     lone_cli: Cli, shell: pytest.MonkeyPatch, variable: str, value: str, rule: str
 ) -> None:
     shell.setenv(variable, value)
 
-    said = await lone_cli("show", "x")
+    result = await lone_cli("show", "x")
 
-    assert said.code == 2
-    assert said.error_line.startswith(f"{variable}: ")
-    assert rule in said.error_line
+    assert result.code == 2
+    assert result.error_line.startswith(f"{variable}: ")
+    assert rule in result.error_line
 
 
 @pytest.mark.parametrize(
@@ -179,37 +179,37 @@ async def test_a_wrong_setting_is_one_line_with_its_name(
         (("register-attributes",), 5, "is not reachable"),
     ],
 )
-async def test_json_of_a_failure_has_its_sentence_and_its_code(
+async def test_json_of_a_failure_has_the_message_and_the_exit_code(
     lone_cli: Cli, tokens: tuple[str, ...], code: int, error: str
 ) -> None:
-    said = await lone_cli(*tokens, "--json")
+    result = await lone_cli(*tokens, "--json")
 
-    [line] = said.out.splitlines()
+    [line] = result.out.splitlines()
     report = Report.model_validate_json(line)
-    assert (said.code, said.err, report.exit_code, report.refunds) == (code, "", code, ())
+    assert (result.code, result.err, report.exit_code, report.refunds) == (code, "", code, ())
     assert report.command == tokens[0]
     assert error in str(report.error)
     assert "\n" not in str(report.error)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_every_command_explains_itself(lone_cli: Cli, command: str) -> None:
-    said = await lone_cli(command, "--help")
+async def test_every_command_has_a_help_text(lone_cli: Cli, command: str) -> None:
+    result = await lone_cli(command, "--help")
 
-    assert (said.code, said.err) == (0, "")
-    assert f"antom-refunds {command}" in said.out
-    assert COMMANDS[command] in said.out
+    assert (result.code, result.err) == (0, "")
+    assert f"antom-refunds {command}" in result.out
+    assert COMMANDS[command] in result.out
 
 
 async def test_the_help_names_every_command(lone_cli: Cli) -> None:
-    said = await lone_cli("--help")
+    result = await lone_cli("--help")
 
-    named = {line.split()[1] for line in said.out.splitlines() if line.startswith("│ ")}
-    assert said.code == 0
+    named = {line.split()[1] for line in result.out.splitlines() if line.startswith("│ ")}
+    assert result.code == 0
     assert named >= set(COMMANDS)
 
 
-async def test_the_version_is_told(lone_cli: Cli) -> None:
-    said = await lone_cli("--version")
+async def test_the_version_is_printed(lone_cli: Cli) -> None:
+    result = await lone_cli("--version")
 
-    assert (said.code, said.out) == (0, f"{metadata.version('antom-refunds')}\n")
+    assert (result.code, result.out) == (0, f"{metadata.version('antom-refunds')}\n")

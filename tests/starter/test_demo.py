@@ -1,4 +1,4 @@
-"""The demo: its audit finds what it claims to find, its scenes are all there, and it holds."""
+"""The demo: its audit detects each kind of error, all its scenarios run, and the audit holds."""
 
 import asyncio
 from asyncio.subprocess import Process
@@ -39,19 +39,19 @@ from tests.starter.processes import (
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 TWICE = "money moved twice"
-LOST = "lost: asked for, without an end"
+LOST = "lost: requested, without a terminal state"
 DISAGREES = "states that disagree with the ledger"
 BYTES = "sent with different bytes"
-OTHERWISE = "ended otherwise than its scene says"
+OTHER_STATE = "ended in another state than its scenario expects"
 SCENARIO = Scenario(key="one", title="a refund")
 PAID = (SCENARIO.amount,)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One refund as we say that it ended, and as Antom's ledger shows it."""
+    """One refund: the state that we report, and Antom's ledger."""
 
-    says: RefundState | None = RefundState.SUCCEEDED
+    reported: RefundState | None = RefundState.SUCCEEDED
     status: RefundStatus | None = RefundStatus.SUCCESS
     moved: tuple[Money, ...] = PAID
     digests: tuple[str, ...] = ("a",)
@@ -59,7 +59,7 @@ class Case:
 
     @property
     def outcomes(self) -> dict[str, RefundOutcome]:
-        if self.says is None:
+        if self.reported is None:
             return {}
         order = self.scenario.order
         outcome = RefundOutcome(
@@ -67,7 +67,7 @@ class Case:
             payment_id=order.payment_id,
             merchant=order.merchant,
             amount=order.amount,
-            state=self.says,
+            state=self.reported,
             result_code="SUCCESS",
         )
         return {order.refund_request_id: outcome}
@@ -80,12 +80,12 @@ class Case:
             Movement(**own, payment_id=payment, amount=each, at=NOW) for each in self.moved
         )
         return LedgerSnapshot(
-            refunds=() if self.status is None else (self._booked(self.status),),
+            refunds=() if self.status is None else (self._record(self.status),),
             movements=tuple(movements),
             payloads=(PayloadDigests(**own, digests=self.digests),),
         )
 
-    def _booked(self, status: RefundStatus) -> RefundRecord:
+    def _record(self, status: RefundStatus) -> RefundRecord:
         order = self.scenario.order
         fields = KeyFields(
             payment_id=order.payment_id,
@@ -106,12 +106,12 @@ class Case:
     def audited(self) -> Audit:
         return audit([self.scenario], self.outcomes, self.ledger)
 
-    def found(self) -> set[str]:
+    def errors(self) -> set[str]:
         return {each.text for each in self.audited().findings if each.refunds}
 
 
-FAILS = replace(SCENARIO, ends=RefundState.FAILED)
-CLOSES = replace(SCENARIO, ends=RefundState.CLOSED)
+FAILS = replace(SCENARIO, final_state=RefundState.FAILED)
+CLOSES = replace(SCENARIO, final_state=RefundState.CLOSED)
 CENT_MORE = Money(currency="EUR", minor=SCENARIO.amount.minor + 1)
 
 
@@ -119,69 +119,73 @@ CENT_MORE = Money(currency="EUR", minor=SCENARIO.amount.minor + 1)
     "case",
     [
         Case(),
-        Case(says=RefundState.FAILED, status=RefundStatus.FAIL, moved=(), scenario=FAILS),
-        Case(says=RefundState.CLOSED, status=RefundStatus.CLOSED, moved=(), scenario=CLOSES),
-        Case(says=RefundState.FAILED, status=None, moved=(), digests=(), scenario=FAILS),
+        Case(reported=RefundState.FAILED, status=RefundStatus.FAIL, moved=(), scenario=FAILS),
+        Case(reported=RefundState.CLOSED, status=RefundStatus.CLOSED, moved=(), scenario=CLOSES),
+        Case(reported=RefundState.FAILED, status=None, moved=(), digests=(), scenario=FAILS),
     ],
 )
 def test_a_clean_audit_holds(case: Case) -> None:
     assert case.audited().holds
-    assert case.found() == set()
+    assert case.errors() == set()
 
 
 @pytest.mark.parametrize(
     ("case", "found"),
     [
         pytest.param(Case(moved=PAID * 2), {TWICE, DISAGREES}, id="money moved twice"),
-        pytest.param(Case(says=None), {LOST}, id="no end"),
+        pytest.param(Case(reported=None), {LOST}, id="no terminal state"),
         pytest.param(Case(digests=("a", "b")), {BYTES}, id="different bytes"),
         pytest.param(
-            Case(says=RefundState.FAILED, status=RefundStatus.FAIL, moved=()),
-            {OTHERWISE},
-            id="another end than the scene's",
+            Case(reported=RefundState.FAILED, status=RefundStatus.FAIL, moved=()),
+            {OTHER_STATE},
+            id="another state than expected",
         ),
         pytest.param(
-            Case(status=RefundStatus.FAIL, moved=()), {DISAGREES}, id="we say done, Antom failed"
+            Case(status=RefundStatus.FAIL, moved=()),
+            {DISAGREES},
+            id="we report success, Antom failed",
         ),
-        pytest.param(Case(moved=()), {DISAGREES}, id="we say done, nothing moved"),
+        pytest.param(Case(moved=()), {DISAGREES}, id="we report success, nothing moved"),
         pytest.param(
             Case(status=RefundStatus.PROCESSING, moved=()),
             {DISAGREES},
-            id="we say done, Antom is not done yet",
+            id="we report success, Antom still processes",
         ),
         pytest.param(
-            Case(status=None, moved=()), {DISAGREES}, id="we say done, Antom knows nothing"
+            Case(status=None, moved=()),
+            {DISAGREES},
+            id="we report success, Antom has no such refund",
         ),
         pytest.param(Case(moved=(CENT_MORE,)), {DISAGREES}, id="another amount moved"),
         pytest.param(
-            Case(says=RefundState.FAILED, scenario=FAILS),
+            Case(reported=RefundState.FAILED, scenario=FAILS),
             {DISAGREES},
-            id="we say failed, Antom is done",
+            id="we report failure, Antom succeeded",
         ),
         pytest.param(
-            Case(says=RefundState.FAILED, status=RefundStatus.FAIL, scenario=FAILS),
+            Case(reported=RefundState.FAILED, status=RefundStatus.FAIL, scenario=FAILS),
             {DISAGREES},
-            id="we say failed, money moved",
+            id="we report failure, money moved",
         ),
         pytest.param(
-            Case(says=RefundState.FAILED, status=None, scenario=FAILS),
+            Case(reported=RefundState.FAILED, status=None, scenario=FAILS),
             {DISAGREES},
-            id="we say failed, money moved without a record",
+            id="we report failure, money moved without a record",
         ),
         pytest.param(
-            Case(says=RefundState.FAILED, status=RefundStatus.CLOSED, moved=(), scenario=FAILS),
+            Case(reported=RefundState.FAILED, status=RefundStatus.CLOSED, moved=(), scenario=FAILS),
             {DISAGREES},
-            id="we say failed, Antom closed",
+            id="we report failure, Antom closed",
         ),
         pytest.param(
-            Case(says=RefundState.CLOSED, status=RefundStatus.FAIL, moved=(), scenario=CLOSES),
+            Case(reported=RefundState.CLOSED, status=RefundStatus.FAIL, moved=(), scenario=CLOSES),
             {DISAGREES},
-            id="we say closed, Antom failed",
+            id="we report closure, Antom failed",
         ),
     ],
 )
-def test_the_audit_finds(case: Case, found: set[str]) -> None:
-    assert case.found() == found
+def test_the_audit_detects(case: Case, found: set[str]) -> None:
+    assert case.errors() == found
     assert not case.audited().holds
 
 
@@ -194,11 +198,11 @@ def test_a_finding_names_its_refunds_and_no_others() -> None:
 
     found = audit([SCENARIO, other.scenario], Case().outcomes | other.outcomes, ledger)
 
-    assert (found.asked, found.ended) == (2, 2)
+    assert (found.requested, found.ended) == (2, 2)
     assert found.findings[0].refunds == ("demo-other",)
 
 
-def test_no_two_scenes_share_a_key() -> None:
+def test_every_scenario_has_its_own_key() -> None:
     keys = [scenario.key for scenario in ALL]
 
     assert len(set(keys)) == len(keys)
@@ -206,35 +210,35 @@ def test_no_two_scenes_share_a_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "ends"),
+    ("title", "final_state"),
     [
-        ("succeeded at once", RefundState.SUCCEEDED),
-        ("succeeded by notification", RefundState.SUCCEEDED),
+        ("succeeds immediately", RefundState.SUCCEEDED),
+        ("succeeds by notification", RefundState.SUCCEEDED),
         ("notification lost, found by inquiry", RefundState.SUCCEEDED),
-        ("answer lost after the money moved", RefundState.SUCCEEDED),
+        ("response lost after the money moved", RefundState.SUCCEEDED),
         ("UNKNOWN_EXCEPTION", RefundState.SUCCEEDED),
         ("REQUEST_TRAFFIC_EXCEED_LIMIT", RefundState.SUCCEEDED),
         ("MERCHANT_BALANCE_NOT_ENOUGH", RefundState.FAILED),
         ("REFUND_WINDOW_EXCEED", RefundState.FAILED),
         ("ORDER_IS_CLOSED", RefundState.CLOSED),
-        ("no such refund", RefundState.SUCCEEDED),
-        ("notified three times, and a stale one after", RefundState.SUCCEEDED),
-        ("notification before the answer", RefundState.SUCCEEDED),
-        ("a forged notification is refused", RefundState.SUCCEEDED),
-        ("wrong key: blocked, mended, goes on", RefundState.SUCCEEDED),
-        ("asked for twice", RefundState.SUCCEEDED),
-        ("worker killed while Antom answers", RefundState.SUCCEEDED),
+        ("first inquiry does not find the refund", RefundState.SUCCEEDED),
+        ("three notifications, and a stale one later", RefundState.SUCCEEDED),
+        ("notification before the response", RefundState.SUCCEEDED),
+        ("forged notification is rejected", RefundState.SUCCEEDED),
+        ("wrong key: blocked, fixed, continues", RefundState.SUCCEEDED),
+        ("requested twice", RefundState.SUCCEEDED),
+        ("worker killed while Antom responds", RefundState.SUCCEEDED),
     ],
 )
-def test_the_demo_shows(title: str, ends: RefundState) -> None:
+def test_the_demo_shows(title: str, final_state: RefundState) -> None:
     found = [scenario for scenario in ALL if title in scenario.title]
 
     assert found
-    assert {scenario.ends for scenario in found} == {ends}
+    assert {scenario.final_state for scenario in found} == {final_state}
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.key)
-def test_a_scene_gives_back_a_part_of_its_payment(scenario: Scenario) -> None:
+def test_a_scenario_refunds_a_part_of_its_payment(scenario: Scenario) -> None:
     paid = scenario.payment_for("c")
 
     assert paid.payment_id == scenario.order.payment_id
@@ -271,7 +275,7 @@ def show_two(console: Console) -> None:
         display.note(SCENARIO.order.refund_request_id, "well done")
 
 
-def test_the_board_is_plain_lines_where_there_is_no_terminal() -> None:
+def test_the_display_is_plain_lines_where_there_is_no_terminal() -> None:
     screen = StringIO()
 
     show_two(Console(file=screen, width=40))
@@ -284,7 +288,7 @@ def test_the_board_is_plain_lines_where_there_is_no_terminal() -> None:
     ]
 
 
-def test_the_board_is_a_table_on_a_terminal() -> None:
+def test_the_display_is_a_table_on_a_terminal() -> None:
     screen = StringIO()
 
     show_two(Console(file=screen, width=160, height=50, force_terminal=True, color_system=None))
@@ -292,7 +296,7 @@ def test_the_board_is_a_table_on_a_terminal() -> None:
     table = screen.getvalue().rsplit("refunds ended", 1)[1]
     rows = [row.split() for row in table.splitlines()[1:4]]
     assert "1 of 2 refunds ended" in screen.getvalue()
-    assert rows[0] == ["scene", "amount", "way", "code", "remark"]
+    assert rows[0] == ["scenario", "amount", "states", "code", "note"]
     assert rows[1] == [
         *("a", "refund", "12.50", "EUR", "requested", "→", "succeeded"),
         *("SOME_CODE", "well", "done"),
@@ -308,7 +312,7 @@ def context_of(
 
 
 async def test_an_antom_that_pays_twice_fails_the_audit(sample_refunds: SampleRefunds) -> None:
-    # The answer is lost, and the repetition finds an Antom without memory.
+    # The response is lost, and Antom does not recognise the id of the repeated request.
     forgetful = (Fault(kind=FaultKind.CUT_AFTER), Fault(kind=FaultKind.ID_FORGOTTEN))
     scenario = Scenario(
         key="forgotten",
@@ -316,78 +320,78 @@ async def test_an_antom_that_pays_twice_fails_the_audit(sample_refunds: SampleRe
         faults={Operation.REFUND: forgetful, Operation.INQUIRY: (Fault(kind=FaultKind.NOT_FOUND),)},
     )
     screen = StringIO()
-    harness = context_of(sample_refunds, [scenario], screen)
-    await harness.antom.add_payments(
+    context = context_of(sample_refunds, [scenario], screen)
+    await context.antom.add_payments(
         scenario.payment_for(sample_refunds.stack.merchants["default"].client_id)
     )
-    await harness.antom.add_scripts(*scenario.scripts)
+    await context.antom.add_scripts(*scenario.scripts)
 
-    await disruptions.request(harness, [scenario])
+    await disruptions.request(context, [scenario])
     refund_request_id = scenario.order.refund_request_id
-    outcome = await harness.refunds.outcome(refund_request_id, wait=TEST_TIMEOUT)
+    outcome = await context.refunds.outcome(refund_request_id, wait=TEST_TIMEOUT)
     assert outcome is not None
-    found = audit([scenario], {refund_request_id: outcome}, await harness.antom.ledger())
-    runner._report(harness, found, Console(file=screen, width=200))
+    found = audit([scenario], {refund_request_id: outcome}, await context.antom.ledger())
+    runner._report(context, found, Console(file=screen, width=200))
 
     assert not found.holds
     assert {each.text for each in found.findings if each.refunds} == {TWICE, DISAGREES}
-    assert f"!!  {TWICE:<50} 1  {refund_request_id}" in screen.getvalue()
+    assert f"!!  {TWICE:<56} 1  {refund_request_id}" in screen.getvalue()
     assert "the audit does not hold" in screen.getvalue()
 
 
 async def test_a_demo_that_hangs_does_not_hold(
     sample_refunds: SampleRefunds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def hang(harness: DemoContext) -> None:
+    async def hang(_context: DemoContext) -> None:
         await asyncio.Event().wait()
 
     screen = StringIO()
-    monkeypatch.setattr(runner, "_play", hang)
+    monkeypatch.setattr(runner, "_run_scenarios", hang)
     monkeypatch.setattr(runner, "_LIMIT", timedelta(milliseconds=1))
 
     holds = await runner.run(sample_refunds.stack, Console(file=screen, width=200))
 
     assert not holds
-    assert f"!!  {LOST:<50} {len(ALL)}  demo-once-1" in screen.getvalue()
-    assert all(f"!!  {check:<50} NOT SEEN" in screen.getvalue() for check in Check)
+    assert f"!!  {LOST:<56} {len(ALL)}  demo-once-1" in screen.getvalue()
+    assert all(f"!!  {check:<56} NOT SHOWN" in screen.getvalue() for check in Check)
     assert "the audit does not hold" in screen.getvalue()
 
 
-async def test_what_was_not_so_for_one_refund_was_not_seen(sample_refunds: SampleRefunds) -> None:
+async def test_a_check_that_fails_for_one_refund_fails(sample_refunds: SampleRefunds) -> None:
     screen = StringIO()
-    harness = context_of(sample_refunds, [SCENARIO], screen)
+    context = context_of(sample_refunds, [SCENARIO], screen)
 
-    harness.record(SCENARIO, Check.FIXED, holds=False)
-    harness.record(SCENARIO, Check.FIXED)
-    harness.record(SCENARIO, Check.FORGED)
+    context.record(SCENARIO, Check.FIXED, holds=False)
+    context.record(SCENARIO, Check.FIXED)
+    context.record(SCENARIO, Check.FORGED)
 
-    assert "NOT SEEN: blocked until the key was mended" in screen.getvalue()
-    assert {check for check, holds in harness.checks.items() if holds} == {Check.FORGED}
+    assert "NOT SHOWN: blocked until the key was fixed" in screen.getvalue()
+    assert {check for check, holds in context.checks.items() if holds} == {Check.FORGED}
 
 
 @pytest.mark.slow
-async def test_a_demo_that_is_told_to_stop_leaves_nothing(lone_processes: Processes) -> None:
-    playing = await lone_processes.start(COMMAND, "demo")
-    await read_until(playing, "requested")
+async def test_a_stopped_demo_leaves_no_process(lone_processes: Processes) -> None:
+    running = await lone_processes.start(COMMAND, "demo")
+    await read_until(running, "requested")
 
-    playing.terminate()
-    said = await ended(playing)
+    running.terminate()
+    result = await ended(running)
 
-    assert (said.code, said.err) == (130, "")
-    assert "audit" not in said.out
-    assert lone_processes.left() == []
+    assert (result.code, result.err) == (130, "")
+    assert "audit" not in result.out
+    assert lone_processes.running() == []
 
 
-async def test_the_demo_plays_every_scene_and_its_audit_holds(
+async def test_the_demo_runs_every_scenario_and_its_audit_holds(
     demo: Process, demo_processes: Processes
 ) -> None:
-    said = await ended(demo)
+    result = await ended(demo)
 
-    assert said.code == 0, said.out + said.err
-    assert said.err == ""
-    assert [scenario.title for scenario in ALL if scenario.title not in said.out] == []
-    assert "advice: wait for new sales or top up the balance" in said.out
-    assert [check for check in Check if f"ok  {check}" not in said.out] == []
-    assert "NOT SEEN" not in said.out
-    assert said.out.endswith("the audit holds\n")
-    assert demo_processes.left() == []
+    assert result.code == 0, result.out + result.err
+    assert result.err == ""
+    assert [scenario.title for scenario in ALL if scenario.title not in result.out] == []
+    assert "advice: wait for new sales or top up the balance" in result.out
+    assert [check for check in Check if f"ok  {check}" not in result.out] == []
+    assert "NOT SHOWN" not in result.out
+    assert result.out.endswith("the audit holds\n")
+    assert demo_processes.running() == []

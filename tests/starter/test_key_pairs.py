@@ -1,4 +1,4 @@
-"""`antom-refunds keys new`, and the other parts that stand or fall with key files."""
+"""`antom-refunds keys new`, and the commands that depend on key files and settings."""
 
 import asyncio
 import json
@@ -17,16 +17,16 @@ from tests.conftest import BIN
 from tests.starter.processes import Cli, Processes
 
 
-async def test_a_new_pair_fits_together_and_its_private_half_is_private(
+async def test_a_new_pair_matches_and_only_its_owner_can_read_the_private_key(
     lone_cli: Cli, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "made" / "for it"
+    folder = tmp_path / "new" / "folder"
 
-    said = await lone_cli("keys", "new", str(folder), "--name", "shop")
+    result = await lone_cli("keys", "new", str(folder), "--name", "shop")
 
     private, public = folder / "shop-private.pem", folder / "shop-public.pem"
-    assert (said.code, said.err) == (0, "")
-    assert said.out == f"keep secret      {private}\nupload at Antom  {public}\n"
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"keep secret      {private}\nupload at Antom  {public}\n"
     assert private.stat().st_mode & 0o777 == 0o600
     assert public.stat().st_mode & 0o777 == 0o644
     halves = read_private_key(private).public_key(), read_public_key(public)
@@ -35,31 +35,31 @@ async def test_a_new_pair_fits_together_and_its_private_half_is_private(
 
 
 @pytest.mark.parametrize("existing", ["merchant-private.pem", "merchant-public.pem"])
-async def test_no_key_file_is_ever_overwritten_and_no_half_pair_is_left(
+async def test_a_key_file_is_never_overwritten_and_no_incomplete_pair_is_written(
     lone_cli: Cli, tmp_path: Path, existing: str
 ) -> None:
-    (tmp_path / existing).write_text("precious")
+    (tmp_path / existing).write_text("unchanged")
 
-    said = await lone_cli("keys", "new", str(tmp_path))
+    result = await lone_cli("keys", "new", str(tmp_path))
 
-    assert said.code == 2
-    assert said.error_line == f"{tmp_path / existing} exists; it is not overwritten"
+    assert result.code == 2
+    assert result.error_line == f"{tmp_path / existing} already exists and is not overwritten"
     assert _names(tmp_path) == [existing]
-    assert (tmp_path / existing).read_text() == "precious"
+    assert (tmp_path / existing).read_text() == "unchanged"
 
 
-async def test_keys_that_cannot_be_written_are_one_line(lone_cli: Cli, tmp_path: Path) -> None:
+async def test_keys_that_cannot_be_written_are_reported_in_one_line(
+    lone_cli: Cli, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
 
-    said = await lone_cli("keys", "new", str(tmp_path / "file" / "below"))
+    result = await lone_cli("keys", "new", str(tmp_path / "file" / "below"))
 
-    assert said.code == 2
-    assert "cannot be written: Not a directory" in said.error_line
+    assert result.code == 2
+    assert "cannot be written: Not a directory" in result.error_line
 
 
-async def test_attributes_are_registered_once_and_then_all_there(
-    lone_cli: Cli, shell: pytest.MonkeyPatch
-) -> None:
+async def test_attributes_are_registered_once(lone_cli: Cli, shell: pytest.MonkeyPatch) -> None:
     fresh = await WorkflowEnvironment.start_local(dev_server_existing_path=str(BIN / "temporal"))
     async with fresh:
         shell.setenv("TEMPORAL_ADDRESS", fresh.client.service_client.config.target_host)
@@ -70,7 +70,7 @@ async def test_attributes_are_registered_once_and_then_all_there(
     assert (first.code, second.code) == (0, 0)
     assert first.out.startswith("added: ")
     assert all(key.name in first.out for key in attributes.KEYS)
-    assert second.out == "they are all there\n"
+    assert second.out == "all search attributes exist already\n"
 
 
 def _names(folder: Path) -> list[str]:
@@ -88,7 +88,7 @@ def _merchant(private: Path, public: Path) -> dict[str, str]:
 
 @pytest.fixture
 def _own_logging() -> Iterator[None]:
-    """A process of its own would set up its own logging; here it must be undone."""
+    """Undo the logging setup of a command that runs in this process."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     root.handlers.clear()
@@ -99,7 +99,7 @@ def _own_logging() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_own_logging")
 @pytest.mark.parametrize(
-    ("content", "flaw"),
+    ("content", "error"),
     [
         (None, "cannot be read: No such file or directory"),
         ("no key", "is neither PEM nor base64"),
@@ -107,7 +107,7 @@ def _own_logging() -> Iterator[None]:
     ],
 )
 async def test_a_webhook_without_usable_keys_names_setting_and_file(
-    lone_cli: Cli, shell: pytest.MonkeyPatch, tmp_path: Path, content: str | None, flaw: str
+    lone_cli: Cli, shell: pytest.MonkeyPatch, tmp_path: Path, content: str | None, error: str
 ) -> None:
     file = tmp_path / "antom.pem"
     if content is not None:
@@ -115,15 +115,15 @@ async def test_a_webhook_without_usable_keys_names_setting_and_file(
     for name, value in _merchant(file, file).items():
         shell.setenv(name, value)
 
-    said = await lone_cli("webhook")
+    result = await lone_cli("webhook")
 
     setting = env_name("merchants", "default", "antom_public_key_files")
-    assert (said.code, said.error_line) == (2, f"{setting}: {file} {flaw}")
+    assert (result.code, result.error_line) == (2, f"{setting}: {file} {error}")
 
 
 @pytest.mark.usefixtures("_own_logging")
 @pytest.mark.parametrize(
-    ("content", "flaw"),
+    ("content", "error"),
     [
         (None, "No such file or directory"),
         ("no json", "invalid json"),
@@ -134,20 +134,20 @@ async def test_a_webhook_without_usable_keys_names_setting_and_file(
     ],
 )
 async def test_a_simulator_without_a_usable_configuration_says_why(
-    lone_cli: Cli, tmp_path: Path, content: str | None, flaw: str
+    lone_cli: Cli, tmp_path: Path, content: str | None, error: str
 ) -> None:
     config = tmp_path / "simulator.json"
     if content is not None:
         config.write_text(content)
 
-    said = await lone_cli("simulator", str(config))
+    result = await lone_cli("simulator", str(config))
 
-    assert said.code == 2
-    assert flaw in said.error_line
+    assert result.code == 2
+    assert error in result.error_line
 
 
 @pytest.mark.slow
-async def test_parts_that_cannot_start_are_processes_that_exit_2_with_one_line(
+async def test_processes_that_cannot_start_exit_2_with_one_line(
     lone_processes: Processes, antom_keys: tuple[Path, Path], tmp_path: Path
 ) -> None:
     missing = tmp_path / "missing.pem"
@@ -157,7 +157,7 @@ async def test_parts_that_cannot_start_are_processes_that_exit_2_with_one_line(
         port = taken.getsockname()[1]
         fields = {"antom_private_key_file": str(antom_keys[0]), "port": port}
         config.write_text(json.dumps(fields))
-        said = await asyncio.gather(
+        result = await asyncio.gather(
             lone_processes.run("webhook"),
             lone_processes.run(
                 "webhook",
@@ -170,13 +170,13 @@ async def test_parts_that_cannot_start_are_processes_that_exit_2_with_one_line(
         )
 
     setting = env_name("merchants", "default", "private_key_file")
-    wanted = [
+    expected = [
         "no merchant is configured",
         f"cannot listen on 127.0.0.1:{port}",
         "no merchant is configured",
         f"{setting}: {missing} cannot be read: No such file or directory",
         "ddress already in use",
     ]
-    assert [each.code for each in said] == [2] * len(wanted)
-    for each, part in zip(said, wanted, strict=True):
+    assert [each.code for each in result] == [2] * len(expected)
+    for each, part in zip(result, expected, strict=True):
         assert part in each.error_line

@@ -1,4 +1,4 @@
-"""The local stack: it starts whole or says why not, keeps to itself, and leaves nothing behind."""
+"""The local stack starts completely or reports why not, is isolated, and leaves no process."""
 
 import asyncio
 import os
@@ -24,11 +24,11 @@ from starter.tcp_ports import ANY_PORT, HOST, Ports, default_ports, find_free_po
 from starter.temporal_server import start_command, temporal_cli
 from tests.starter.processes import COMMAND, MARK, TEST_TIMEOUT, Processes, ended, read_until
 
-SILENT = "#!/bin/sh\nexit 3"
-LOUD = "#!/bin/sh\necho first; echo the disk is full >&2; exit 3"
-DEAF = "#!/bin/sh\nexec sleep 600"
-# Listens as it should, and does not go when it is asked to.
-OBSTINATE = f"""#!{sys.executable}
+EXITS_SILENTLY = "#!/bin/sh\nexit 3"
+EXITS_WITH_ERROR = "#!/bin/sh\necho first; echo the disk is full >&2; exit 3"
+NEVER_LISTENS = "#!/bin/sh\nexec sleep 600"
+# Listens, but does not exit on SIGTERM.
+IGNORES_SIGTERM = f"""#!{sys.executable}
 import signal, socket, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 port = int(sys.argv[sys.argv.index("--port") + 1])
@@ -51,7 +51,7 @@ def any_ports() -> Ports:
 
 @pytest.fixture
 def script(shell: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Where TEMPORAL_CLI_PATH leads; nothing is there yet."""
+    """The path in TEMPORAL_CLI_PATH; the file does not exist yet."""
     path = tmp_path / "cli"
     shell.setenv("TEMPORAL_CLI_PATH", str(path))
     return path
@@ -59,13 +59,13 @@ def script(shell: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def lone_stack(tmp_path: Path) -> Stack:
-    """A stack of which nothing runs yet."""
+    """A stack without running processes."""
     return Stack.create(tmp_path / "home", any_ports(), speedup=300)
 
 
 @pytest.fixture
-def watched(shell: pytest.MonkeyPatch, lone_processes: Processes) -> Processes:
-    """Knows whoever is started within this process from now on."""
+def tracked(shell: pytest.MonkeyPatch, lone_processes: Processes) -> Processes:
+    """Tracks all processes that this process starts from now on."""
     shell.setenv(MARK, lone_processes.mark)
     return lone_processes
 
@@ -75,17 +75,17 @@ def _write(script: Path, text: str, *, mode: int = stat.S_IRWXU) -> None:
     script.chmod(mode)
 
 
-async def test_all_parts_listen_where_they_say(stack: Stack) -> None:
+async def test_all_processes_listen_on_their_ports(stack: Stack) -> None:
     assert all(is_open(port) for port in astuple(stack.ports))
 
 
 async def test_nothing_listens_beyond_this_machine(stack: Stack) -> None:
     ours = {str(process.pid) for process in stack._processes.values()}
 
-    heard = listeners(ours)
+    addresses = listeners(ours)
 
-    assert len(heard) >= 5
-    assert set(heard) <= {"0100007F", "0" * 24 + "01000000"}
+    assert len(addresses) >= 5
+    assert set(addresses) <= {"0100007F", "0" * 24 + "01000000"}
 
 
 def listeners(pids: set[str]) -> list[str]:
@@ -105,14 +105,14 @@ def _sockets(pid: str) -> list[str]:
 
 
 def _link(descriptor: Path) -> str:
-    """What it points to; a connection may end while we look, a listener does not."""
+    """The target of the descriptor; "" for a connection that has just closed."""
     try:
         return str(descriptor.readlink())
     except FileNotFoundError:
         return ""
 
 
-def test_ports_that_are_taken_are_avoided() -> None:
+def test_ports_in_use_are_avoided() -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -122,17 +122,19 @@ def test_ports_that_are_taken_are_avoided() -> None:
     assert port not in found
 
 
-def test_the_ports_wished_for_are_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_default_ports_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     free = any_ports()
     monkeypatch.setattr(tcp_ports, "_DEFAULTS", astuple(free))
 
     assert default_ports() == free
 
 
-async def test_a_machine_without_a_free_port_is_one_sentence(
+async def test_a_machine_without_a_free_port_is_reported_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tcp_ports, "HOST", "192.0.2.1")  # an address that no machine has
+    monkeypatch.setattr(
+        tcp_ports, "HOST", "192.0.2.1"
+    )  # an address that no machine has (TEST-NET-1)
 
     with pytest.raises(SettingsError, match="no free port"):
         default_ports()
@@ -142,12 +144,15 @@ async def test_a_machine_without_a_free_port_is_one_sentence(
     ("text", "sentence"),
     [
         (None, "temporal cannot start: .*No such file or directory.*cli"),
-        (SILENT, r"temporal did not start: it said nothing \(see .*temporal\.log\)"),
-        (LOUD, r"temporal did not start: the disk is full \(see .*temporal\.log\)"),
+        (
+            EXITS_SILENTLY,
+            r"temporal did not start: it exited without output \(see .*temporal\.log\)",
+        ),
+        (EXITS_WITH_ERROR, r"temporal did not start: the disk is full \(see .*temporal\.log\)"),
     ],
 )
-async def test_a_part_that_cannot_start_is_one_clear_sentence(
-    script: Path, lone_stack: Stack, watched: Processes, text: str | None, sentence: str
+async def test_a_process_that_cannot_start_is_reported_in_one_sentence(
+    script: Path, lone_stack: Stack, tracked: Processes, text: str | None, sentence: str
 ) -> None:
     if text is not None:
         _write(script, text)
@@ -156,57 +161,57 @@ async def test_a_part_that_cannot_start_is_one_clear_sentence(
         await lone_stack.start("temporal")
 
     await lone_stack.stop_all()
-    assert watched.left() == []
+    assert tracked.running() == []
 
 
-async def test_a_part_that_may_not_be_run_is_one_clear_sentence(
+async def test_a_process_without_permission_to_run_is_reported_in_one_sentence(
     script: Path, lone_stack: Stack
 ) -> None:
-    _write(script, LOUD, mode=stat.S_IRUSR)
+    _write(script, EXITS_WITH_ERROR, mode=stat.S_IRUSR)
 
     with pytest.raises(SettingsError, match=r"temporal cannot start: .*Permission denied"):
         await lone_stack.start("temporal")
 
 
-async def test_a_part_that_never_listens_is_one_clear_sentence(
-    script: Path, lone_stack: Stack, watched: Processes, monkeypatch: pytest.MonkeyPatch
+async def test_a_process_that_never_listens_is_reported_in_one_sentence(
+    script: Path, lone_stack: Stack, tracked: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _write(script, DEAF)
+    _write(script, NEVER_LISTENS)
     monkeypatch.setattr(stacks, "_READY_LIMIT", timedelta(milliseconds=1))
 
     with pytest.raises(SettingsError, match="temporal does not listen on port"):
         await lone_stack.start("temporal")
 
-    assert watched.left()
+    assert tracked.running()
     await lone_stack.stop_all()
-    assert watched.left() == []
+    assert tracked.running() == []
 
 
-async def test_a_port_that_was_taken_meanwhile_is_one_clear_sentence(lone_stack: Stack) -> None:
+async def test_a_port_that_is_in_use_by_now_is_reported_in_one_sentence(lone_stack: Stack) -> None:
     port = lone_stack.ports.temporal
 
     with (
         socket.create_server((HOST, port)),
-        pytest.raises(SettingsError, match=f"temporal cannot start: somebody took port {port}"),
+        pytest.raises(SettingsError, match=f"temporal cannot start: port {port} is already in use"),
     ):
         await lone_stack.start("temporal")
 
 
-async def test_a_part_that_will_not_go_is_killed(
-    script: Path, lone_stack: Stack, watched: Processes, monkeypatch: pytest.MonkeyPatch
+async def test_a_process_that_ignores_sigterm_is_killed(
+    script: Path, lone_stack: Stack, tracked: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _write(script, OBSTINATE)
+    _write(script, IGNORES_SIGTERM)
     monkeypatch.setattr(stacks, "_STOP_LIMIT", timedelta(milliseconds=1))
     await lone_stack.start("temporal")
-    assert watched.left()
+    assert tracked.running()
 
     await lone_stack.stop("temporal")
 
-    assert watched.left() == []
+    assert tracked.running() == []
 
 
-async def test_the_process_that_ended_by_itself_is_named(
-    lone_stack: Stack, watched: Processes
+async def test_the_process_that_exited_unexpectedly_is_named(
+    lone_stack: Stack, tracked: Processes
 ) -> None:
     await lone_stack.start("temporal")
     await lone_stack.start("simulator")
@@ -216,9 +221,9 @@ async def test_the_process_that_ended_by_itself_is_named(
 
     async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
         assert await ending == "simulator"
-    assert watched.left()
+    assert tracked.running()
     await lone_stack.stop_all()
-    assert watched.left() == []
+    assert tracked.running() == []
 
 
 async def test_stacks_that_start_at_the_same_time_share_no_port(
@@ -245,21 +250,21 @@ async def test_stacks_that_start_at_the_same_time_share_no_port(
     assert len({*chosen[0], *chosen[1]}) == 2 * len(names)
 
 
-async def test_a_stack_of_which_a_part_fails_is_taken_down_whole(
-    watched: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_stack_is_stopped_completely_if_a_process_fails_to_start(
+    tracked: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = [sys.executable, "-c", "raise SystemExit('no memory left')"]
     monkeypatch.setattr(tcp_ports, "_DEFAULTS", (0,) * 5)
-    monkeypatch.setattr(stacks, "_python", lambda *_: broken)
+    monkeypatch.setattr(stacks, "module_command", lambda *_: broken)
 
     with pytest.raises(SettingsError, match="simulator did not start: no memory left"):
         async with local_stack(tmp_path / "home", speedup=1):
-            pytest.fail("it is not whole")
+            pytest.fail("the stack is incomplete")
 
-    assert watched.left() == []
+    assert tracked.running() == []
 
 
-def test_the_surrounding_settings_do_not_leak_in(shell: pytest.MonkeyPatch) -> None:
+def test_settings_of_the_shell_do_not_affect_the_stack(shell: pytest.MonkeyPatch) -> None:
     shell.setenv("ANTOM_REFUNDS_MERCHANTS__REAL__CLIENT_ID", "5X")
     shell.setenv("TEMPORAL_API_KEY", "secret")
     shell.setenv("HARMLESS", "1")
@@ -270,17 +275,17 @@ def test_the_surrounding_settings_do_not_leak_in(shell: pytest.MonkeyPatch) -> N
     assert not [name for name in inherited if name.startswith(("ANTOM_REFUNDS_", "TEMPORAL_"))]
 
 
-def test_the_compose_file_tells_its_server_what_the_local_one_is_told() -> None:
+def test_the_compose_file_and_the_local_server_use_the_same_options() -> None:
     flags = {"--dynamic-config-value", "--search-attribute"}
     text = (Path(__file__).parents[2] / "docker-compose.yml").read_text(encoding="utf-8")
 
-    told = re.findall(r"^ +- (--[a-z-]+)=(\S+=\S+)$", text, re.MULTILINE)
+    composed = re.findall(r"^ +- (--[a-z-]+)=(\S+=\S+)$", text, re.MULTILINE)
     ours = pairwise(start_command(port=1, ui_port=2))
 
-    assert sorted(told) == sorted(pair for pair in ours if pair[0] in flags)
+    assert sorted(composed) == sorted(pair for pair in ours if pair[0] in flags)
 
 
-def test_the_cli_that_was_named_comes_first(shell: pytest.MonkeyPatch) -> None:
+def test_the_cli_path_from_the_environment_takes_precedence(shell: pytest.MonkeyPatch) -> None:
     assert temporal_cli() == str(Path(sys.executable).with_name("temporal"))
 
     shell.setenv("TEMPORAL_CLI_PATH", "/opt/temporal")
@@ -288,7 +293,7 @@ def test_the_cli_that_was_named_comes_first(shell: pytest.MonkeyPatch) -> None:
     assert temporal_cli() == "/opt/temporal"
 
 
-def test_a_cli_on_the_path_serves_where_no_wheel_fits(
+def test_a_cli_on_the_path_is_used_without_the_wheel(
     shell: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     shell.setattr(sys, "executable", str(tmp_path / "python"))
@@ -297,40 +302,42 @@ def test_a_cli_on_the_path_serves_where_no_wheel_fits(
     with pytest.raises(SettingsError, match="run 'make setup', or set TEMPORAL_CLI_PATH"):
         temporal_cli()
 
-    _write(tmp_path / "bin" / "temporal", SILENT)
+    _write(tmp_path / "bin" / "temporal", EXITS_SILENTLY)
 
     assert temporal_cli() == str(tmp_path / "bin" / "temporal")
 
 
-async def test_up_can_be_used_as_it_says_until_it_is_stopped(lone_processes: Processes) -> None:
-    # A leak would keep every part from starting.
+async def test_the_commands_that_up_prints_work_until_it_is_stopped(
+    lone_processes: Processes,
+) -> None:
+    # With these settings no process would start.
     leaks = {"ANTOM_REFUNDS_NONSENSE": "1", "TEMPORAL_NAMESPACE": "elsewhere"}
     up = await lone_processes.start(COMMAND, "up", "--speedup", "300", **leaks)
-    said = await read_until(up, "Ctrl-C stops everything")
+    output = await read_until(up, "Ctrl-C stops everything")
 
-    exports = dict(re.findall(r"^  export (\w+)=(\S+)$", said, re.MULTILINE))
-    [command] = re.findall(r"^  \.venv/bin/antom-refunds (.+)$", said, re.MULTILINE)
+    exports = dict(re.findall(r"^  export (\w+)=(\S+)$", output, re.MULTILINE))
+    [command] = re.findall(r"^  \.venv/bin/antom-refunds (.+)$", output, re.MULTILINE)
     refund = await lone_processes.run(*shlex.split(command), "--json", **exports)
     shown = await lone_processes.run("show", "my-first-refund", **exports)
     up.terminate()
     stopped = await ended(up)
 
-    assert {"pay-wallet", "pay-bank", "pay-bank-fails"} <= set(said.split())
+    assert {"pay-wallet", "pay-bank", "pay-bank-fails"} <= set(output.split())
     assert (lone_processes.folder / ".up" / "logs" / "worker.log").exists()
     assert (refund.code, shown.code) == (0, 0)
-    assert re.findall(r"Temporal UI +(\S+)", said)[0] in shown.out
+    assert re.findall(r"Temporal UI +(\S+)", output)[0] in shown.out
     assert stopped.code == 0
     assert (stopped.out, stopped.err) == ("", "")
-    assert lone_processes.left() == []
+    assert lone_processes.running() == []
 
 
 @pytest.mark.slow
-async def test_a_second_up_is_refused_and_the_first_keeps_its_keys_and_works_on(
+async def test_a_second_up_is_rejected_and_the_first_keeps_its_keys_and_continues(
     lone_processes: Processes,
 ) -> None:
     up = await lone_processes.start(COMMAND, "up", "--speedup", "300")
-    said = await read_until(up, "Ctrl-C stops everything")
-    exports = dict(re.findall(r"^  export (\w+)=(\S+)$", said, re.MULTILINE))
+    output = await read_until(up, "Ctrl-C stops everything")
+    exports = dict(re.findall(r"^  export (\w+)=(\S+)$", output, re.MULTILINE))
     keys = lone_processes.folder / ".up" / "keys"
     before = {path.name: path.read_bytes() for path in keys.iterdir()}
 
@@ -344,13 +351,13 @@ async def test_a_second_up_is_refused_and_the_first_keeps_its_keys_and_works_on(
     assert second.code == 2
     ui_url = exports["ANTOM_REFUNDS_UI_URL"]
     assert second.error_line == (
-        f"a local stack runs in .up already (process {up.pid}, {ui_url}): stop it first"
+        f"a local stack is already running in .up (process {up.pid}, {ui_url}): stop it first"
     )
     assert refund.code == 0
     assert after == before
 
 
-async def test_a_stack_that_was_killed_does_not_keep_the_next_one_from_starting(
+async def test_a_new_stack_starts_after_one_that_was_killed(
     tmp_path: Path,
 ) -> None:
     home = tmp_path / "home"
@@ -358,42 +365,44 @@ async def test_a_stack_that_was_killed_does_not_keep_the_next_one_from_starting(
 
     with (
         folder_lock(home),
-        pytest.raises(SettingsError, match="or is being started"),
+        pytest.raises(SettingsError, match="still starting"),
         folder_lock(home),
     ):
-        pytest.fail("two stacks have one folder")
+        pytest.fail("two stacks share one folder")
 
     with folder_lock(home):
         pass
 
 
-def test_a_folder_that_cannot_be_claimed_is_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_locked_is_reported_in_one_sentence(tmp_path: Path) -> None:
     home = tmp_path / "missing" / "home"
 
     with pytest.raises(SettingsError, match=r"home\.lock cannot be written: No"), folder_lock(home):
-        pytest.fail("there is no such folder")
+        pytest.fail("the folder does not exist")
 
 
-def test_the_demo_and_up_have_folders_of_their_own() -> None:
+def test_the_demo_and_up_use_different_folders() -> None:
     assert local._DEMO != local._UP
 
 
 @pytest.mark.slow
-async def test_up_ends_when_a_part_of_it_does_and_names_it(lone_processes: Processes) -> None:
+async def test_up_ends_when_one_of_its_processes_exits_and_names_it(
+    lone_processes: Processes,
+) -> None:
     up = await lone_processes.start(COMMAND, "up")
     await read_until(up, "Ctrl-C stops everything")
 
-    os.kill(lone_processes.named("worker"), signal.SIGKILL)
+    os.kill(lone_processes.with_argument("worker"), signal.SIGKILL)
     stopped = await ended(up)
 
     assert stopped.code == 1
-    assert stopped.error_line == "worker ended by itself; see .up/logs"
-    assert lone_processes.left() == []
+    assert stopped.error_line == "worker exited unexpectedly; see .up/logs"
+    assert lone_processes.running() == []
 
 
-async def test_up_without_a_server_is_one_line(lone_processes: Processes) -> None:
-    said = await lone_processes.run("up", TEMPORAL_CLI_PATH="/nowhere/temporal")
+async def test_up_without_a_server_is_reported_in_one_line(lone_processes: Processes) -> None:
+    output = await lone_processes.run("up", TEMPORAL_CLI_PATH="/nowhere/temporal")
 
-    assert said.code == 2
-    assert "temporal cannot start: " in said.error_line
-    assert "/nowhere/temporal" in said.error_line
+    assert output.code == 2
+    assert "temporal cannot start: " in output.error_line
+    assert "/nowhere/temporal" in output.error_line

@@ -34,8 +34,8 @@ def at(seconds: float) -> datetime:
 
 
 def outcome(state: RefundState = RefundState.SUCCEEDED, **changes: Any) -> RefundOutcome:
-    said = {**ORDER.model_dump(), "state": state, "result_code": "SUCCESS", **changes}
-    return RefundOutcome.model_validate(said)
+    fields = {**ORDER.model_dump(), "state": state, "result_code": "SUCCESS", **changes}
+    return RefundOutcome.model_validate(fields)
 
 
 def history(**changes: Any) -> History:

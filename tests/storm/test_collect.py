@@ -43,10 +43,10 @@ def test_a_call_off_stops_a_refund_if_it_is_one_of_ours() -> None:
         for event in WorkflowHistory.from_json(name, text).events
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
     ]
-    said = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
+    arguments = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
 
     assert read(name).called_off_at is None
-    said.args.payloads[0].data = b'{"by":"storm","reason":"any"}'
+    arguments.args.payloads[0].data = b'{"by":"storm","reason":"any"}'
     assert history_of(name, [event]).called_off_at is not None
 
 

@@ -52,7 +52,7 @@ THEIRS = movement(payment_id="other")
 
 
 def taken(**changes: Any) -> Observations:
-    """Another system used the id; an operator was notified, and ended ours by hand."""
+    """Another system used the id; an operator was notified, and resolved ours."""
     by_hand = outcome(RefundState.FAILED, result_code="resolved_by_operator")
     its = replace(history(outcome=by_hand, flagged_at=at(5)), **changes)
     theirs = ledger(refunds=(ELSEWHERE,), movements=(THEIRS,))
@@ -93,7 +93,7 @@ VIOLATIONS: Final[list[tuple[str, Invariant, Observations]]] = [
         observations(ledger=ledger(payloads=(payloads("r-1", "a", "b"),))),
     ),
     ("two orders", Invariant.TWO_ORDERS, observations(accepted=(ORDER, OTHER))),
-    ("no answer to a caller", Invariant.UNANSWERED, observations(unanswered=frozenset({"r-1"}))),
+    ("no response to a caller", Invariant.UNANSWERED, observations(unanswered=frozenset({"r-1"}))),
     (
         "a workflow still open",
         Invariant.NEVER_ENDED,
@@ -185,7 +185,7 @@ VIOLATIONS: Final[list[tuple[str, Invariant, Observations]]] = [
         replace(taken(), ledger=ledger(refunds=(ELSEWHERE,), movements=(THEIRS, movement()))),
     ),
     (
-        "called off, asked again",
+        "called off, sent again",
         Invariant.SENT_AFTER_CALL_OFF,
         observations(its=history(called_off_at=at(3)), ledger=ledger(calls=(ASKED_AT_6,))),
     ),
@@ -252,7 +252,7 @@ FINE: Final[dict[str, Observations]] = {
     "unusable responses that soon ended": replace(
         UNUSABLE, ledger=ledger(calls=(calls(CallKind.REFUND, 4),))
     ),
-    "an id that was asked for but never reached us": observations(chosen=frozenset({"r-1", "r-2"})),
+    "an id that was chosen but never reached us": observations(chosen=frozenset({"r-1", "r-2"})),
 }
 
 

@@ -46,14 +46,14 @@ ACCEPTED = apply(
 )
 
 
-@pytest.mark.parametrize("notices", list(permutations((CLOSED, SUCCEEDED))))
+@pytest.mark.parametrize("notifications", list(permutations((CLOSED, SUCCEEDED))))
 def test_a_closure_and_a_success_that_were_both_notified_are_flagged(
-    notices: tuple[Evidence, ...],
+    notifications: tuple[Evidence, ...],
 ) -> None:
     """Antom signed both; the refund succeeded, and no operator was notified of the closure."""
     refund = ACCEPTED
-    for notice in notices:
-        refund = apply(refund, notice)
+    for notification in notifications:
+        refund = apply(refund, notification)
 
     assert refund.contradictions == (CLOSED,)
     assert outcome_of(refund).is_contradicted

@@ -1,4 +1,4 @@
-"""What the webhook's tests share."""
+"""Fixtures of the webhook's tests."""
 
 import pytest
 
@@ -8,5 +8,5 @@ from tests.harness import Harness
 
 @pytest.fixture
 async def waiting(idle_harness: Harness) -> RefundOrder:
-    """A refund that has begun, and that no worker can move meanwhile."""
+    """A started refund, without a worker that could change it."""
     return await idle_harness.start(idle_harness.order())

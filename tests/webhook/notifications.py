@@ -1,4 +1,4 @@
-"""Notifications as Antom signs them."""
+"""Notifications signed as Antom signs them."""
 
 import json
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def headers(
     client_id: str = CLIENT_ID,
     **changes: str | None,
 ) -> dict[str, str]:
-    """The headers under which the owner of this key sends this body."""
+    """The headers of a request with this body, signed with this key."""
     signed = SignedMessage(path=path, client_id=client_id, time=TIME, body=body)
     fields = {
         "client-id": client_id,

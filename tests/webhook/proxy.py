@@ -1,4 +1,4 @@
-"""A TCP proxy that loses what it is told to lose."""
+"""A TCP proxy that can cut connections and discard data."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 
 
 class Proxy:
-    """Passes bytes to a server, unless told to cut connections or to swallow what is sent."""
+    """Forwards bytes to a server, unless it is set to cut connections or to discard requests."""
 
     def __init__(self, target: str) -> None:
         host, _, port = target.rpartition(":")
         self._target = (host, int(port))
-        self.is_swallowing = False
+        self.is_discarding = False
         self.cuts_left = 0
         self.cuts = 0
 
@@ -39,7 +39,7 @@ class Proxy:
                 self.cuts_left -= 1
                 self.cuts += 1
                 return
-            if not self.is_swallowing:
+            if not self.is_discarding:
                 writer.write(data)
 
 

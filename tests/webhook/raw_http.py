@@ -14,7 +14,7 @@ from tests.harness import TEST_TIMEOUT, WEBHOOK_PATH
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One TCP connection; every wait in it ends as a failure some time."""
+    """One TCP connection; every wait has a time limit."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -33,7 +33,7 @@ class Connection:
         return int(status.split()[1]), headers, body
 
     async def rest(self) -> bytes:
-        """Whatever comes until the other side closes."""
+        """All data until the server closes the connection."""
         async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
             try:
                 return await self.reader.read()
@@ -71,7 +71,7 @@ def head(
     version: str = "1.1",
     path: str = WEBHOOK_PATH,
 ) -> bytes:
-    """The head of a POST; `more` are header lines as they stand."""
+    """The head of a POST; `more` are further header lines, unchanged."""
     lines = [f"POST {path} HTTP/{version}".encode(), b"host: shop.test"]
     lines += [f"{name}: {value}".encode() for name, value in headers.items()]
     lines += more

@@ -26,14 +26,14 @@ from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body
 from tests.webhook.proxy import Proxy
 
 SOON = timedelta(milliseconds=200)
-# Seconds: far above SOON, and far below what Temporal's client waits by itself.
+# Seconds: far above SOON, and far below the default time limit of Temporal's client.
 FAR_BELOW = 5
 EVIDENCE = Evidence(source=Source.NOTIFICATION, kind=EvidenceKind.MISMATCH, code="SUCCESS")
 
 
 @pytest.fixture
 async def proxy(dev_server: WorkflowEnvironment) -> AsyncIterator[tuple[Proxy, Client]]:
-    """A way to the server that can fail, and a client that has connected by it."""
+    """A proxy of the server that can fail, and a client connected through it."""
     proxy = Proxy(dev_server.client.service_client.config.target_host)
     async with proxy.listening() as address:
         yield proxy, await open_client({"target_host": address})
@@ -42,21 +42,21 @@ async def proxy(dev_server: WorkflowEnvironment) -> AsyncIterator[tuple[Proxy, C
 async def test_a_signal_whose_connection_broke_is_sent_again(
     proxy: tuple[Proxy, Client], idle_harness: Harness, waiting: RefundOrder
 ) -> None:
-    way, temporal = proxy
-    way.cuts_left = 1
+    proxy_server, temporal = proxy
+    proxy_server.cuts_left = 1
 
     await signal_once(temporal, idle_harness.handle(waiting).id, EVIDENCE, delivery_id="1")
 
-    assert way.cuts == 1
+    assert proxy_server.cuts == 1
     assert await idle_harness.signals(waiting) == 1
 
 
 async def test_a_signal_that_is_never_answered_fails_in_bounded_time(
     proxy: tuple[Proxy, Client], waiting: RefundOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    way, temporal = proxy
-    way.is_swallowing = True
-    monkeypatch.setattr(delivery, "_RPC_TIMEOUT", SOON)
+    proxy_server, temporal = proxy
+    proxy_server.is_discarding = True
+    monkeypatch.setattr(delivery, "SHORT_RPC_TIMEOUT", SOON)
     workflow_id = contract.workflow_id(waiting.refund_request_id, merchant="default")
 
     async with asyncio.timeout(FAR_BELOW):
@@ -64,11 +64,11 @@ async def test_a_signal_that_is_never_answered_fails_in_bounded_time(
             await signal_once(temporal, workflow_id, EVIDENCE, delivery_id="1")
 
 
-async def test_antom_is_told_to_come_again_when_temporal_does_not_answer_in_time(
+async def test_antom_gets_a_503_when_temporal_does_not_respond_in_time(
     proxy: tuple[Proxy, Client], antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
-    way, temporal = proxy
-    way.is_swallowing = True
+    proxy_server, temporal = proxy
+    proxy_server.is_discarding = True
     tally, body = OutcomeLog(), notification_body(waiting)
     handler = NotificationHandler(
         notifications=NotificationDelivery(temporal),
@@ -79,20 +79,20 @@ async def test_antom_is_told_to_come_again_when_temporal_does_not_answer_in_time
 
     app = create_app(handler, path=WEBHOOK_PATH)
     async with asyncio.timeout(FAR_BELOW):
-        answer = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        response = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, tally.outcomes) == (503, ["temporal_unavailable"])
+    assert (response.status_code, tally.outcomes) == (503, ["temporal_unavailable"])
 
 
-def test_temporal_has_less_time_than_antom_gives_us(idle_harness: Harness) -> None:
+def test_the_time_limit_for_temporal_is_below_antoms(idle_harness: Harness) -> None:
     handler = NotificationHandler(
         notifications=idle_harness.notifications, keys={}, count=OutcomeLog()
     )
 
-    assert delivery._RPC_TIMEOUT < handler.temporal_limit <= timedelta(seconds=5)
+    assert contract.SHORT_RPC_TIMEOUT < handler.temporal_limit <= timedelta(seconds=5)
 
 
-async def test_a_refund_that_runs_again_after_it_took_no_signal_is_to_be_notified_once_more(
+async def test_a_refund_that_restarts_during_delivery_must_be_notified_again(
     idle_harness: Harness, waiting: RefundOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def too_early(*_: object, **__: object) -> None:
@@ -113,7 +113,7 @@ PASSING = (
     RPCStatusCode.DEADLINE_EXCEEDED,
     RPCStatusCode.RESOURCE_EXHAUSTED,
 )
-# With what the log must name, so that a person can fix it.
+# With the text that the log must contain, so that an operator can fix the cause.
 LASTING = (
     (RPCStatusCode.PERMISSION_DENIED, "TEMPORAL_NAMESPACE"),
     (RPCStatusCode.UNAUTHENTICATED, "API key"),
@@ -127,7 +127,7 @@ LASTING = (
 def refusing(
     idle_harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[RPCStatusCode], None]:
-    """Has Temporal refuse signals with this status; a local server does so at no one's wish."""
+    """Make Temporal reject signals with this status, which a local server never does."""
 
     def refuse(status: RPCStatusCode) -> None:
         async def refused(*_: object, **__: object) -> None:
@@ -140,7 +140,7 @@ def refusing(
 
 
 @pytest.mark.parametrize("status", PASSING)
-async def test_antom_is_told_to_come_again_while_temporal_has_passing_trouble(
+async def test_antom_gets_a_503_while_temporal_has_temporary_errors(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     refusing: Callable[[RPCStatusCode], None],
@@ -150,14 +150,14 @@ async def test_antom_is_told_to_come_again_while_temporal_has_passing_trouble(
     refusing(status)
     body = notification_body(idle_harness.order())
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, idle_harness.outcomes.outcomes) == (503, ["temporal_unavailable"])
+    assert (response.status_code, idle_harness.outcomes.outcomes) == (503, ["temporal_unavailable"])
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
 
 
 @pytest.mark.parametrize("refusal", LASTING)
-async def test_a_refusal_that_a_person_must_fix_is_an_error_too(
+async def test_an_error_of_temporal_that_an_operator_must_fix_is_logged_too(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     refusing: Callable[[RPCStatusCode], None],
@@ -169,16 +169,16 @@ async def test_a_refusal_that_a_person_must_fix_is_an_error_too(
     order = idle_harness.order()
     body = notification_body(order)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, idle_harness.outcomes.outcomes) == (503, ["temporal_unavailable"])
+    assert (response.status_code, idle_harness.outcomes.outcomes) == (503, ["temporal_unavailable"])
     (record,) = [each for each in caplog.records if each.levelno >= logging.ERROR]
     assert (record.name, record.message) == (webhook.__name__, "notification.undeliverable")
     assert named in record.__dict__["reason"]
     assert record.__dict__["refund_request_id"] == order.refund_request_id
 
 
-async def test_a_refund_that_takes_no_more_signals_is_an_error_and_not_acknowledged(
+async def test_a_refund_at_its_signal_limit_is_an_error_and_not_acknowledged(
     runtime: Runtime, idle_harness: Harness, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     environment = await WorkflowEnvironment.start_local(
@@ -193,7 +193,7 @@ async def test_a_refund_that_takes_no_more_signals_is_an_error_and_not_acknowled
     order, tally = idle_harness.order(), OutcomeLog()
     async with environment:
         workflow_id = contract.workflow_id(order.refund_request_id, merchant="default")
-        await environment.client.start_workflow("Refund", id=workflow_id, task_queue="nobody")
+        await environment.client.start_workflow("Refund", id=workflow_id, task_queue="no-worker")
         handler = NotificationHandler(
             notifications=NotificationDelivery(environment.client),
             keys=notification_keys(antom_keys),
@@ -237,7 +237,7 @@ async def test_a_notification_goes_to_the_refund_of_the_merchant_that_it_was_sen
     assert tally.outcomes == ["unknown", "delivered"]
 
 
-async def test_notifications_with_other_bytes_are_stored_each(
+async def test_notifications_with_different_bytes_are_all_stored(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     for refund_id in ("1", "2"):

@@ -1,4 +1,4 @@
-"""The notification handler: Antom hears "success" only when its word is safe."""
+"""The notification handler acknowledges a notification only when it is stored."""
 
 import logging
 from collections.abc import Mapping
@@ -36,15 +36,15 @@ from tests.harness import CLIENT_ID, WEBHOOK_PATH, Harness, KeyFiles, OutcomeLog
 from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body, posted
 
 
-async def test_a_true_notification_is_stored_and_acknowledged_in_antoms_words(
+async def test_a_genuine_notification_is_stored_and_acknowledged_as_antom_documents(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     body = notification_body(waiting)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, answer.content) == (200, ACKNOWLEDGED)
-    assert answer.headers["content-type"] == "application/json"
+    assert (response.status_code, response.content) == (200, ACKNOWLEDGED)
+    assert response.headers["content-type"] == "application/json"
     assert idle_harness.outcomes.outcomes == ["delivered"]
     assert await idle_harness.signals(waiting) == 1
 
@@ -55,14 +55,14 @@ async def test_equal_bytes_are_stored_once_and_acknowledged_each_time(
     body = notification_body(waiting)
 
     for _ in range(3):
-        answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
-        assert answer.content == ACKNOWLEDGED
+        response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        assert response.content == ACKNOWLEDGED
 
     assert await idle_harness.signals(waiting) == 1
 
 
 @pytest.mark.parametrize(
-    ("flaw", "reason"),
+    ("change", "reason"),
     [
         ({"client_id": "5X99999999999999"}, "unknown_client"),
         ({"client_id": ""}, "unknown_client"),
@@ -77,32 +77,32 @@ async def test_equal_bytes_are_stored_once_and_acknowledged_each_time(
         ({"path": "/elsewhere"}, "wrong_signature"),
     ],
 )
-async def test_what_is_not_proven_to_be_antoms_is_refused_and_never_heard(
+async def test_an_unverified_notification_is_rejected_and_never_delivered(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     waiting: RefundOrder,
-    flaw: Mapping[str, Any],
+    change: Mapping[str, Any],
     reason: str,
 ) -> None:
     body = notification_body(waiting)
-    forged = headers(body, antom_keys[0], **flaw)
+    forged = headers(body, antom_keys[0], **change)
 
-    answer = await idle_harness.post(body, forged, WEBHOOK_PATH)
+    response = await idle_harness.post(body, forged, WEBHOOK_PATH)
 
-    assert answer.status_code == 401
+    assert response.status_code == 401
     assert idle_harness.outcomes.outcomes == [reason]
     assert await idle_harness.signals(waiting) == 0
 
 
-async def test_a_body_that_was_changed_on_its_way_is_refused(
+async def test_a_body_that_was_changed_in_transit_is_rejected(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     body = notification_body(waiting)
     changed = body.replace(b"1250", b"1251")
 
-    answer = await idle_harness.post(changed, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(changed, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.status_code == 401
+    assert response.status_code == 401
     assert await idle_harness.signals(waiting) == 0
 
 
@@ -111,38 +111,38 @@ async def test_the_merchants_own_key_is_not_antoms(
 ) -> None:
     body = notification_body(waiting)
 
-    answer = await idle_harness.post(body, headers(body, merchant_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, merchant_keys[0]), WEBHOOK_PATH)
 
-    assert answer.status_code == 401
+    assert response.status_code == 401
     assert idle_harness.outcomes.outcomes == ["wrong_signature"]
 
 
-async def test_fields_that_antom_adds_later_do_no_harm(
+async def test_new_fields_of_antom_are_ignored(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     body = notification_body(waiting, somethingNew={"deep": [1, 2]})
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
 
 
-async def test_a_body_is_read_no_further_than_its_limit(
+async def test_a_body_is_read_only_up_to_its_limit(
     idle_harness: Harness, antom_keys: KeyFiles
 ) -> None:
     for size, status in ((BODY_BYTES_MAX, 200), (BODY_BYTES_MAX + 1, 413)):
         body = b" " * size
-        answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
-        assert answer.status_code == status
+        response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        assert response.status_code == status
 
     assert idle_harness.outcomes.outcomes == ["unusable", "too_large"]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_another_method_is_refused_and_counted(idle_harness: Harness, method: str) -> None:
-    answer = await _asked(idle_harness, method, WEBHOOK_PATH)
+    response = await _asked(idle_harness, method, WEBHOOK_PATH)
 
-    assert answer.status_code == 405
+    assert response.status_code == 405
     assert idle_harness.outcomes.outcomes == ["wrong_method"]
 
 
@@ -151,13 +151,13 @@ async def test_another_path_is_not_found(idle_harness: Harness) -> None:
     assert idle_harness.outcomes.outcomes == ["unknown_path"]
 
 
-async def test_the_door_says_that_it_is_well(idle_harness: Harness) -> None:
-    answer = await _asked(idle_harness, "GET", "/health")
+async def test_the_webhook_reports_that_it_is_healthy(idle_harness: Harness) -> None:
+    response = await _asked(idle_harness, "GET", "/health")
 
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
-async def test_antom_is_told_to_come_again_while_temporal_is_away(
+async def test_antom_gets_a_503_while_temporal_is_unavailable(
     antom_keys: KeyFiles, idle_harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
@@ -169,9 +169,9 @@ async def test_antom_is_told_to_come_again_while_temporal_is_away(
     body = notification_body(idle_harness.order())
 
     app = create_app(handler, path=WEBHOOK_PATH)
-    answer = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.status_code == 503
+    assert response.status_code == 503
     assert tally.outcomes == ["temporal_unavailable"]
 
 
@@ -204,7 +204,7 @@ async def test_behind_a_proxy_the_public_path_is_what_is_signed(
     assert (await posted(app, body, inner, WEBHOOK_PATH)).status_code == 401
 
 
-async def test_several_keys_of_antom_are_valid_at_once(
+async def test_several_keys_of_antom_are_valid_at_the_same_time(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder, tmp_path: Path
 ) -> None:
     new = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -228,19 +228,19 @@ async def test_several_keys_of_antom_are_valid_at_once(
     app, body = create_app(handler, path=WEBHOOK_PATH), notification_body(waiting)
 
     for key in (antom_keys[0], private):
-        answer = await posted(app, body, headers(body, key), WEBHOOK_PATH)
-        assert answer.status_code == 200
+        response = await posted(app, body, headers(body, key), WEBHOOK_PATH)
+        assert response.status_code == 200
 
 
-async def test_an_unknown_refund_is_acknowledged_and_its_words_are_kept_in_the_log(
+async def test_a_notification_of_an_unknown_refund_is_acknowledged_and_logged(
     idle_harness: Harness, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = notification_body(idle_harness.order())
 
     with caplog.at_level(logging.INFO, webhook.__name__):
-        answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     assert idle_harness.outcomes.outcomes == ["unknown"]
     (record,) = _records(caplog)
     assert (record.levelno, record.message) == (logging.WARNING, "notification.unknown")
@@ -256,9 +256,9 @@ async def test_a_contradiction_is_acknowledged_counted_and_logged_as_an_error(
     body = notification_body(order, result=failure, refundStatus="FAIL")
 
     with caplog.at_level(logging.INFO, webhook.__name__):
-        answer = await harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        response = await harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     assert harness.outcomes.outcomes == ["conflicts"]
     (record,) = _records(caplog)
     assert (record.levelno, record.message) == (logging.ERROR, "notification.conflicts")
@@ -281,7 +281,7 @@ async def test_a_delivered_notification_leaves_no_payload_in_the_log(
     assert "notification" not in record.__dict__
 
 
-def test_each_end_is_counted_on_the_metrics_page() -> None:
+def test_each_outcome_of_a_request_is_counted_in_the_metrics() -> None:
     buffer = MetricBuffer(100)
     runtime = Runtime(telemetry=TelemetryConfig(metrics=buffer))
     count = notification_counter(runtime.metric_meter)
@@ -318,7 +318,7 @@ _HEADER = st.text(st.characters(min_codepoint=33, max_codepoint=255), max_size=4
     ),
     query=st.text("?&=%+/~abc019", max_size=20),
 )
-async def test_rubbish_is_refused_and_never_breaks_anything(
+async def test_random_input_is_rejected_without_an_error(
     idle_harness: Harness,
     waiting: RefundOrder,
     body: bytes,
@@ -330,9 +330,9 @@ async def test_rubbish_is_refused_and_never_breaks_anything(
         transport=httpx.ASGITransport(idle_harness.webhook), base_url="http://127.0.0.1"
     ) as http:
         url = httpx.URL("http://127.0.0.1" + WEBHOOK_PATH, query=query.encode())
-        answer = await http.post(url, content=body, headers=raw)
+        response = await http.post(url, content=body, headers=raw)
 
-    assert 400 <= answer.status_code < 500
+    assert 400 <= response.status_code < 500
     assert idle_harness.outcomes.outcomes[-1] != "defect"
     assert await idle_harness.signals(waiting) == 0
 
@@ -360,17 +360,17 @@ async def test_rubbish_is_refused_and_never_breaks_anything(
         },
     )
 )
-async def test_nothing_that_antom_may_sign_breaks_the_door(
+async def test_no_signed_body_breaks_the_webhook(
     idle_harness: Harness, antom_keys: KeyFiles, changes: dict[str, Any]
 ) -> None:
     body = notification_body(idle_harness.order(), **changes)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
 
 
-async def test_antom_is_told_to_come_again_while_our_settings_lead_nowhere(
+async def test_antom_gets_a_503_while_our_temporal_settings_are_wrong(
     antom_keys: KeyFiles,
     idle_harness: Harness,
     dev_server: WorkflowEnvironment,
@@ -388,9 +388,9 @@ async def test_antom_is_told_to_come_again_while_our_settings_lead_nowhere(
     body = notification_body(idle_harness.order())
 
     app = create_app(handler, path=WEBHOOK_PATH)
-    answer = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await posted(app, body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.status_code == 503
+    assert response.status_code == 503
     assert tally.outcomes == ["temporal_unavailable"]
     assert "TEMPORAL_NAMESPACE" in caplog.records[0].__dict__["reason"]
 

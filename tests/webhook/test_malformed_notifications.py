@@ -1,4 +1,4 @@
-"""A verified notification that is odd is never refused: it is evidence that cannot be trusted."""
+"""A verified but malformed notification is never rejected: it is evidence of kind MISMATCH."""
 
 import json
 from typing import Any
@@ -35,7 +35,7 @@ ODD: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("changes", "named"), ODD)
-async def test_an_odd_notification_reaches_its_refund_as_one_that_cannot_be_trusted(
+async def test_a_malformed_notification_reaches_its_refund_as_a_mismatch(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     waiting: RefundOrder,
@@ -44,9 +44,9 @@ async def test_an_odd_notification_reaches_its_refund_as_one_that_cannot_be_trus
 ) -> None:
     body = notification_body(waiting, **changes)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, answer.content) == (200, ACKNOWLEDGED)
+    assert (response.status_code, response.content) == (200, ACKNOWLEDGED)
     assert idle_harness.outcomes.outcomes == ["delivered"]
     (evidence,) = await _signalled(idle_harness, waiting)
     assert (evidence.source, evidence.kind) == (Source.NOTIFICATION, EvidenceKind.MISMATCH)
@@ -55,19 +55,19 @@ async def test_an_odd_notification_reaches_its_refund_as_one_that_cannot_be_trus
 
 
 @pytest.mark.parametrize("message", [b"null", b'"\xff"', b'"\\ud83d"', b"7"])
-async def test_a_message_that_cannot_be_read_spoils_nothing(
+async def test_an_unreadable_message_does_not_invalidate_a_notification(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder, message: bytes
 ) -> None:
     body = notification_body(waiting).replace(b'"success"', message)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     (evidence,) = await _signalled(idle_harness, waiting)
     assert evidence.kind is EvidenceKind.SUCCEEDED
 
 
-async def test_an_odd_notification_makes_an_inquiry_and_the_inquiry_ends_the_refund(
+async def test_a_malformed_notification_causes_an_inquiry_that_ends_the_refund(
     unscaled_harness: Harness, antom_keys: KeyFiles
 ) -> None:
     order = await unscaled_harness.start(unscaled_harness.payable_order(is_async=True))
@@ -75,35 +75,35 @@ async def test_an_odd_notification_makes_an_inquiry_and_the_inquiry_ends_the_ref
     unscaled_harness.settle(order, SettlementOutcome.SUCCESS)
     body = notification_body(order, refundAmount=None)
 
-    answer = await unscaled_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await unscaled_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     assert (await unscaled_harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
 
 
-def test_an_odd_notification_of_any_length_makes_a_short_message() -> None:
+def test_a_malformed_notification_of_any_length_makes_a_short_message() -> None:
     body = json.dumps({"refundRequestId": "rf-1", "refundId": "x" * 60_000}).encode()
 
-    said = notification.parse_notification(body)
+    parsed = notification.parse_notification(body)
 
-    assert isinstance(said, RefundEvidence)
-    assert len(said.evidence.message) < 400
+    assert isinstance(parsed, RefundEvidence)
+    assert len(parsed.evidence.message) < 400
 
 
-def test_amounts_and_ids_written_as_numbers_are_taken_digit_for_digit() -> None:
+def test_amounts_and_ids_written_as_numbers_are_read_exactly() -> None:
     body = (
         b'{"refundRequestId": 12345678901234567890, "refundStatus": "SUCCESS",'
         b' "result": {"resultStatus": "S", "resultCode": "SUCCESS"},'
         b' "refundAmount": {"currency": "EUR", "value": 1250}}'
     )
 
-    said = notification.parse_notification(body)
+    parsed = notification.parse_notification(body)
 
-    assert isinstance(said, RefundEvidence)
-    assert said.refund_request_id == "12345678901234567890"
-    assert said.evidence.kind is EvidenceKind.SUCCEEDED
-    assert said.evidence.amount is not None
-    assert said.evidence.amount.minor == 1250
+    assert isinstance(parsed, RefundEvidence)
+    assert parsed.refund_request_id == "12345678901234567890"
+    assert parsed.evidence.kind is EvidenceKind.SUCCEEDED
+    assert parsed.evidence.amount is not None
+    assert parsed.evidence.amount.minor == 1250
 
 
 @pytest.mark.parametrize(
@@ -125,14 +125,14 @@ def test_amounts_and_ids_written_as_numbers_are_taken_digit_for_digit() -> None:
         (b'{"notifyType": "PAYMENT_RESULT", "refundRequestId": 0.5e}', "body", "is not JSON"),
     ],
 )
-def test_a_notification_that_names_no_refund_is_unusable(
+def test_a_notification_without_a_refund_id_is_unusable(
     body: bytes, field: str, reason: str
 ) -> None:
-    flaw = notification.parse_notification(body)
+    unusable = notification.parse_notification(body)
 
-    assert isinstance(flaw, UnusableNotification)
-    assert flaw.field == field
-    assert reason in flaw.reason
+    assert isinstance(unusable, UnusableNotification)
+    assert unusable.field == field
+    assert reason in unusable.reason
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_another_event_is_known_by_its_type(body: bytes, event_type: str) -> Non
     assert notification.parse_notification(body) == OtherEvent(event_type)
 
 
-def test_a_byte_order_mark_before_a_notification_does_no_harm() -> None:
+def test_a_byte_order_mark_before_a_notification_is_ignored() -> None:
     body = b'\xef\xbb\xbf{"refundRequestId": "rf-1"}'
 
     assert isinstance(notification.parse_notification(body), RefundEvidence)

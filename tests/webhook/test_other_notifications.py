@@ -1,4 +1,4 @@
-"""What no running refund takes is acknowledged, and is in the log with its bytes and the reason."""
+"""A notification for no running refund is acknowledged and logged with its body and reason."""
 
 import hashlib
 import logging
@@ -14,7 +14,7 @@ from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body
 
 
 def fields_of(caplog: pytest.LogCaptureFixture, logger: str) -> dict[str, Any]:
-    """The one record of this logger."""
+    """The only record of this logger."""
     (record,) = [record for record in caplog.records if record.name == logger]
     return record.__dict__
 
@@ -24,9 +24,9 @@ async def test_an_unusable_notification_is_acknowledged_and_its_bytes_are_an_err
 ) -> None:
     body = b'{"refundRequestId": "", "refundStatus": "SUCC\xff"}'
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, answer.content) == (200, ACKNOWLEDGED)
+    assert (response.status_code, response.content) == (200, ACKNOWLEDGED)
     assert idle_harness.outcomes.outcomes == ["unusable"]
     fields = fields_of(caplog, webhook.__name__)
     assert (fields["levelno"], fields["msg"]) == (logging.ERROR, "notification.unusable")
@@ -36,15 +36,15 @@ async def test_an_unusable_notification_is_acknowledged_and_its_bytes_are_an_err
     assert fields["notification"] == '{"refundRequestId": "", "refundStatus": "SUCC\\xff"}'
 
 
-async def test_another_event_at_our_address_is_acknowledged_and_its_type_is_in_the_log(
+async def test_another_event_is_acknowledged_and_its_type_is_logged(
     idle_harness: Harness, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = b'{"notifyType": "PAYMENT_RESULT", "paymentId": "1"}'
 
     with caplog.at_level(logging.INFO, webhook.__name__):
-        answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+        response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, answer.content) == (200, ACKNOWLEDGED)
+    assert (response.status_code, response.content) == (200, ACKNOWLEDGED)
     assert idle_harness.outcomes.outcomes == ["not_ours"]
     fields = fields_of(caplog, webhook.__name__)
     assert (fields["levelno"], fields["msg"]) == (logging.INFO, "notification.not_ours")
@@ -52,7 +52,7 @@ async def test_another_event_at_our_address_is_acknowledged_and_its_type_is_in_t
 
 
 @pytest.mark.parametrize("strange_id", ["shop/7", "in the dashboard", "\u0000"])
-async def test_an_id_that_none_of_our_refunds_can_have_is_unknown_without_asking_temporal(
+async def test_an_id_that_no_refund_can_have_is_unknown_without_a_call_to_temporal(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     caplog: pytest.LogCaptureFixture,
@@ -62,9 +62,9 @@ async def test_an_id_that_none_of_our_refunds_can_have_is_unknown_without_asking
     monkeypatch.delattr(notifications, "signal_once")
     body = notification_body(idle_harness.order(), refundRequestId=strange_id)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     assert idle_harness.outcomes.outcomes == ["unknown"]
     assert fields_of(caplog, webhook.__name__)["notification"] == body.decode()
 
@@ -87,7 +87,7 @@ async def test_a_notification_of_an_unknown_refund_is_late_evidence(
     assert (fields["kind"], fields["outcome_state"]) == ("succeeded", None)
 
 
-async def test_a_contradiction_after_the_end_is_late_evidence_with_the_outcome_it_meets(
+async def test_a_contradiction_after_the_end_is_late_evidence_with_the_existing_outcome(
     harness: Harness, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     order = await harness.start(harness.payable_order())
@@ -120,15 +120,15 @@ async def test_a_notification_that_agrees_with_the_end_is_not_late_evidence(
     assert not [each for each in caplog.records if each.name == late_evidence.__name__]
 
 
-async def test_an_odd_notification_after_the_end_contradicts_it(
+async def test_a_malformed_notification_after_the_end_contradicts_it(
     harness: Harness, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     order: RefundOrder = await harness.start(harness.payable_order())
     await harness.wait_for_outcome(order)
     body = notification_body(order, refundAmount=None)
 
-    answer = await harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     assert harness.outcomes.outcomes == ["conflicts"]
     assert "refundAmount" in fields_of(caplog, webhook.__name__)["said"]

@@ -1,4 +1,4 @@
-"""Every refusal is counted and in the log; a flood of refusals is not a flood of lines."""
+"""Every rejection is counted and logged; many equal rejections are one log line."""
 
 import logging
 from datetime import timedelta
@@ -35,7 +35,7 @@ def refusals(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
         ("POST", WEBHOOK_PATH, (401, "unknown_client")),
     ],
 )
-async def test_a_refused_request_is_counted_and_logged_with_where_it_went(
+async def test_a_rejected_request_is_counted_and_logged_with_its_path(
     idle_harness: Harness,
     caplog: pytest.LogCaptureFixture,
     method: str,
@@ -45,16 +45,16 @@ async def test_a_refused_request_is_counted_and_logged_with_where_it_went(
     status, reason = refused
     transport = httpx.ASGITransport(idle_harness.webhook)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
-        answer = await http.request(method, path, headers={"client-id": "5X9"})
+        response = await http.request(method, path, headers={"client-id": "5X9"})
 
-    assert answer.status_code == status
+    assert response.status_code == status
     assert idle_harness.outcomes.outcomes == [reason]
     (fields,) = refusals(caplog)
     assert (fields["levelno"], fields["reason"]) == (logging.WARNING, reason)
     assert (fields["method"], fields["path"], fields["client_id"]) == (method, path, "5X9")
 
 
-async def test_a_log_line_is_short_whatever_was_sent(
+async def test_a_log_line_is_short_for_any_request(
     idle_harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
     await idle_harness.post(b"", {"client-id": "5" * 9000}, "/" + "x" * 9000)
@@ -63,7 +63,7 @@ async def test_a_log_line_is_short_whatever_was_sent(
     assert len(fields["path"]) + len(fields["client_id"]) < 300
 
 
-async def test_equal_refusals_are_one_line_and_each_is_counted(
+async def test_equal_rejections_are_one_log_line_and_each_is_counted(
     idle_harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
     for client_id in ("5X8", "5X9", "5X9", "5X9"):
@@ -73,7 +73,7 @@ async def test_equal_refusals_are_one_line_and_each_is_counted(
     assert idle_harness.outcomes.outcomes == ["unknown_client"] * 4
 
 
-async def test_a_defect_of_ours_is_counted_and_never_acknowledged(
+async def test_an_unexpected_error_is_counted_and_never_acknowledged(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     waiting: RefundOrder,
@@ -83,14 +83,14 @@ async def test_a_defect_of_ours_is_counted_and_never_acknowledged(
     monkeypatch.delattr("antom_refunds.notifications.signal_once")
     body = notification_body(waiting)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.status_code == 500
+    assert response.status_code == 500
     assert idle_harness.outcomes.outcomes == ["defect"]
     assert "notification.defect" in caplog.messages
 
 
-async def test_a_signature_counts_only_under_the_client_id_it_was_made_for(
+async def test_a_signature_is_valid_only_for_its_client_id(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     keys = notification_keys(antom_keys)[CLIENT_ID].keys
@@ -103,12 +103,12 @@ async def test_a_signature_counts_only_under_the_client_id_it_was_made_for(
     body = notification_body(waiting)
     borrowed = {**headers(body, antom_keys[0], client_id="5X1"), "client-id": CLIENT_ID}
 
-    answer = await posted(app, body, borrowed, WEBHOOK_PATH)
+    response = await posted(app, body, borrowed, WEBHOOK_PATH)
 
-    assert (answer.status_code, tally.outcomes) == (401, ["wrong_signature"])
+    assert (response.status_code, tally.outcomes) == (401, ["wrong_signature"])
 
 
-async def test_one_merchants_key_of_antom_signs_nothing_for_another_merchant(
+async def test_antoms_key_of_one_merchant_is_invalid_for_another_merchant(
     idle_harness: Harness, antom_keys: KeyFiles, merchant_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
     keys = notification_keys(antom_keys)[CLIENT_ID].keys
@@ -121,13 +121,13 @@ async def test_one_merchants_key_of_antom_signs_nothing_for_another_merchant(
     )
     body = notification_body(waiting)
 
-    answer = await posted(app, body, headers(body, merchant_keys[0]), WEBHOOK_PATH)
+    response = await posted(app, body, headers(body, merchant_keys[0]), WEBHOOK_PATH)
 
-    assert (answer.status_code, tally.outcomes) == (401, ["wrong_signature"])
+    assert (response.status_code, tally.outcomes) == (401, ["wrong_signature"])
 
 
 class Clock:
-    """Seconds that pass only when they are told to."""
+    """A clock in seconds that the test advances."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -140,7 +140,7 @@ def limit(clock: Clock, *, keys_max: int = 100) -> LogLimit:
     return LogLimit(window=timedelta(seconds=60), keys_max=keys_max, now=clock)
 
 
-def test_a_line_is_written_again_after_a_minute_with_the_number_left_out() -> None:
+def test_a_line_is_logged_again_after_a_minute_with_the_number_of_omitted_ones() -> None:
     clock = Clock()
     lines = limit(clock)
 
@@ -151,7 +151,7 @@ def test_a_line_is_written_again_after_a_minute_with_the_number_left_out() -> No
     assert [lines.admit("a"), lines.admit("a")] == [3, None]
 
 
-def test_what_was_left_out_of_a_line_that_never_came_again_is_told_with_another() -> None:
+def test_omitted_lines_that_never_recur_are_reported_with_another_line() -> None:
     clock = Clock()
     lines = limit(clock)
     for _ in range(5):
@@ -162,7 +162,7 @@ def test_what_was_left_out_of_a_line_that_never_came_again_is_told_with_another(
     assert lines.admit("b") == 4
 
 
-def test_more_keys_than_a_minute_may_have_share_one_line() -> None:
+def test_keys_beyond_the_limit_per_minute_share_one_line() -> None:
     clock = Clock()
     lines = limit(clock, keys_max=3)
 

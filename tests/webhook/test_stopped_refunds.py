@@ -1,4 +1,4 @@
-"""A refund whose workflow was stopped takes no notification; that is an error, and not silent."""
+"""A refund whose workflow was stopped accepts no notification; the log reports it as an error."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,7 +21,7 @@ from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body
 
 @workflow.defn(name="Stoppable", sandboxed=False)
 class Stoppable:
-    """Unlike a refund it can be stopped in every way that Temporal knows."""
+    """A workflow that, unlike a refund, can be stopped in every way that Temporal has."""
 
     @workflow.run
     async def run(self, ends_by: str) -> None:
@@ -78,7 +78,7 @@ async def stopped(
         yield order
 
 
-async def test_its_notification_is_acknowledged_kept_in_the_log_and_handed_over(
+async def test_its_notification_is_acknowledged_logged_and_reported(
     idle_harness: Harness,
     antom_keys: KeyFiles,
     stopped: RefundOrder,
@@ -86,9 +86,9 @@ async def test_its_notification_is_acknowledged_kept_in_the_log_and_handed_over(
 ) -> None:
     body = notification_body(stopped)
 
-    answer = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
+    response = await idle_harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 
-    assert answer.content == ACKNOWLEDGED
+    assert response.content == ACKNOWLEDGED
     assert idle_harness.outcomes.outcomes == ["terminated"]
     by_name = {record.name: record for record in caplog.records}
     kept, late = by_name[webhook.__name__], by_name[late_evidence.__name__]
@@ -97,7 +97,7 @@ async def test_its_notification_is_acknowledged_kept_in_the_log_and_handed_over(
     assert (late.levelno, late.message) == (logging.ERROR, "late_evidence.workflow_stopped")
 
 
-async def test_to_ask_for_it_again_says_that_it_was_stopped(
+async def test_requesting_it_again_says_that_it_was_stopped(
     idle_harness: Harness, stopped: RefundOrder
 ) -> None:
     with pytest.raises(RefundTerminatedError):

@@ -1,4 +1,4 @@
-"""The worker as its users start it: a process with an environment, logs and signals."""
+"""The worker as a process with an environment, logs and signals."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ class WorkerProcess:
     lines: list[str] = field(default_factory=list)
 
     async def until_logged(self, event: str) -> Mapping[str, Any]:
-        """The first log line about this, as its fields."""
+        """Wait for the first log line with this event; returns its fields."""
         assert self.process.stderr
         async with asyncio.timeout(60):
             while line := (await self.process.stderr.readline()).decode():
@@ -41,12 +41,12 @@ class WorkerProcess:
         raise AssertionError(f"{event} was never logged: {self.lines}")
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """The exit code after this signal."""
+        """Send this signal and return the exit code."""
         self.process.send_signal(number)
         return await self.end()
 
     async def end(self) -> int:
-        """The exit code, once the process ends by itself."""
+        """Wait for the end of the process and return its exit code."""
         _, rest = await self.process.communicate()
         self.lines += rest.decode().splitlines(keepends=True)
         assert self.process.returncode is not None
@@ -58,7 +58,7 @@ StartWorker = Callable[..., AbstractAsyncContextManager[WorkerProcess]]
 
 @asynccontextmanager
 async def started(environment: Mapping[str, str], *module: str) -> AsyncIterator[WorkerProcess]:
-    """`python -m worker`, or another module, with exactly these settings of ours.
+    """Run `python -m worker`, or another module, with only these settings of ours.
 
     Killed if it outlives the test.
     """
@@ -89,14 +89,14 @@ async def started(environment: Mapping[str, str], *module: str) -> AsyncIterator
 async def harness(
     dev_server: WorkflowEnvironment, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> AsyncIterator[Harness]:
-    """A stage on the task queues of the product itself, for workers in other processes."""
+    """A harness on the product's own task queues, for workers in other processes."""
     async with harness_on(dev_server, merchant_keys, antom_keys, policy=FAST_POLICY) as harness:
         yield harness
 
 
 @pytest.fixture
 async def gateway(harness: Harness) -> AsyncIterator[str]:
-    """Antom at a real address."""
+    """The simulator at a real address."""
     async with serve_simulator(harness.simulator) as address:
         yield address
 
@@ -117,7 +117,7 @@ def environment(merchant_keys: KeyFiles, antom_keys: KeyFiles) -> dict[str, str]
         "ANTOM_REFUNDS_LOG_FORMAT": "json",
         "ANTOM_REFUNDS_SHUTDOWN_SECONDS": "10",
         "ANTOM_REFUNDS_SPEEDUP": "1000",
-        # A task for a worker's memory waits ten seconds for a worker that is gone.
+        # Without a cache no task waits in the sticky queue of a stopped worker.
         "ANTOM_REFUNDS_CACHED_WORKFLOWS_MAX": "0",
         "TEMPORAL_ADDRESS": "127.0.0.1:1",
     }

@@ -1,4 +1,4 @@
-"""What a worker tells of its readiness."""
+"""The health pages of a worker."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,7 +16,7 @@ KeyFiles = tuple[Path, Path]
 
 
 class StalledClient(AntomClient):
-    """A client none of whose connections comes free."""
+    """A client whose pool is stalled."""
 
     pool_is_stalled = True
 
@@ -39,22 +39,22 @@ async def clients(
         await client.aclose()
 
 
-async def asked(health: Health) -> tuple[int, dict[str, object]]:
+async def readiness(health: Health) -> tuple[int, dict[str, object]]:
     transport = httpx.ASGITransport(health.app())
     async with httpx.AsyncClient(transport=transport, base_url="http://worker") as http:
-        answer = await http.get("/ready")
-    return answer.status_code, answer.json()
+        response = await http.get("/ready")
+    return response.status_code, response.json()
 
 
 async def test_a_worker_is_ready_while_temporal_answers(
     clients: dict[str, AntomClient], dev_server: WorkflowEnvironment
 ) -> None:
     health = Health(clients)
-    before = await asked(health)
+    before = await readiness(health)
     health.temporal = dev_server.client
 
     assert before == (503, {"status": "Temporal is unavailable"})
-    assert await asked(health) == (200, {"status": "ok"})
+    assert await readiness(health) == (200, {"status": "ok"})
 
 
 async def test_a_worker_with_a_stalled_pool_is_not_ready_and_names_the_merchant(
@@ -62,10 +62,10 @@ async def test_a_worker_with_a_stalled_pool_is_not_ready_and_names_the_merchant(
 ) -> None:
     health = Health(clients)
     health.temporal = dev_server.client
-    # The state that the client reports itself; how it comes about is the client's own test.
+    # The cause of this state is tested with the client.
     clients["kiosk"].__class__ = StalledClient
 
-    code, said = await asked(health)
+    code, body = await readiness(health)
 
-    assert (code, said["merchants"]) == (503, ["kiosk"])
-    assert "stuck" in str(said["status"])
+    assert (code, body["merchants"]) == (503, ["kiosk"])
+    assert "stuck" in str(body["status"])

@@ -1,4 +1,4 @@
-"""The worker process: it serves, it is told how it is, and it stops without losing a call."""
+"""The worker process: it executes refunds, reports its health and stops without losing a call."""
 
 import asyncio
 import signal
@@ -30,12 +30,12 @@ DEFAULT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
 
 
 async def own_client(harness: Harness) -> Client:
-    """One that no other worker uses: two of a kind on one client are refused."""
+    """A client for one worker: Temporal rejects two workers of a kind on one client."""
     address = harness.temporal.service_client.config.target_host
     return await open_client(ClientConnectConfig(target_host=address))
 
 
-async def test_a_worker_serves_refunds_tells_how_it_is_and_stops_when_told(
+async def test_a_worker_executes_refunds_reports_its_health_and_stops_on_sigterm(
     harness: Harness, serving: dict[str, str]
 ) -> None:
     health, metrics = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
@@ -66,13 +66,13 @@ async def test_a_worker_serves_refunds_tells_how_it_is_and_stops_when_told(
 async def test_calls_are_limited_in_each_worker_as_in_the_whole_namespace(harness: Harness) -> None:
     _, calls = build_workers(await own_client(harness), {}, Settings(antom_calls_per_second=7))
 
-    told = calls.config()
+    config = calls.config()
 
-    assert told["max_activities_per_second"] == 7
-    assert told["max_task_queue_activities_per_second"] == 7
+    assert config["max_activities_per_second"] == 7
+    assert config["max_task_queue_activities_per_second"] == 7
 
 
-async def test_a_call_is_not_sent_before_its_share_of_the_limit_is_over(harness: Harness) -> None:
+async def test_a_call_waits_for_its_share_of_the_rate_limit(harness: Harness) -> None:
     one_an_hour = Settings().model_copy(update={"antom_calls_per_second": 1 / 3600})
     _, calls = build_workers(await own_client(harness), {"default": harness.antom}, one_an_hour)
     ask, *_ = calls.config()["activities"]
@@ -87,7 +87,7 @@ async def test_a_call_is_not_sent_before_its_share_of_the_limit_is_over(harness:
 
 
 @pytest.mark.slow
-async def test_a_call_in_the_air_is_kept_when_the_worker_is_told_to_stop(
+async def test_a_call_in_flight_is_completed_when_the_worker_stops(
     harness: Harness, serving: dict[str, str]
 ) -> None:
     order = harness.payable_order()
@@ -132,7 +132,7 @@ async def test_a_worker_that_was_killed_loses_nothing(
 
 
 @pytest.mark.slow
-async def test_each_flaw_of_the_settings_is_named_in_one_line(
+async def test_each_invalid_setting_is_named_in_one_line(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     elliptic = tmp_path / "elliptic.pem"
@@ -165,7 +165,7 @@ async def test_each_flaw_of_the_settings_is_named_in_one_line(
     )
 
 
-async def test_an_address_that_is_taken_is_named_in_one_line(
+async def test_an_address_in_use_is_named_in_one_line(
     harness: Harness, serving: dict[str, str], gateway: str
 ) -> None:
     taken = gateway.removeprefix("http://")
@@ -182,7 +182,7 @@ async def test_missing_search_attributes_are_named_in_one_line(
     await _is_refused(environment, "RefundState", "antom-refunds register-attributes")
 
 
-async def test_a_temporal_that_refuses_us_is_named_and_not_waited_for(
+async def test_a_temporal_that_rejects_us_is_named_and_not_retried(
     serving: dict[str, str],
 ) -> None:
     await _is_refused({**serving, "TEMPORAL_API_KEY": "secret"}, "does not speak TLS")
@@ -197,7 +197,7 @@ async def test_our_own_public_key_as_antoms_is_named_by_worker_and_webhook(
         await _is_refused(environment, "is the public half of", module=module)
 
 
-async def test_a_temporal_that_refuses_us_is_named_by_the_webhook(
+async def test_a_temporal_that_rejects_us_is_named_by_the_webhook(
     serving: dict[str, str],
 ) -> None:
     serving["TEMPORAL_TLS"] = "true"
@@ -212,7 +212,7 @@ async def test_an_unknown_namespace_is_named_in_one_line(serving: dict[str, str]
     await _is_refused(serving, "nowhere")
 
 
-async def test_a_worker_waits_for_temporal_and_knows_when_it_goes_away(
+async def test_a_worker_waits_for_temporal_and_notices_when_it_becomes_unavailable(
     environment: dict[str, str], runtime: Runtime
 ) -> None:
     port, health = free_port(), f"127.0.0.1:{free_port()}"
@@ -241,7 +241,7 @@ async def test_a_worker_waits_for_temporal_and_knows_when_it_goes_away(
         assert await worker.stop() == 0
 
 
-async def test_a_worker_that_waits_for_temporal_stops_when_told(
+async def test_a_worker_that_waits_for_temporal_stops_on_sigterm(
     environment: dict[str, str],
 ) -> None:
     async with started(environment) as worker:
@@ -251,12 +251,12 @@ async def test_a_worker_that_waits_for_temporal_stops_when_told(
 
 
 async def _is_refused(
-    environment: dict[str, str], *said: str, module: tuple[str, ...] = ("worker",)
+    environment: dict[str, str], *parts: str, module: tuple[str, ...] = ("worker",)
 ) -> None:
     async with started(environment, *module) as worker:
         code = await worker.end()
 
     assert code == 2, worker.lines
     (line,) = worker.lines
-    for part in ("antom-refunds: ", *said):
+    for part in ("antom-refunds: ", *parts):
         assert part in line

@@ -1,4 +1,4 @@
-"""What operators read: complete, plain, and not to be broken by text from outside."""
+"""The operators' texts are complete and escape external text."""
 
 from datetime import UTC, datetime
 
@@ -19,10 +19,12 @@ ORDER = RefundOrder(
 OVERDUE_AT = datetime(2026, 9, 21, 8, 30, tzinfo=UTC)
 
 
-def learnt(*words: EvidenceKind, source: Source = Source.RESPONSE, message: str = "said") -> Refund:
+def refund_after(
+    *kinds: EvidenceKind, source: Source = Source.RESPONSE, message: str = "a message"
+) -> Refund:
     refund = Refund(order=ORDER)
-    for kind in words:
-        said = Evidence(
+    for kind in kinds:
+        piece = Evidence(
             source=source,
             kind=kind,
             code="CODE",
@@ -31,7 +33,7 @@ def learnt(*words: EvidenceKind, source: Source = Source.RESPONSE, message: str 
             payment_id=ORDER.payment_id,
             amount=ORDER.amount,
         )
-        refund = apply(refund, said)
+        refund = apply(refund, piece)
     return refund
 
 
@@ -44,32 +46,32 @@ def test_every_state_is_explained(state: RefundState) -> None:
 
 
 @pytest.mark.parametrize("step", Step)
-def test_every_step_has_a_label_that_fits(step: Step) -> None:
+def test_every_step_has_a_short_label(step: Step) -> None:
     assert 0 < len(operator_texts.summary(step, Refund(order=ORDER)).encode()) <= 200
 
 
-def test_asking_again_says_that_the_id_is_the_same() -> None:
+def test_the_text_about_sending_again_says_that_the_id_is_the_same() -> None:
     assert "same id" not in operator_texts.summary(Step.SEND, Refund(order=ORDER))
-    assert "same id" in operator_texts.summary(Step.SEND, learnt(EvidenceKind.DOUBT))
+    assert "same id" in operator_texts.summary(Step.SEND, refund_after(EvidenceKind.DOUBT))
 
 
-def test_watching_says_when_a_refund_is_overdue() -> None:
-    refund = learnt(EvidenceKind.PROCESSING)
+def test_the_text_about_polling_says_when_a_refund_is_overdue() -> None:
+    refund = refund_after(EvidenceKind.PROCESSING)
 
     assert "overdue" not in operator_texts.summary(Step.POLL, refund)
     assert "overdue" in operator_texts.summary(Step.POLL, apply(refund, OVERDUE))
 
 
-def test_an_inquiry_for_a_closure_says_so() -> None:
+def test_the_text_about_confirming_a_closure_says_so() -> None:
     assert (
-        operator_texts.summary(Step.INQUIRE, learnt(EvidenceKind.CLOSED_UNCONFIRMED))
+        operator_texts.summary(Step.INQUIRE, refund_after(EvidenceKind.CLOSED_UNCONFIRMED))
         == "confirm the end by an inquiry"
     )
-    assert operator_texts.summary(Step.INQUIRE, learnt(EvidenceKind.DOUBT)) == "inquire now"
+    assert operator_texts.summary(Step.INQUIRE, refund_after(EvidenceKind.DOUBT)) == "inquire now"
 
 
-def test_a_waiting_refund_says_for_what_until_when_and_what_one_may_do() -> None:
-    text = operator_texts.details(learnt(EvidenceKind.PROCESSING), overdue_at=OVERDUE_AT)
+def test_a_waiting_refund_shows_the_reason_the_next_attempt_and_the_allowed_instructions() -> None:
+    text = operator_texts.details(refund_after(EvidenceKind.PROCESSING), overdue_at=OVERDUE_AT)
 
     assert "| waits for | a notification, or the next inquiry |" in text
     assert "| overdue from | 2026-09-21 08:30 UTC |" in text
@@ -77,15 +79,15 @@ def test_a_waiting_refund_says_for_what_until_when_and_what_one_may_do() -> None
 
 
 def test_an_ended_refund_waits_for_nothing() -> None:
-    text = operator_texts.details(learnt(EvidenceKind.SUCCEEDED), overdue_at=OVERDUE_AT)
+    text = operator_texts.details(refund_after(EvidenceKind.SUCCEEDED), overdue_at=OVERDUE_AT)
 
     assert "waits for" not in text
     assert "overdue from" not in text
     assert "you may" not in text
 
 
-def test_a_person_who_must_look_is_called_on_top() -> None:
-    refund = apply(learnt(EvidenceKind.PROCESSING), OVERDUE)
+def test_the_reason_for_attention_comes_first() -> None:
+    refund = apply(refund_after(EvidenceKind.PROCESSING), OVERDUE)
 
     assert (
         operator_texts.details(refund, overdue_at=None)
@@ -93,23 +95,25 @@ def test_a_person_who_must_look_is_called_on_top() -> None:
         .startswith("> **A person must")
     )
     assert "A person must" not in operator_texts.details(
-        learnt(EvidenceKind.PROCESSING), overdue_at=None
+        refund_after(EvidenceKind.PROCESSING), overdue_at=None
     )
 
 
 def test_a_contradiction_is_shown() -> None:
     text = operator_texts.details(
-        learnt(EvidenceKind.SUCCEEDED, EvidenceKind.FAILED), overdue_at=None
+        refund_after(EvidenceKind.SUCCEEDED, EvidenceKind.FAILED), overdue_at=None
     )
 
-    assert "| contradicted by | said |" in text
+    assert "| contradicted by | a message |" in text
 
 
 @given(st.text())
-def test_text_from_outside_can_neither_break_the_table_nor_smuggle_markup(text: str) -> None:
-    shown = operator_texts.details(learnt(EvidenceKind.DOUBT, message=text), overdue_at=OVERDUE_AT)
+def test_external_text_can_neither_break_the_table_nor_inject_markup(text: str) -> None:
+    shown = operator_texts.details(
+        refund_after(EvidenceKind.DOUBT, message=text), overdue_at=OVERDUE_AT
+    )
     plain = operator_texts.details(
-        learnt(EvidenceKind.DOUBT, message="said"), overdue_at=OVERDUE_AT
+        refund_after(EvidenceKind.DOUBT, message="a message"), overdue_at=OVERDUE_AT
     )
 
     lines = shown.split("\n")

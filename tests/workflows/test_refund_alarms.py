@@ -1,4 +1,4 @@
-"""No silent doubt: what a person could fix calls an operator soon, and the alarm goes with it."""
+"""A cause that an operator can fix alerts one soon; the alarm is cleared with its cause."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ async def reason(harness: Harness, order: RefundOrder) -> str:
 @pytest.mark.parametrize(
     "fault", [FaultKind.UNSIGNED, FaultKind.WRONG_KEY, FaultKind.HTTP_500, FaultKind.GARBLED]
 )
-async def test_the_second_identical_unusable_response_calls_an_operator(
+async def test_the_second_identical_unusable_response_alerts_an_operator(
     harness: Harness, fault: FaultKind
 ) -> None:
     order = harness.payable_order()
@@ -40,7 +40,7 @@ async def test_the_second_identical_unusable_response_calls_an_operator(
     assert harness.movements(order) == 1
 
 
-async def test_different_unusable_responses_call_an_operator_at_the_third(harness: Harness) -> None:
+async def test_the_third_different_unusable_response_alerts_an_operator(harness: Harness) -> None:
     order = harness.payable_order()
     faults = (FaultKind.CUT_BEFORE, FaultKind.HTTP_500, FaultKind.GARBLED)
     harness.script(order, Operation.REFUND, *faults)
@@ -52,7 +52,7 @@ async def test_different_unusable_responses_call_an_operator_at_the_third(harnes
     assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
 
 
-async def test_inquiries_that_keep_failing_while_processing_call_an_operator(
+async def test_repeatedly_failing_inquiries_while_processing_alert_an_operator(
     harness: Harness,
 ) -> None:
     order = harness.payable_order(is_async=True)
@@ -67,7 +67,9 @@ async def test_inquiries_that_keep_failing_while_processing_call_an_operator(
     assert (await harness.wait_for_outcome(order)).attention_reason is None
 
 
-async def test_one_failed_inquiry_between_good_ones_calls_nobody(harness: Harness) -> None:
+async def test_one_failed_inquiry_between_successful_ones_alerts_no_operator(
+    harness: Harness,
+) -> None:
     order = harness.payable_order(is_async=True)
     faults = [FaultKind.HTTP_500, FaultKind.STALE] * 4
     harness.script(order, Operation.INQUIRY, *faults)
@@ -81,7 +83,7 @@ async def test_one_failed_inquiry_between_good_ones_calls_nobody(harness: Harnes
     assert dossier.refund.alarms_cleared == 0
 
 
-async def test_a_gateway_that_cannot_be_reached_calls_an_operator(harness: Harness) -> None:
+async def test_an_unreachable_gateway_alerts_an_operator(harness: Harness) -> None:
     order = harness.payable_order()
     harness.transport.is_down = True
     await harness.start(order)
@@ -97,7 +99,7 @@ async def test_a_gateway_that_cannot_be_reached_calls_an_operator(harness: Harne
 
 
 @pytest.mark.slow
-async def test_an_alarm_that_comes_and_goes_cannot_grow_the_history_without_limit(
+async def test_an_alternating_alarm_does_not_grow_the_history_without_limit(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("antom_refunds.domain.state_machine.ALARMS_CLEARED_MAX", 2)
@@ -117,7 +119,7 @@ async def test_an_alarm_that_comes_and_goes_cannot_grow_the_history_without_limi
     assert (await harness.wait_for_outcome(order)).attention_reason is None
 
 
-async def test_check_now_sends_an_inquiry_at_once_though_one_is_waiting(
+async def test_check_now_sends_an_inquiry_immediately_although_one_is_waiting(
     unscaled_harness: Harness,
 ) -> None:
     harness = unscaled_harness
@@ -135,7 +137,7 @@ async def test_check_now_sends_an_inquiry_at_once_though_one_is_waiting(
         await harness.until_called(order, CallKind.INQUIRY, times=before + 1)
 
 
-async def test_a_broken_certificate_is_not_taken_for_a_failure(harness: Harness) -> None:
+async def test_an_invalid_certificate_is_not_a_failure_of_the_refund(harness: Harness) -> None:
     order = harness.payable_order()
     harness.transport.error = httpx.ConnectError("certificate verify failed")
     await harness.start(order)

@@ -1,4 +1,4 @@
-"""An accepted call-off stays: no refund call is sent after it, whatever Antom says meanwhile."""
+"""An accepted call-off remains in force: no refund call is sent after it."""
 
 import asyncio
 
@@ -49,19 +49,19 @@ async def test_a_call_off_with_a_call_in_flight_moves_no_money_after_it(
     assert harness.movements(order) == 0
 
 
-async def test_a_call_off_while_blocked_is_taken(harness: Harness) -> None:
+async def test_a_call_off_while_blocked_is_accepted(harness: Harness) -> None:
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, *["ACCESS_DENIED"] * 100)
     await harness.start(order)
     await harness.until(order, lambda view: view.state is RefundState.BLOCKED)
 
     await harness.refunds.call_off(order.refund_request_id, OPS)
-    asked = harness.calls(order, CallKind.REFUND)
+    calls_before = harness.calls(order, CallKind.REFUND)
     outcome = await harness.wait_for_outcome(order)
 
     assert (outcome.state, outcome.result_code) == (RefundState.CLOSED, "call_off_by_operator")
     assert outcome.attention_reason is None
-    assert harness.calls(order, CallKind.REFUND) <= asked + 1
+    assert harness.calls(order, CallKind.REFUND) <= calls_before + 1
     assert harness.movements(order) == 0
 
 
@@ -79,7 +79,7 @@ async def test_a_refund_of_an_unknown_merchant_is_called_off_without_an_inquiry(
     assert outcome.attention_reason is None
 
 
-async def test_a_call_off_keeps_what_the_call_in_flight_was_answered(harness: Harness) -> None:
+async def test_a_call_off_keeps_the_response_to_the_call_in_flight(harness: Harness) -> None:
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, "ACCESS_DENIED", "ACCESS_DENIED")
     harness.transport.hold()
@@ -117,7 +117,7 @@ async def test_a_call_off_that_comes_too_late_is_shown(harness: Harness) -> None
     assert harness.calls(order, CallKind.REFUND) == 1
 
 
-async def test_a_second_call_off_is_refused_with_a_sentence(harness: Harness) -> None:
+async def test_a_second_call_off_is_rejected_with_a_message(harness: Harness) -> None:
     order = harness.payable_order()
     harness.transport.hold()
     await harness.start(order)
@@ -131,7 +131,7 @@ async def test_a_second_call_off_is_refused_with_a_sentence(harness: Harness) ->
     await harness.wait_for_outcome(order)
 
 
-async def test_after_a_reset_an_old_runs_call_is_waited_out_before_it_closes(
+async def test_after_a_reset_the_refund_closes_only_when_no_call_of_an_old_run_is_in_flight(
     harness: Harness,
 ) -> None:
     order = harness.payable_order()
@@ -152,7 +152,7 @@ async def test_after_a_reset_an_old_runs_call_is_waited_out_before_it_closes(
 
 
 async def _reset(harness: Harness, refund_request_id: str) -> None:
-    """To the first workflow task, as an operator does it in the UI."""
+    """Reset the workflow to its first workflow task, as an operator does in the UI."""
     handle = harness.temporal.get_workflow_handle(
         contract.workflow_id(refund_request_id, merchant="default")
     )

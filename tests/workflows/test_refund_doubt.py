@@ -1,4 +1,4 @@
-"""No answer, a strange answer, a lost worker: doubt is worked off and money moves once."""
+"""No response, an unusable one, a lost worker: doubt is resolved and money moves once."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from tests.harness import NOTIFY_URL, Harness, KeyFiles, simulated_merchant
 
 @pytest.fixture
 def short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An attempt that is lost between two workers is missed soon."""
+    """A short activity timeout, so that a lost attempt is noticed soon."""
     monkeypatch.setattr(policy, "CALL_TIMEOUT", timedelta(seconds=3))
 
 
@@ -27,7 +27,7 @@ def short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
         "REQUEST_TRAFFIC_EXCEED_LIMIT",
     ],
 )
-async def test_doubt_is_worked_off_with_the_same_id_and_the_same_bytes(
+async def test_doubt_is_resolved_with_the_same_id_and_the_same_bytes(
     harness: Harness, fault: FaultKind | str
 ) -> None:
     order = harness.payable_order()
@@ -46,7 +46,7 @@ async def test_doubt_is_worked_off_with_the_same_id_and_the_same_bytes(
     "fault",
     [FaultKind.CUT_AFTER, FaultKind.UNSIGNED, FaultKind.WRONG_KEY, FaultKind.GARBLED],
 )
-async def test_doubt_about_a_refund_that_antom_made_is_settled_by_inquiries(
+async def test_doubt_about_an_executed_refund_is_resolved_by_inquiries(
     harness: Harness, fault: FaultKind
 ) -> None:
     order = harness.payable_order()
@@ -60,7 +60,7 @@ async def test_doubt_about_a_refund_that_antom_made_is_settled_by_inquiries(
     assert harness.movements(order) == 1
 
 
-async def test_doubt_can_be_filtered_by(unscaled_harness: Harness) -> None:
+async def test_refunds_in_doubt_can_be_listed(unscaled_harness: Harness) -> None:
     harness = unscaled_harness
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, FaultKind.CUT_AFTER)
@@ -75,7 +75,7 @@ async def test_doubt_can_be_filtered_by(unscaled_harness: Harness) -> None:
     assert dossier.waits_for is Step.SEND
 
 
-async def test_what_was_never_sent_is_no_doubt(harness: Harness) -> None:
+async def test_a_refund_that_was_not_sent_is_not_in_doubt(harness: Harness) -> None:
     order = harness.payable_order()
     harness.transport.is_down = True
     await harness.start(order)
@@ -88,7 +88,7 @@ async def test_what_was_never_sent_is_no_doubt(harness: Harness) -> None:
     assert harness.calls(order, CallKind.REFUND) == 1
 
 
-async def test_a_blocked_refund_goes_on_by_itself_once_the_key_is_mended(
+async def test_a_blocked_refund_continues_automatically_once_the_key_is_fixed(
     harness: Harness, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
     order = harness.payable_order()
@@ -124,7 +124,7 @@ async def test_a_merchant_that_the_worker_does_not_serve_blocks_the_refund(
     assert idle_harness.movements(order) == 1
 
 
-async def test_a_refusal_at_the_gate_never_lowers_doubt(
+async def test_a_gate_refusal_never_removes_doubt(
     harness: Harness, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:
     order = harness.payable_order()
@@ -144,7 +144,7 @@ async def test_a_refusal_at_the_gate_never_lowers_doubt(
     assert harness.payloads(order) == 1
 
 
-async def test_a_refund_that_an_inquiry_does_not_know_is_asked_for_again(harness: Harness) -> None:
+async def test_a_refund_that_an_inquiry_does_not_find_is_sent_again(harness: Harness) -> None:
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, "REFUND_IN_PROCESS")
 
@@ -157,7 +157,7 @@ async def test_a_refund_that_an_inquiry_does_not_know_is_asked_for_again(harness
     assert harness.movements(order) == 1
 
 
-async def test_a_failed_inquiry_says_nothing_of_the_refund(harness: Harness) -> None:
+async def test_a_failed_inquiry_does_not_change_the_refund(harness: Harness) -> None:
     order = harness.payable_order(is_async=True)
     harness.script(order, Operation.INQUIRY, "PROCESS_FAIL", FaultKind.HTTP_500, FaultKind.STALE)
     await harness.start(order)
@@ -188,7 +188,7 @@ async def test_an_attempt_lost_with_its_worker_is_doubt(
     assert harness.movements(order) == 1
 
 
-async def test_a_worker_that_stops_with_a_call_in_the_air_reports_doubt(
+async def test_a_worker_that_stops_with_a_call_in_flight_reports_doubt(
     idle_harness: Harness,
 ) -> None:
     order = await idle_harness.start(idle_harness.payable_order())
@@ -224,25 +224,25 @@ async def test_another_worker_takes_over_a_refund_in_process(
     assert idle_harness.calls(order, CallKind.REFUND) == 1
 
 
-async def test_a_worker_that_forgets_each_refund_brings_it_to_the_same_end(
+async def test_a_worker_without_a_cache_reaches_the_same_terminal_state(
     idle_harness: Harness,
 ) -> None:
-    at_once, doubtful = idle_harness.payable_order(), idle_harness.payable_order()
+    immediate, in_doubt = idle_harness.payable_order(), idle_harness.payable_order()
     closed, notified = (
         idle_harness.payable_order(),
         idle_harness.payable_order(is_async=True, notify_url=NOTIFY_URL),
     )
-    idle_harness.script(doubtful, Operation.REFUND, FaultKind.CUT_AFTER)
+    idle_harness.script(in_doubt, Operation.REFUND, FaultKind.CUT_AFTER)
     idle_harness.script(closed, Operation.REFUND, "ORDER_IS_CLOSED")
 
     async with idle_harness.running_worker(cached_workflows_max=0):
-        for order in (at_once, doubtful, closed, notified):
+        for order in (immediate, in_doubt, closed, notified):
             await idle_harness.start(order)
         await idle_harness.until(notified, lambda view: view.state is RefundState.PROCESSING)
         idle_harness.settle(notified)
         ends = [
             await idle_harness.wait_for_outcome(order)
-            for order in (at_once, doubtful, closed, notified)
+            for order in (immediate, in_doubt, closed, notified)
         ]
 
     assert [end.state for end in ends] == [
@@ -251,7 +251,7 @@ async def test_a_worker_that_forgets_each_refund_brings_it_to_the_same_end(
         RefundState.CLOSED,
         RefundState.SUCCEEDED,
     ]
-    assert [idle_harness.movements(order) for order in (at_once, doubtful, closed, notified)] == [
+    assert [idle_harness.movements(order) for order in (immediate, in_doubt, closed, notified)] == [
         1,
         1,
         0,

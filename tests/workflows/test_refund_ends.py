@@ -1,4 +1,4 @@
-"""Each way to an end, on a real engine, with the history it costs and the money it moved."""
+"""Each path to a terminal state on a real Temporal server, with its history and money."""
 
 import pytest
 
@@ -11,7 +11,9 @@ from antom_refunds.simulator.requests import CallKind
 from tests.harness import AMOUNT, NOTIFY_URL, Harness
 
 
-async def test_a_refund_that_antom_grants_at_once_ends_at_once(harness: Harness) -> None:
+async def test_a_refund_that_antom_executes_immediately_succeeds_immediately(
+    harness: Harness,
+) -> None:
     order = await harness.start(harness.payable_order())
 
     outcome = await harness.wait_for_outcome(order)
@@ -30,7 +32,7 @@ async def test_a_refund_that_antom_grants_at_once_ends_at_once(harness: Harness)
     assert await harness.events(order) <= 13
 
 
-async def test_an_end_can_be_filtered_by(harness: Harness) -> None:
+async def test_ended_refunds_can_be_listed_by_state(harness: Harness) -> None:
     order = await harness.start(harness.payable_order())
 
     await harness.wait_for_outcome(order)
@@ -65,7 +67,7 @@ async def test_a_notification_ends_a_refund_in_process(time_skipping_harness: Ha
     assert await time_skipping_harness.events(order) <= 20
 
 
-async def test_a_refund_in_process_can_be_filtered_by(harness: Harness) -> None:
+async def test_refunds_in_process_can_be_listed(harness: Harness) -> None:
     order = await harness.start(harness.payable_order(is_async=True))
 
     view = await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
@@ -85,7 +87,7 @@ async def test_an_inquiry_ends_a_refund_whose_notification_never_came(harness: H
     assert harness.movements(order) == 1
 
 
-async def test_a_notification_that_overtakes_the_answer_is_kept(harness: Harness) -> None:
+async def test_a_notification_that_arrives_before_the_response_is_kept(harness: Harness) -> None:
     order = harness.payable_order(is_async=True, notify_url=NOTIFY_URL)
     harness.script(order, Operation.REFUND, FaultKind.NOTIFY_BEFORE_RESPONSE)
 
@@ -132,7 +134,7 @@ async def test_a_failure_says_what_to_do_next(
     assert view.needs_attention is needs_attention
 
 
-async def test_a_code_that_nobody_knows_fails_with_a_person_called(harness: Harness) -> None:
+async def test_an_unknown_failure_code_fails_and_alerts_an_operator(harness: Harness) -> None:
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, "BRAND_NEW_CODE")
 
@@ -160,7 +162,7 @@ async def test_a_closed_order_is_closed_once_an_inquiry_confirms_it(harness: Har
 
     assert (outcome.state, outcome.result_code) == (RefundState.CLOSED, "ORDER_IS_CLOSED")
     assert outcome.attention_reason
-    # The second one is made when no earlier call can still be in flight.
+    # The second one is sent when no earlier call can still be in flight.
     assert harness.calls(order, CallKind.INQUIRY) == 2
     assert harness.movements(order) == 0
 
@@ -189,7 +191,7 @@ async def test_a_closed_order_is_not_closed_while_the_inquiry_says_processing(
     assert harness.movements(order) == 1
 
 
-async def test_a_notification_that_disagrees_with_itself_is_settled_by_inquiry(
+async def test_an_inconsistent_notification_is_resolved_by_an_inquiry(
     harness: Harness,
 ) -> None:
     order = harness.payable_order(is_async=True, notify_url=NOTIFY_URL)
@@ -209,7 +211,7 @@ async def test_a_notification_that_disagrees_with_itself_is_settled_by_inquiry(
     assert dossier.refund.deciding_evidence.source is Source.INQUIRY
 
 
-async def test_a_notification_of_another_amount_ends_nothing(harness: Harness) -> None:
+async def test_a_notification_with_another_amount_is_not_final(harness: Harness) -> None:
     order = harness.payable_order(is_async=True, notify_url=NOTIFY_URL)
     harness.script(order, Operation.NOTIFY, FaultKind.WRONG_AMOUNT)
     harness.script(order, Operation.INQUIRY, *[FaultKind.HTTP_500] * 3)
@@ -226,8 +228,8 @@ async def test_a_notification_of_another_amount_ends_nothing(harness: Harness) -
     assert "amount" in dossier.refund.mismatch.message or dossier.refund.mismatch.amount != AMOUNT
 
 
-async def test_a_success_of_another_amount_is_never_booked(harness: Harness) -> None:
-    """Antom repeats what stands in its books, here another amount under the same id."""
+async def test_a_success_with_another_amount_is_not_accepted(harness: Harness) -> None:
+    """Antom returns the refund in its ledger, here with another amount under the same id."""
     order = harness.payable_order()
     another = Money(currency="EUR", minor=1)
     await harness.antom.refund(order.model_copy(update={"amount": another}))

@@ -1,4 +1,4 @@
-"""A signed refusal names no refund: it ends one only where an inquiry made after it agrees."""
+"""A signed refusal contains no refund id: it is final only if a later inquiry confirms it."""
 
 import pytest
 
@@ -39,7 +39,7 @@ async def test_a_refusal_of_a_call_that_moved_the_money_is_no_failure(harness: H
     assert harness.movements(order) == 1
 
 
-async def test_a_refusal_of_a_refund_that_antom_processes_goes_on(harness: Harness) -> None:
+async def test_a_refused_refund_that_antom_processes_continues(harness: Harness) -> None:
     order = harness.payable_order(is_async=True)
     refused = Fault(kind=FaultKind.RESULT_CODE, code="PROCESS_FAIL", executed=True)
     harness.script(order, Operation.REFUND, refused)
@@ -51,7 +51,7 @@ async def test_a_refusal_of_a_refund_that_antom_processes_goes_on(harness: Harne
     assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
 
 
-async def test_a_refusal_by_rule_costs_one_inquiry_and_keeps_its_code(harness: Harness) -> None:
+async def test_a_business_refusal_costs_one_inquiry_and_keeps_its_code(harness: Harness) -> None:
     order = harness.order()
     harness.add_payment(order, allows_refund=False)
 
@@ -90,7 +90,7 @@ async def test_where_inquiries_cannot_decide_a_second_identical_refusal_does(
 
 
 @pytest.mark.parametrize("codes", [("RISK_REJECT", "PROCESS_FAIL"), (FaultKind.CUT_BEFORE,)])
-async def test_where_nothing_decides_an_operator_is_called_and_it_stays_open(
+async def test_where_nothing_decides_an_operator_is_alerted_and_the_refund_stays_open(
     harness: Harness, codes: tuple[str, ...]
 ) -> None:
     order = harness.payable_order()
@@ -109,7 +109,7 @@ async def test_where_nothing_decides_an_operator_is_called_and_it_stays_open(
     assert outcome.state is RefundState.FAILED
 
 
-async def test_a_refused_inquiry_at_the_gate_calls_an_operator_while_processing(
+async def test_an_inquiry_refused_at_the_gate_while_processing_alerts_an_operator(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = harness.payable_order(is_async=True)

@@ -1,4 +1,4 @@
-"""Anybody with access to Temporal can send a refund anything: nothing of it wedges one."""
+"""Invalid input by other clients of Temporal never blocks a refund."""
 
 import asyncio
 from typing import Any
@@ -45,7 +45,7 @@ async def signal(harness: Harness, workflow_id: str, payloads: list[Payload]) ->
 
 
 def is_failed_task(event: HistoryEvent) -> bool:
-    """Whether the workflow's code broke; a task that lost a race with an event is just repeated."""
+    """Whether the workflow raised; a task that conflicts with a new event is only repeated."""
     raced = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
     is_failed = event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
     return is_failed and event.workflow_task_failed_event_attributes.cause != raced
@@ -57,7 +57,7 @@ async def failed_tasks(harness: Harness, workflow_id: str) -> int:
 
 
 @pytest.mark.parametrize("odd", ODD_SIGNALS)
-async def test_a_signal_that_is_no_evidence_is_dropped_and_the_next_one_is_heard(
+async def test_a_signal_without_evidence_is_ignored_and_the_next_one_is_applied(
     harness: Harness, odd: str
 ) -> None:
     order = await harness.start(harness.payable_order(is_async=True, notify_url=NOTIFY_URL))
@@ -72,11 +72,11 @@ async def test_a_signal_that_is_no_evidence_is_dropped_and_the_next_one_is_heard
 
 
 @pytest.mark.parametrize("source", [Source.OPERATOR, Source.RESPONSE, Source.INQUIRY, Source.CLOCK])
-async def test_only_a_notification_may_come_by_a_signal(harness: Harness, source: Source) -> None:
+async def test_only_a_notification_is_accepted_by_signal(harness: Harness, source: Source) -> None:
     order = await harness.start(harness.payable_order(is_async=True))
     await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
     own = order.refund_request_id
-    said = Evidence(
+    forged = Evidence(
         source=source,
         kind=EvidenceKind.FAILED,
         code="X",
@@ -85,7 +85,7 @@ async def test_only_a_notification_may_come_by_a_signal(harness: Harness, source
         amount=order.amount,
     )
 
-    await harness.notifications.deliver(own, said, delivery_id="x")
+    await harness.notifications.deliver(own, forged, delivery_id="x")
     harness.settle(order)
 
     assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
@@ -95,7 +95,7 @@ async def test_texts_of_a_signal_are_bounded(harness: Harness) -> None:
     order = await harness.start(harness.payable_order(is_async=True))
     await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
     own = order.refund_request_id
-    said = Evidence(
+    forged = Evidence(
         source=Source.NOTIFICATION,
         kind=EvidenceKind.FAILED,
         code="C" * 100_000,
@@ -104,7 +104,7 @@ async def test_texts_of_a_signal_are_bounded(harness: Harness) -> None:
         amount=order.amount,
     )
 
-    await harness.notifications.deliver(own, said, delivery_id="x")
+    await harness.notifications.deliver(own, forged, delivery_id="x")
     outcome = await harness.wait_for_outcome(order)
 
     assert outcome.state is RefundState.FAILED
@@ -113,7 +113,7 @@ async def test_texts_of_a_signal_are_bounded(harness: Harness) -> None:
 
 @pytest.mark.parametrize("update", ["check_now", "resolve", "call_off"])
 @pytest.mark.parametrize("args", [[], [GOOD, 2], [None], ["x"], [{"by": 1}]])
-async def test_an_update_with_odd_input_is_refused_with_a_sentence(
+async def test_an_update_with_invalid_input_is_rejected_with_a_message(
     harness: Harness, update: str, args: list[Any]
 ) -> None:
     order = await harness.start(harness.payable_order(is_async=True))
@@ -131,7 +131,7 @@ async def test_an_update_with_odd_input_is_refused_with_a_sentence(
 @pytest.mark.parametrize(
     "args", [[], [None], ["x"], [{"refund_request_id": "r"}], [{}, {}], [[1]], [3]]
 )
-async def test_a_start_that_is_no_order_fails_at_once_with_a_sentence(
+async def test_a_start_without_an_order_fails_immediately_with_a_message(
     harness: Harness, args: list[Any]
 ) -> None:
     handle = await harness.temporal.start_workflow(
@@ -148,7 +148,7 @@ async def test_a_start_that_is_no_order_fails_at_once_with_a_sentence(
     assert await failed_tasks(harness, handle.id) == 0
 
 
-async def test_a_start_under_another_refunds_id_fails_at_once(harness: Harness) -> None:
+async def test_a_start_under_another_refunds_id_fails_immediately(harness: Harness) -> None:
     order = harness.payable_order()
     handle = await harness.temporal.start_workflow(
         contract.WORKFLOW,
@@ -163,7 +163,7 @@ async def test_a_start_under_another_refunds_id_fails_at_once(harness: Harness) 
     assert "start it under that id" in str(failed.value.cause)
 
 
-async def test_a_start_cannot_bring_knowledge_of_its_own(harness: Harness) -> None:
+async def test_a_start_cannot_contain_evidence(harness: Harness) -> None:
     order = harness.payable_order()
     known = {"refund": {"order": order.model_dump(mode="json"), "state": "succeeded"}}
     handle = await harness.temporal.start_workflow(
@@ -177,7 +177,7 @@ async def test_a_start_cannot_bring_knowledge_of_its_own(harness: Harness) -> No
         await asyncio.wait_for(handle.result(), 20)
 
 
-async def test_a_signal_to_a_start_that_is_no_order_changes_nothing(idle_harness: Harness) -> None:
+async def test_a_signal_to_a_start_without_an_order_changes_nothing(idle_harness: Harness) -> None:
     harness = idle_harness
     workflow_id = f"refund/default/{uuid4().hex}"
     handle = await harness.temporal.start_workflow(
@@ -190,7 +190,7 @@ async def test_a_signal_to_a_start_that_is_no_order_changes_nothing(idle_harness
             await asyncio.wait_for(handle.result(), 20)
 
 
-async def test_a_refund_started_with_nothing_but_its_order_is_like_any_other(
+async def test_a_refund_started_with_only_its_order_behaves_normally(
     harness: Harness,
 ) -> None:
     order = harness.payable_order(is_async=True)
@@ -213,7 +213,7 @@ async def test_a_refund_started_with_nothing_but_its_order_is_like_any_other(
     assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
 
 
-async def test_attributes_that_lie_at_the_start_are_set_right(harness: Harness) -> None:
+async def test_wrong_attributes_at_the_start_are_corrected(harness: Harness) -> None:
     order = harness.payable_order(is_async=True)
     lies = TypedSearchAttributes(
         [

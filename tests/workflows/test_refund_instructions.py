@@ -1,4 +1,4 @@
-"""What a person may tell a refund, what it refuses, and what a cancellation can do."""
+"""Instructions of operators, which of them are rejected, and cancellations."""
 
 from typing import Any
 
@@ -20,19 +20,19 @@ OPS = Instruction(by="ops", reason="the buyer asks")
 PROOF = Resolution(by="ops", reason="ticket", proof="Antom ticket 4711", state="succeeded")
 
 
-async def test_check_now_inquires_at_once(time_skipping_harness: Harness) -> None:
+async def test_check_now_sends_an_inquiry_immediately(time_skipping_harness: Harness) -> None:
     order = await time_skipping_harness.start(time_skipping_harness.payable_order(is_async=True))
     await time_skipping_harness.until(order, lambda view: view.state is RefundState.PROCESSING)
     time_skipping_harness.settle(order)
 
-    said = await time_skipping_harness.refunds.check_now(order.refund_request_id, OPS)
+    reply = await time_skipping_harness.refunds.check_now(order.refund_request_id, OPS)
     await time_skipping_harness.until(order, lambda view: view.state is RefundState.SUCCEEDED)
 
-    assert "asked now" in said
+    assert "asked now" in reply
     assert time_skipping_harness.calls(order, CallKind.INQUIRY) == 1
 
 
-async def test_check_now_that_brings_no_end_leaves_the_refund_waiting(
+async def test_check_now_without_a_final_result_leaves_the_refund_waiting(
     time_skipping_harness: Harness,
 ) -> None:
     order = await time_skipping_harness.start(time_skipping_harness.payable_order(is_async=True))
@@ -47,16 +47,16 @@ async def test_check_now_that_brings_no_end_leaves_the_refund_waiting(
     assert time_skipping_harness.calls(order, CallKind.REFUND) == 1
 
 
-async def test_resolve_ends_a_refund_by_hand_with_proof(harness: Harness) -> None:
+async def test_resolve_sets_the_final_state_with_proof(harness: Harness) -> None:
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, *[FaultKind.CUT_BEFORE] * 100)
     await harness.start(order)
     await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
 
-    said = await harness.refunds.resolve(order.refund_request_id, PROOF)
+    reply = await harness.refunds.resolve(order.refund_request_id, PROOF)
     outcome = await harness.wait_for_outcome(order)
 
-    assert said == "the refund is succeeded"
+    assert reply == "the refund is succeeded"
     assert (outcome.state, outcome.result_code) == (RefundState.SUCCEEDED, "resolved_by_operator")
     for part in (PROOF.by, PROOF.reason, PROOF.proof):
         assert part in outcome.message
@@ -64,7 +64,7 @@ async def test_resolve_ends_a_refund_by_hand_with_proof(harness: Harness) -> Non
 
 
 @pytest.mark.parametrize("update", [contract.UPDATE_CHECK_NOW, contract.UPDATE_RESOLVE])
-async def test_an_ended_refund_takes_no_instructions(harness: Harness, update: str) -> None:
+async def test_an_ended_refund_rejects_instructions(harness: Harness, update: str) -> None:
     order = await harness.start(harness.payable_order())
     await harness.wait_for_outcome(order)
     events = await harness.events(order)
@@ -77,7 +77,7 @@ async def test_an_ended_refund_takes_no_instructions(harness: Harness, update: s
     assert await harness.events(order) == events
 
 
-async def test_call_off_after_antom_was_asked_is_refused_without_a_trace(
+async def test_call_off_after_sending_is_rejected_and_leaves_no_event(
     unscaled_harness: Harness,
 ) -> None:
     order = await unscaled_harness.start(unscaled_harness.payable_order(is_async=True))
@@ -90,17 +90,17 @@ async def test_call_off_after_antom_was_asked_is_refused_without_a_trace(
     assert await unscaled_harness.events(order) == events
 
 
-@pytest.mark.parametrize("flaw", [{"by": ""}, {"reason": ""}, {"colour": "red"}])
-def test_an_instruction_needs_a_name_and_a_reason(flaw: dict[str, str]) -> None:
+@pytest.mark.parametrize("change", [{"by": ""}, {"reason": ""}, {"colour": "red"}])
+def test_an_instruction_needs_a_name_and_a_reason(change: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        Instruction.model_validate({"by": "ops", "reason": "ticket", **flaw})
+        Instruction.model_validate({"by": "ops", "reason": "ticket", **change})
 
 
 @pytest.mark.parametrize("missing", ["by", "reason"])
 @pytest.mark.parametrize(
     "update", [contract.UPDATE_CHECK_NOW, contract.UPDATE_RESOLVE, contract.UPDATE_CALL_OFF]
 )
-async def test_an_update_from_the_ui_without_name_or_reason_is_refused_without_a_trace(
+async def test_an_update_from_the_ui_without_name_or_reason_is_rejected_and_leaves_no_event(
     unscaled_harness: Harness, update: str, missing: str
 ) -> None:
     order = await unscaled_harness.start(unscaled_harness.payable_order(is_async=True))
@@ -116,23 +116,23 @@ async def test_an_update_from_the_ui_without_name_or_reason_is_refused_without_a
     assert await unscaled_harness.events(order) == events
 
 
-async def test_call_off_before_antom_could_be_reached_ends_as_closed(harness: Harness) -> None:
+async def test_call_off_while_antom_is_unreachable_ends_as_closed(harness: Harness) -> None:
     order = harness.payable_order()
     harness.transport.is_down = True
     await harness.start(order)
     await harness.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")
 
-    said = await harness.refunds.call_off(order.refund_request_id, OPS)
+    reply = await harness.refunds.call_off(order.refund_request_id, OPS)
     outcome = await harness.wait_for_outcome(order)
 
-    assert "called off" in said
+    assert "called off" in reply
     assert (outcome.state, outcome.result_code) == (RefundState.CLOSED, "call_off_by_operator")
     assert "ops" in outcome.message
     assert harness.calls(order, CallKind.REFUND) == 0
     assert harness.movements(order) == 0
 
 
-async def test_call_off_with_the_call_in_the_air_gives_way_to_antoms_word(harness: Harness) -> None:
+async def test_antoms_result_overrides_a_call_off_with_a_call_in_flight(harness: Harness) -> None:
     order = harness.payable_order()
     harness.transport.hold()
     await harness.start(order)
@@ -172,7 +172,7 @@ async def test_cancellation_before_any_worker_calls_off(idle_harness: Harness) -
     assert idle_harness.movements(order) == 0
 
 
-async def test_cancellation_of_a_refund_that_antom_knows_is_not_obeyed(
+async def test_cancellation_of_a_refund_that_was_sent_is_ignored(
     time_skipping_harness: Harness,
 ) -> None:
     order = await time_skipping_harness.start(time_skipping_harness.payable_order(is_async=True))
@@ -195,5 +195,5 @@ async def test_instructions_are_kept_with_name_and_reason(harness: Harness) -> N
 
     dossier = await harness.refunds.dossier(order.refund_request_id)
 
-    said = [e.evidence for e in dossier.entries if e.evidence.source is Source.OPERATOR]
-    assert [each.message for each in said] == ["ops: the buyer asks"]
+    reply = [e.evidence for e in dossier.entries if e.evidence.source is Source.OPERATOR]
+    assert [each.message for each in reply] == ["ops: the buyer asks"]

@@ -1,4 +1,4 @@
-"""What automation sends by the thousand locks neither an operator nor a notification out."""
+"""Thousands of automated signals and updates block neither operators nor notifications."""
 
 import asyncio
 from uuid import uuid4
@@ -19,7 +19,7 @@ PROOF = Resolution(by="ops", reason="ticket", proof="ticket 4", state="succeeded
 
 @pytest.fixture
 def short_histories(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run hands over after few events."""
+    """Continue as new after a few events."""
     monkeypatch.setattr(policy, "HISTORY_EVENTS_MAX", 60)
 
 
@@ -28,7 +28,7 @@ async def run_ids(harness: Harness, workflow_id: str) -> set[str]:
     return {run.run_id async for run in runs}
 
 
-async def test_a_long_history_goes_on_in_a_new_run_with_everything_known(
+async def test_a_long_history_continues_as_new_with_all_evidence(
     harness: Harness, short_histories: None
 ) -> None:
     order = await harness.start(harness.payable_order(is_async=True, notify_url=NOTIFY_URL))
@@ -50,7 +50,7 @@ async def test_a_long_history_goes_on_in_a_new_run_with_everything_known(
     assert len(dossier.entries) >= 2
 
 
-async def test_doubt_goes_on_in_a_new_run_with_the_same_bytes(
+async def test_doubt_continues_as_new_with_the_same_bytes(
     harness: Harness, short_histories: None
 ) -> None:
     order = harness.payable_order()
@@ -78,8 +78,8 @@ async def test_an_operator_can_resolve_after_thousands_of_signals_and_updates(
     for _ in range(20):
         await asyncio.gather(*(handle.signal("notify", uuid4().hex) for _ in range(50)))
 
-    said = await harness.refunds.resolve(order.refund_request_id, PROOF)
+    reply = await harness.refunds.resolve(order.refund_request_id, PROOF)
 
-    assert "succeeded" in said
+    assert "succeeded" in reply
     assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
     assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED

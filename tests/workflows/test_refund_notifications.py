@@ -1,4 +1,4 @@
-"""Notifications late, twice, contradicting: the first last word stands, and a person is called."""
+"""Late, repeated and contradicting notifications: the first final result wins."""
 
 from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
@@ -9,7 +9,7 @@ from antom_refunds.simulator.faults import FaultKind, Operation
 from tests.harness import NOTIFY_URL, Harness
 
 
-def notice(order: RefundOrder, kind: EvidenceKind, **changes: object) -> Evidence:
+def notification(order: RefundOrder, kind: EvidenceKind, **changes: object) -> Evidence:
     return Evidence(
         source=Source.NOTIFICATION,
         kind=kind,
@@ -42,7 +42,7 @@ async def test_a_notification_after_the_end_changes_nothing(harness: Harness) ->
     events = await harness.events(order)
 
     delivery = await harness.notifications.deliver(
-        order.refund_request_id, notice(order, EvidenceKind.SUCCEEDED), delivery_id="late"
+        order.refund_request_id, notification(order, EvidenceKind.SUCCEEDED), delivery_id="late"
     )
 
     assert delivery is Delivery.ALREADY_TERMINAL
@@ -50,7 +50,7 @@ async def test_a_notification_after_the_end_changes_nothing(harness: Harness) ->
     assert await harness.events(order) == events
 
 
-async def test_of_two_last_words_the_first_stands_and_a_person_is_called(
+async def test_the_first_final_result_wins_and_an_operator_is_alerted(
     idle_harness: Harness,
 ) -> None:
     order = await idle_harness.start(idle_harness.payable_order(is_async=True))
@@ -58,7 +58,7 @@ async def test_of_two_last_words_the_first_stands_and_a_person_is_called(
         await idle_harness.until(order, lambda view: view.state is RefundState.PROCESSING)
     for kind in (EvidenceKind.SUCCEEDED, EvidenceKind.FAILED):
         delivery = await idle_harness.notifications.deliver(
-            order.refund_request_id, notice(order, kind), delivery_id=kind.value
+            order.refund_request_id, notification(order, kind), delivery_id=kind.value
         )
         assert delivery is Delivery.DELIVERED
 
@@ -79,7 +79,7 @@ async def test_a_second_refund_id_is_a_contradiction(idle_harness: Harness) -> N
     for refund_id in ("2026_1", "2026_2"):
         await idle_harness.notifications.deliver(
             order.refund_request_id,
-            notice(order, EvidenceKind.SUCCEEDED, refund_id=refund_id),
+            notification(order, EvidenceKind.SUCCEEDED, refund_id=refund_id),
             delivery_id=refund_id,
         )
 
@@ -103,7 +103,7 @@ async def test_a_notification_of_closure_is_confirmed_by_inquiry(harness: Harnes
     assert harness.movements(order) == 0
 
 
-async def test_a_forged_notification_is_never_heard(harness: Harness) -> None:
+async def test_a_forged_notification_is_never_applied(harness: Harness) -> None:
     order = harness.payable_order(is_async=True, notify_url=NOTIFY_URL)
     harness.script(order, Operation.NOTIFY, FaultKind.FORGED)
     await harness.start(order)

@@ -1,4 +1,4 @@
-"""An id that Antom has for another payment: what an inquiry does not name, it cannot settle."""
+"""An id that Antom has used for another payment: inquiries without a payment id are not final."""
 
 import pytest
 
@@ -13,7 +13,7 @@ PROOF = Resolution(by="ops", reason="another system", proof="ticket 12", state="
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-async def test_a_success_of_another_payment_ends_nothing_and_calls_an_operator(
+async def test_a_success_of_another_payment_is_not_final_and_alerts_an_operator(
     harness: Harness, *, is_async: bool
 ) -> None:
     mine = harness.payable_order(is_async=is_async)
@@ -52,7 +52,7 @@ async def test_a_lost_response_does_not_make_another_payments_success_ours(
     await harness.refunds.resolve(mine.refund_request_id, PROOF)
 
 
-async def test_a_conflict_that_was_a_mix_up_is_settled_by_the_payment(harness: Harness) -> None:
+async def test_a_wrong_conflict_is_resolved_by_the_payment(harness: Harness) -> None:
     order = harness.payable_order()
     await harness.antom.refund(order)
     harness.script(order, Operation.REFUND, "REPEAT_REQ_INCONSISTENT")
@@ -68,7 +68,7 @@ async def test_a_conflict_that_was_a_mix_up_is_settled_by_the_payment(harness: H
 async def test_a_success_that_no_payment_lists_is_tied_by_the_repeated_call(
     harness: Harness,
 ) -> None:
-    """Not every account may ask about payments: then the refund call itself, repeated, tells."""
+    """Some accounts may not inquire payments: then repeating the refund call decides."""
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, FaultKind.CUT_AFTER)
     denied = (Fault(kind=FaultKind.HTTP_500),) * 100

@@ -1,4 +1,4 @@
-"""Whatever meets in one workflow task, in whatever order: an outcome is returned, no word is lost.
+"""Events meet in one workflow task in any order: an outcome is returned, no evidence is lost.
 
 The Python SDK runs the jobs of a task in two batches today, and will run them in one: both are
 tested.
@@ -31,7 +31,7 @@ def batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(sdk, "_DEFAULT_ENABLED_WORKFLOW_LOGIC_FLAGS", flags)
 
 
-def notice(order: RefundOrder, kind: EvidenceKind) -> Evidence:
+def notification(order: RefundOrder, kind: EvidenceKind) -> Evidence:
     return Evidence(
         source=Source.NOTIFICATION,
         kind=kind,
@@ -47,12 +47,12 @@ async def kinds(harness: Harness, order: RefundOrder) -> list[EventType.ValueTyp
 
 async def until_event(harness: Harness, order: RefundOrder, kind: EventType.ValueType) -> None:
     async with asyncio.timeout(20):
-        while kind not in await kinds(harness, order):  # noqa: ASYNC110 - the server tells nobody
+        while kind not in await kinds(harness, order):  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0.01)
 
 
 async def instruct(harness: Harness, order: RefundOrder, how: str) -> asyncio.Task[str] | None:
-    """Returns once the server has it; an update that no worker has taken yet leaves no event."""
+    """Wait until the server has the update; an update without a worker leaves no event."""
     if how == "cancel":
         await harness.handle(order).cancel()
         return None
@@ -69,28 +69,28 @@ async def instruct(harness: Harness, order: RefundOrder, how: str) -> asyncio.Ta
 
 @pytest.mark.parametrize("how", ["cancel", "call_off"])
 @pytest.mark.parametrize("is_answered_first", [True, False])
-async def test_what_stops_a_refund_meets_antoms_answer(
+async def test_a_stop_and_antoms_response_meet_in_one_task(
     idle_harness: Harness, how: str, *, is_answered_first: bool
 ) -> None:
     harness = idle_harness
     order = harness.payable_order()
     harness.transport.hold()
-    said = None
+    reply = None
     async with harness.activity_worker({"default": harness.antom}):
         async with harness.workflow_worker(cached_workflows_max=0):
             await harness.start(order)
             await harness.transport.arrived.wait()
         if not is_answered_first:
-            said = await instruct(harness, order, how)
+            reply = await instruct(harness, order, how)
         harness.transport.release()
         await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
         if is_answered_first:
-            said = await instruct(harness, order, how)
+            reply = await instruct(harness, order, how)
 
     async with harness.running_worker():
         outcome = await harness.wait_for_outcome(order)
-        if said is not None:
-            await asyncio.gather(said, return_exceptions=True)
+        if reply is not None:
+            await asyncio.gather(reply, return_exceptions=True)
 
     assert outcome.state is RefundState.SUCCEEDED
     assert harness.movements(order) == 1
@@ -122,7 +122,9 @@ async def test_two_opposite_final_results_in_one_task_are_both_kept(idle_harness
         harness.transport.release()
         await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
     own = order.refund_request_id
-    await harness.notifications.deliver(own, notice(order, EvidenceKind.FAILED), delivery_id="x")
+    await harness.notifications.deliver(
+        own, notification(order, EvidenceKind.FAILED), delivery_id="x"
+    )
 
     async with harness.running_worker():
         outcome = await harness.wait_for_outcome(order)
@@ -131,7 +133,7 @@ async def test_two_opposite_final_results_in_one_task_are_both_kept(idle_harness
     assert outcome.attention_reason
 
 
-async def test_an_operators_end_and_antoms_answer_in_one_task_are_both_kept(
+async def test_an_operators_resolution_and_antoms_response_in_one_task_are_both_kept(
     idle_harness: Harness,
 ) -> None:
     harness = idle_harness
@@ -143,17 +145,17 @@ async def test_an_operators_end_and_antoms_answer_in_one_task_are_both_kept(
             await harness.transport.arrived.wait()
         harness.transport.release()
         await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
-    said = await instruct(harness, order, "resolve")
+    reply = await instruct(harness, order, "resolve")
 
     async with harness.running_worker():
         outcome = await harness.wait_for_outcome(order)
-        assert said is not None
-        await asyncio.gather(said, return_exceptions=True)
+        assert reply is not None
+        await asyncio.gather(reply, return_exceptions=True)
 
     assert outcome.state is RefundState.SUCCEEDED or outcome.is_contradicted
 
 
-async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(
+async def test_a_call_sent_again_while_processing_is_awaited_at_the_end(
     harness: Harness,
 ) -> None:
     order = harness.payable_order(is_async=True)
@@ -168,7 +170,7 @@ async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(
     await harness.transport.arrived.wait()
 
     delivery = await harness.notifications.deliver(
-        order.refund_request_id, notice(order, EvidenceKind.SUCCEEDED), delivery_id="x"
+        order.refund_request_id, notification(order, EvidenceKind.SUCCEEDED), delivery_id="x"
     )
     await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED)
     harness.transport.release()
@@ -180,7 +182,7 @@ async def test_a_call_sent_again_while_processing_is_waited_for_at_the_end(
     assert (await kinds(harness, order)).count(EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED) == 3
 
 
-async def test_a_call_in_flight_at_the_end_is_waited_for_and_taken(harness: Harness) -> None:
+async def test_a_call_in_flight_at_the_end_is_awaited_and_applied(harness: Harness) -> None:
     order = harness.payable_order()
     harness.transport.hold()
     await harness.start(order)
@@ -196,7 +198,7 @@ async def test_a_call_in_flight_at_the_end_is_waited_for_and_taken(harness: Harn
     assert harness.movements(order) == 1
 
 
-async def test_a_notified_success_that_the_answer_denies_is_shown(harness: Harness) -> None:
+async def test_a_notified_success_that_the_response_contradicts_is_shown(harness: Harness) -> None:
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, "REFUND_AMOUNT_EXCEED")
     harness.transport.hold()
@@ -204,7 +206,9 @@ async def test_a_notified_success_that_the_answer_denies_is_shown(harness: Harne
     await harness.transport.arrived.wait()
 
     own = order.refund_request_id
-    await harness.notifications.deliver(own, notice(order, EvidenceKind.SUCCEEDED), delivery_id="x")
+    await harness.notifications.deliver(
+        own, notification(order, EvidenceKind.SUCCEEDED), delivery_id="x"
+    )
     harness.transport.release()
     outcome = await harness.wait_for_outcome(order)
 

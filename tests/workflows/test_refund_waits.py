@@ -1,4 +1,4 @@
-"""Minutes, days and months, on a server that skips what lies between."""
+"""Waits of minutes, days and months, on a server that skips time."""
 
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
@@ -25,7 +25,7 @@ def _minutes_between_calls(harness: Harness) -> list[int]:
     return [round(gap / timedelta(minutes=1)) for gap in gaps]
 
 
-async def test_doubt_asks_again_after_2_and_10_and_10_minutes_and_then_hourly(
+async def test_in_doubt_the_call_is_sent_again_after_2_10_and_10_minutes_and_then_hourly(
     time_skipping_harness: Harness,
 ) -> None:
     order = time_skipping_harness.payable_order()
@@ -34,7 +34,7 @@ async def test_doubt_asks_again_after_2_and_10_and_10_minutes_and_then_hourly(
     outcome = await time_skipping_harness.wait_for_outcome(await time_skipping_harness.start(order))
 
     assert outcome.state is RefundState.SUCCEEDED
-    # Before each call but the first an inquiry asks whether it is needed.
+    # Before each call except the first an inquiry checks whether it is needed.
     assert _minutes_between_calls(time_skipping_harness) == [
         2,
         0,
@@ -50,13 +50,13 @@ async def test_doubt_asks_again_after_2_and_10_and_10_minutes_and_then_hourly(
         0,
     ]
     assert time_skipping_harness.calls(order, CallKind.REFUND) == 7
-    # The second identical response costs one call more, since an operator is told of it.
+    # The second identical response costs one more call, because it alerts an operator.
     assert await time_skipping_harness.events(order) <= 28
     assert time_skipping_harness.payloads(order) == 1
     assert time_skipping_harness.movements(order) == 1
 
 
-async def test_a_blocked_refund_is_tried_every_quarter_of_an_hour(
+async def test_a_blocked_refund_is_sent_every_15_minutes(
     time_skipping_harness: Harness,
 ) -> None:
     order = time_skipping_harness.payable_order()
@@ -88,7 +88,7 @@ async def test_two_hundred_inquiries_cost_no_more_history_than_one(
     assert await time_skipping_harness.events(order) <= 20
 
 
-async def test_an_overdue_refund_calls_a_person_once_and_is_watched_on(
+async def test_an_overdue_refund_alerts_an_operator_once_and_is_polled_further(
     time_skipping_harness: Harness,
 ) -> None:
     order = time_skipping_harness.payable_order(is_async=True)
@@ -99,10 +99,10 @@ async def test_an_overdue_refund_calls_a_person_once_and_is_watched_on(
     assert view.overdue_at
     assert view.overdue_at <= await time_skipping_harness.env.get_current_time()
     before = await time_skipping_harness.events(order)
-    asked = time_skipping_harness.calls(order, CallKind.INQUIRY)
+    calls_before = time_skipping_harness.calls(order, CallKind.INQUIRY)
 
     async with time_skipping_harness.time_skipping():
-        await time_skipping_harness.until_called(order, CallKind.INQUIRY, times=asked + 200)
+        await time_skipping_harness.until_called(order, CallKind.INQUIRY, times=calls_before + 200)
 
     assert await time_skipping_harness.events(order) == before
     time_skipping_harness.settle(order)
@@ -112,7 +112,7 @@ async def test_an_overdue_refund_calls_a_person_once_and_is_watched_on(
     assert not (await time_skipping_harness.view(order)).needs_attention
 
 
-async def test_a_refund_that_was_never_answered_becomes_overdue_too(
+async def test_a_refund_without_a_response_becomes_overdue_too(
     time_skipping_harness: Harness,
 ) -> None:
     order = time_skipping_harness.payable_order()
@@ -162,7 +162,7 @@ async def test_a_called_off_refund_that_nothing_confirms_becomes_overdue_too(
     assert time_skipping_harness.calls(order, CallKind.REFUND) == 1
 
 
-async def test_a_refund_that_no_worker_calls_for_becomes_overdue(
+async def test_a_refund_without_an_activity_worker_becomes_overdue(
     idle_harness: Harness,
 ) -> None:
     harness = idle_harness
