@@ -42,7 +42,7 @@ def summary(step: Step, refund: Refund) -> str:
                 "overdue: inquire until it ends" if refund.is_overdue else "inquire until it ends"
             )
         case Step.INQUIRE:
-            return "confirm the end by an inquiry" if refund.is_end_unconfirmed else "inquire now"
+            return "confirm the end by an inquiry" if refund.awaits_confirmation else "inquire now"
         case _:
             assert_never(step)
 
