@@ -165,11 +165,11 @@ class AntomClient:
         request = InquirePaymentRequest(payment_id=payment_id)
         return await self._call(INQUIRE_PAYMENT_PATH, request, InquirePaymentResponse)
 
-    async def _call(self, live_path: str, request: WireRequest, form: type[Response]) -> Response:
+    async def _call(self, live_path: str, request: WireRequest, model: type[Response]) -> Response:
         try:
             async with asyncio.timeout(_DEADLINE.total_seconds()):
                 body = await self._post(self._account.path(live_path), request.body())
-            response = _parsed(body, form)
+            response = _parsed(body, model)
             _raise_if_refused(response)
         except AntomError:
             raise
@@ -262,9 +262,9 @@ def _what_to_check(error: SignatureError | None, claimed: str) -> str:
     return _ANTOM_KEYS
 
 
-def _parsed(body: bytes, form: type[Response]) -> Response:
+def _parsed(body: bytes, model: type[Response]) -> Response:
     try:
-        return parse(body, form)
+        return parse(body, model)
     except MalformedBodyError as error:
         raise MalformedResponseError("malformed_response", f"the response is {error}") from error
 

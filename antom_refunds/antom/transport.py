@@ -96,11 +96,11 @@ class Connections:
 
     @property
     def pool_is_stalled(self) -> bool:
-        """Whether the last calls all waited for a connection in vain; a response ends it."""
+        """Whether the latest calls all timed out waiting for a connection; a response resets it."""
         return self._timeouts_in_a_row >= _POOL_TIMEOUTS_MAX
 
     async def aclose(self) -> None:
-        """Close all connections; calls that still run on them are cut."""
+        """Close all connections; calls in progress are aborted."""
         self._is_closed = True
         for pool in (self._pool, *self._retired):
             await pool.http.aclose()
