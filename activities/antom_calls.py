@@ -46,7 +46,7 @@ class EvidenceCalls:
         self._log_limit = LogLimit(window=_LOG_WINDOW, keys_max=_LOG_KEYS_MAX)
 
     async def refund(self, refund: Refund, guard: SendGuard) -> Evidence:
-        """Send the refund call and return the evidence; raises nothing.
+        """Send the refund call and return the evidence.
 
         Sends nothing if, by the time the rate limiter permits it, Temporal may have timed out this
         attempt.

@@ -1,4 +1,4 @@
-"""What a Temporal namespace must have before refunds can run in it."""
+"""Checks and registers the search attributes that a Temporal namespace needs for refunds."""
 
 import logging
 from collections.abc import Mapping
@@ -18,17 +18,17 @@ from antom_refunds.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
-# Some namespaces forbid or lack the operator's calls.
+# Some servers forbid, or do not implement, the operator API.
 _NOT_PERMITTED: Final = frozenset(
     {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.UNIMPLEMENTED}
 )
 
-# Most often there is no room: a SQL store has ten columns for each type.
+# The usual cause is a lack of space: a SQL store has a few columns per type.
 _NOT_ADDED: Final = frozenset({RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION})
 
 
 async def _known_attributes(temporal: Client) -> Mapping[str, int] | None:
-    """The types of the attributes that the namespace has; None where it does not say.
+    """The namespace's custom search attributes with their types; None if it does not permit it.
 
     Raises SettingsError if there is no such namespace.
     """
@@ -45,14 +45,14 @@ async def _known_attributes(temporal: Client) -> Mapping[str, int] | None:
                 ) from error
             if error.status not in _NOT_PERMITTED:
                 raise
-            # A missing attribute then shows when the first refund is started.
+            # A missing attribute is then reported when a refund is started.
             log.info("attributes.unchecked", extra={"reason": error.message})
             return None
     return dict(known.custom_attributes)
 
 
 async def require_attributes(temporal: Client) -> None:
-    """Raises SettingsError naming what the namespace lacks or has with another type."""
+    """Raise SettingsError, naming search attributes that are missing or have another type."""
     known = await _known_attributes(temporal)
     if known is None:
         return
@@ -80,7 +80,7 @@ def _require_types(temporal: Client, known: Mapping[str, int]) -> None:
 
 
 def _type_name(number: int) -> str:
-    """As Temporal's command line and UI call a type: Keyword, Int, KeywordList."""
+    """The type's name in Temporal's CLI and UI: Keyword, Int, KeywordList."""
     try:
         name = IndexedValueType.Name(number)  # type: ignore[arg-type] # the stub's own type
     except ValueError:
@@ -90,10 +90,10 @@ def _type_name(number: int) -> str:
 
 
 async def register_attributes(temporal: Client) -> tuple[str, ...]:
-    """Adds the search attributes that the namespace lacks; their names. May be repeated.
+    """Add the missing search attributes; returns their names. Idempotent.
 
-    Raises SettingsError where there is no such namespace, it does not permit it, has no room for
-    them, or has one of another type.
+    Raises SettingsError if there is no such namespace, or if it does not permit the call, has no
+    space for them, or has one with another type.
     """
     known = await _known_attributes(temporal) or {}
     _require_types(temporal, known)
@@ -116,13 +116,14 @@ async def _add(temporal: Client, missing: Mapping[str, int]) -> None:
         names = ", ".join(missing)
         if error.status in _NOT_PERMITTED:
             raise SettingsError(
-                f"namespace {temporal.namespace!r} lets nobody add search attributes from here; "
-                f"add them where it is managed: {names}"
+                f"namespace {temporal.namespace!r} does not permit adding search attributes "
+                "through this API; add them in Temporal Cloud or with your cluster's "
+                f"administration tool: {names}"
             ) from error
         if error.status in _NOT_ADDED:
             reason = " ".join(error.message.split()).rstrip(".")
             raise SettingsError(
-                f"namespace {temporal.namespace!r} cannot take the search attributes {names}: "
-                f"{reason}: remove some that are not used, or use another namespace"
+                f"namespace {temporal.namespace!r} cannot add the search attributes {names}: "
+                f"{reason}: remove unused ones, or use another namespace"
             ) from error
         raise

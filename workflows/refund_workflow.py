@@ -1,4 +1,4 @@
-"""The workflow of one refund: request it, follow it up, return its outcome (docs/architecture.md)."""
+"""The workflow of one refund: request it, follow it up, return the outcome."""
 
 import asyncio
 from collections.abc import Callable

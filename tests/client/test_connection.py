@@ -17,7 +17,7 @@ from antom_refunds.connection import (
 )
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.listing import query_for
+from antom_refunds.listing import list_filter
 from antom_refunds.namespace import register_attributes, require_attributes
 from antom_refunds.settings import SettingsError
 
@@ -154,6 +154,6 @@ async def test_a_namespace_that_does_not_exist_is_named(dev_server: WorkflowEnvi
 
 
 def test_a_filter_cannot_be_broken_out_of() -> None:
-    query = query_for(merchant="o'neill\\", needs_attention=True)
+    query = list_filter(merchant="o'neill\\", needs_attention=True)
 
     assert " AND RefundMerchant = 'o\\'neill\\\\' AND (RefundNeedsAttention = true OR " in query
