@@ -1,4 +1,4 @@
-"""Refunds at Antom that execute exactly once and end with Antom's true result.
+"""Refunds at Antom, executed exactly once and followed up to Antom's final result.
 
 The public API for business services and operators' scripts (docs/python.md). It depends only on
 Temporal's SDK and pydantic; the rest of this package belongs to the application.

@@ -1,4 +1,4 @@
-"""Connects to Temporal, in the same way for every process (docs/operators.md#connecting).
+"""The connection to Temporal that every process uses (docs/operators.md#connecting).
 
 `temporalio.envconfig` reads TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS and API key from the
 environment and from temporal.toml.

@@ -27,14 +27,14 @@ _NOT_PERMITTED: Final = frozenset(
 _NOT_ADDED: Final = frozenset({RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION})
 
 
-async def _known_attributes(temporal: Client) -> Mapping[str, int] | None:
+async def _existing_attributes(temporal: Client) -> Mapping[str, int] | None:
     """The namespace's custom search attributes with their types; None if it does not permit it.
 
     Raises SettingsError if there is no such namespace.
     """
     with temporal_errors():
         try:
-            known = await temporal.operator_service.list_search_attributes(
+            existing = await temporal.operator_service.list_search_attributes(
                 ListSearchAttributesRequest(namespace=temporal.namespace)
             )
         except RPCError as error:
@@ -48,28 +48,28 @@ async def _known_attributes(temporal: Client) -> Mapping[str, int] | None:
             # A missing attribute is then reported when a refund is started.
             log.info("attributes.unchecked", extra={"reason": error.message})
             return None
-    return dict(known.custom_attributes)
+    return dict(existing.custom_attributes)
 
 
 async def require_attributes(temporal: Client) -> None:
     """Raise SettingsError, naming search attributes that are missing or have another type."""
-    known = await _known_attributes(temporal)
-    if known is None:
+    existing = await _existing_attributes(temporal)
+    if existing is None:
         return
-    _require_types(temporal, known)
-    if missing := [key.name for key in KEYS if key.name not in known]:
+    _require_types(temporal, existing)
+    if missing := [key.name for key in KEYS if key.name not in existing]:
         raise SettingsError(
             f"namespace {temporal.namespace!r} lacks the search attributes "
             f"{', '.join(missing)}: run 'antom-refunds register-attributes'"
         )
 
 
-def _require_types(temporal: Client, known: Mapping[str, int]) -> None:
+def _require_types(temporal: Client, existing: Mapping[str, int]) -> None:
     wrong = [
-        f"{key.name} is {_type_name(known[key.name])} and must be "
+        f"{key.name} is {_type_name(existing[key.name])} and must be "
         f"{_type_name(key.indexed_value_type)}"
         for key in KEYS
-        if known.get(key.name, key.indexed_value_type) != key.indexed_value_type
+        if existing.get(key.name, key.indexed_value_type) != key.indexed_value_type
     ]
     if wrong:
         raise SettingsError(
@@ -95,9 +95,9 @@ async def register_attributes(temporal: Client) -> tuple[str, ...]:
     Raises SettingsError if there is no such namespace, or if it does not permit the call, has no
     space for them, or has one with another type.
     """
-    known = await _known_attributes(temporal) or {}
-    _require_types(temporal, known)
-    missing = {key.name: key.indexed_value_type for key in KEYS if key.name not in known}
+    existing = await _existing_attributes(temporal) or {}
+    _require_types(temporal, existing)
+    missing = {key.name: key.indexed_value_type for key in KEYS if key.name not in existing}
     if missing:
         with temporal_errors():
             await _add(temporal, missing)

@@ -72,9 +72,9 @@ Model = TypeVar("Model", bound=BaseModel)
 class RefundWorkflow:
     """One refund, from the request to a terminal state.
 
-    The workflow always completes with the refund's outcome, whatever signals, updates or
-    cancellations arrive; it fails only if its input is not an order. Activities retry calls until
-    there is new information, so polling a thousand times adds no more history than polling once.
+    The workflow always completes with the refund's outcome, regardless of signals, updates and
+    cancellations; it fails only if its input is not an order. Activities retry calls until there
+    is new information, so polling a thousand times adds no more history than polling once.
     """
 
     @workflow.init
@@ -271,7 +271,9 @@ class RefundWorkflow:
             try:
                 await workflow.wait_condition(condition)
             except asyncio.CancelledError:
-                workflow.logger.warning("refund.cancel_asked", extra={"state": self._refund.state})
+                workflow.logger.warning(
+                    "refund.cancel_requested", extra={"state": self._refund.state}
+                )
                 self._apply(contract.evidence_from_instruction(EvidenceKind.CALL_OFF, _CANCELLED))
             else:
                 return

@@ -239,7 +239,7 @@ class AntomClient:
 def _body_if_ok(raw: RawResponse) -> bytes:
     if raw.status != OK:
         claimed = claimed_code(raw.body or b"")
-        message = f"Antom answered HTTP {raw.status}{_claimed_text(claimed)}"
+        message = f"Antom returned HTTP {raw.status}{_claimed_text(claimed)}"
         advice = _what_to_check(None, claimed)
         code = f"http_{raw.status}"
         raise BadStatusError(code, f"{message}; {advice}", claimed_code=claimed)

@@ -72,7 +72,7 @@ class KeyFile(Generic[Key]):
                 log.warning("key.unusable", extra={"reason": str(error)})
         else:
             self._is_in_use = True
-            log.info("key.read_again", extra={"file": str(self._path)})
+            log.info("key.reloaded", extra={"file": str(self._path)})
 
     def _read_checked(self) -> Key:
         key = self._read(self._path)

@@ -112,10 +112,10 @@ MEANINGS: Final[dict[str, CodeMeaning]] = {
         "refused by Antom's risk control: contact Antom's support", "X"
     ),
     "PROCESS_FAIL": _failed_needs_attention(
-        "do not try again before Antom's support has answered", "G, X"
+        "do not try again before Antom's support has replied", "G, X"
     ),
     "SYSTEM_ERROR": _failed_needs_attention(
-        "do not try again before Antom's support has answered", "X"
+        "do not try again before Antom's support has replied", "X"
     ),
     "INVALID_MERCHANT_STATUS": _failed_needs_attention(
         "the account is restricted: stop refunds and contact Antom", "RN"

@@ -174,7 +174,7 @@ class Connections:
             self._pool = self._new_pool()
             self._retired.add(pool)
             self.pool_rebuilds += 1
-            log.warning("antom.pool_rebuilt", extra={"calls_on_the_old_one": pool.calls - 1})
+            log.warning("antom.pool_rebuilt", extra={"calls_on_old_pool": pool.calls - 1})
 
     def _close_if_unused(self, pool: _Pool) -> None:
         if pool in self._retired and not pool.calls:

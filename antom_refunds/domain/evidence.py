@@ -25,7 +25,7 @@ class EvidenceKind(StrEnum):
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    CLOSED = "closed"  # the id is dead at Antom, and an inquiry confirmed it
+    CLOSED = "closed"  # Antom closed the id for good, and an inquiry confirmed it
     PROCESSING = "processing"
     DOUBT = "doubt"  # sent, but no usable response: the money may have moved
     FAILED_UNCONFIRMED = "failed_unconfirmed"  # refused with F; a later inquiry decides
@@ -58,8 +58,8 @@ class Evidence(BaseModel):
     amount are those in the evidence itself, None where it has none; they are compared with the
     order before the evidence is used. `advice` is for operators; `needs_attention` means that an
     operator must look if this evidence decides the state. `claimed_code` is a result code from a
-    response whose signature could not be verified. `is_repeated` is True once so many calls in a
-    row were unusable that an operator must be alerted (FailureStreak).
+    response whose signature could not be verified. `is_repeated` is True if an operator must be
+    alerted because too many calls in a row were unusable (FailureStreak).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

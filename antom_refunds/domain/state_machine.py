@@ -97,8 +97,8 @@ def _clears_alarm(alarm: Evidence, evidence: Evidence) -> bool:
 
     Once Antom processes the refund only inquiries are sent, so an alarm on refund calls is moot.
     """
-    is_answered = evidence.is_usable and evidence.source is alarm.source
-    return is_answered or (
+    is_same_call = evidence.is_usable and evidence.source is alarm.source
+    return is_same_call or (
         evidence.kind is EvidenceKind.PROCESSING and alarm.source is Source.RESPONSE
     )
 

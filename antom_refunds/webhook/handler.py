@@ -156,7 +156,7 @@ def create_app(handler: NotificationHandler, *, path: str) -> Starlette:
         ],
         exception_handlers={HTTPException: handler.reject_route},
     )
-    # Antom does not follow redirects, and the signature covers one path only.
+    # A redirect is neither an acknowledgement nor a rejection, and the signature covers one path.
     app.router.redirect_slashes = False
     return app
 
@@ -182,7 +182,7 @@ def _record(
         "code": parsed.evidence.code,
     }
     if delivery is not Delivery.DELIVERED and delivery is not Delivery.ALREADY_TERMINAL:
-        fields |= {"notification": _text(body), "digest": digest, "said": parsed.evidence.message}
+        fields |= {"notification": _text(body), "digest": digest, "reason": parsed.evidence.message}
     log.log(_LEVELS[delivery], f"notification.{delivery}", extra=fields)  # noqa: G004 - a fixed set
 
 

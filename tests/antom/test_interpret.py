@@ -94,7 +94,7 @@ def test_an_answer_becomes_evidence_with_all_it_names() -> None:
         source=Source.RESPONSE,
         kind=EvidenceKind.SUCCEEDED,
         code="SUCCESS",
-        message="the refund call was answered SUCCESS: Antom's words",
+        message="the refund call returned SUCCESS: Antom's words",
         refund_request_id="rf-1",
         payment_id="pay-1",
         refund_id="antom-1",
@@ -137,7 +137,7 @@ def test_long_words_of_antom_are_cut_for_the_operators_tables() -> None:
 
     message = from_response(answer("U", "x", result=result)).message
 
-    assert message == f"the refund call was answered {'C' * 64}: {'m' * 256}"
+    assert message == f"the refund call returned {'C' * 64}: {'m' * 256}"
 
 
 @pytest.mark.parametrize("status", ["S", "F", "U"])
@@ -178,10 +178,10 @@ def test_a_success_without_a_readable_amount_ends_nothing(amount: object) -> Non
 @pytest.mark.parametrize(
     "error",
     [
-        NoResponseError("no_response", "no answer from Antom"),
-        BadStatusError("http_500", "Antom answered HTTP 500"),
+        NoResponseError("no_response", "no response from Antom"),
+        BadStatusError("http_500", "Antom returned HTTP 500"),
         UnverifiedResponseError("unverified_response", "not proven"),
-        MalformedResponseError("malformed_response", "not of the documented form"),
+        MalformedResponseError("malformed_response", "not in the documented form"),
     ],
 )
 def test_no_usable_answer_is_doubt_and_the_same_request_is_sent_again(
@@ -201,7 +201,7 @@ def test_no_usable_answer_is_doubt_and_the_same_request_is_sent_again(
     [
         (
             "INVALID_SIGNATURE",
-            "if INVALID_SIGNATURE is true: mend the merchant's private key or its version",
+            "if INVALID_SIGNATURE is true: fix the merchant's private key or its version",
         ),
         ("BRAND_NEW_CODE", "the same request is sent again"),
         ("SUCCESS", "the same request is sent again"),
@@ -224,7 +224,7 @@ def test_an_unproven_code_is_told_as_unproven(claimed: str, advice: str) -> None
     [
         (
             "KEY_NOT_FOUND",
-            "if KEY_NOT_FOUND is true: upload the merchant's public key at Antom",
+            "if KEY_NOT_FOUND is true: upload the merchant's public key to Antom",
         ),
         ("", ""),
     ],
@@ -253,7 +253,7 @@ def test_a_refusal_at_the_gate_blocks_and_calls_a_person() -> None:
     evidence = from_error(GateRefusedError("INVALID_SIGNATURE", "Antom refused the call"))
 
     assert evidence.kind is EvidenceKind.BLOCKED
-    assert evidence.advice == "mend the merchant's private key or its version"
+    assert evidence.advice == "fix the merchant's private key or its version"
     assert evidence.needs_attention
 
 
@@ -316,7 +316,7 @@ def test_a_failure_without_a_code_of_its_own_says_so() -> None:
     evidence = from_inquiry(inquiry("S", "SUCCESS", "FAIL"))
 
     assert evidence.code == "FAIL"
-    assert evidence.advice == "Antom names no reason: ask its support, or use a new id"
+    assert evidence.advice == "Antom gave no reason: contact its support, or use a new id"
     assert not evidence.needs_attention
 
 
@@ -324,8 +324,8 @@ def test_a_failure_without_a_code_of_its_own_says_so() -> None:
     ("code", "advice", "needs_attention"),
     [
         ("MERCHANT_BALANCE_NOT_ENOUGH", "top up the balance", False),
-        ("RISK_REJECT", "ask Antom's support", True),
-        ("BRAND_NEW_CODE", "Antom names no reason", False),
+        ("RISK_REJECT", "contact Antom's support", True),
+        ("BRAND_NEW_CODE", "Antom gave no reason", False),
     ],
 )
 def test_a_failure_with_a_code_of_its_own_keeps_the_codes_advice(
@@ -341,7 +341,7 @@ def test_a_failure_with_a_code_of_its_own_keeps_the_codes_advice(
 def test_an_unknown_refund_status_is_quoted_but_not_at_any_length() -> None:
     evidence = from_inquiry(inquiry("S", "SUCCESS", "P" * 999))
 
-    assert evidence.message == f"the inquiry says '{'P' * 16}', which is no known status"
+    assert evidence.message == f"the inquiry says '{'P' * 16}', which is not a known status"
 
 
 # --- confirming an end that was announced before
@@ -427,7 +427,7 @@ def test_a_payment_names_a_refund_by_type_id_and_amount(
     [
         NotSentError("not_sent", "no connection"),
         NoResponseError("no_response", "no answer"),
-        MalformedResponseError("malformed_response", "not of the documented form"),
+        MalformedResponseError("malformed_response", "not in the documented form"),
     ],
 )
 def test_an_inquiry_without_an_answer_says_nothing_of_the_refund(error: AntomError) -> None:
@@ -501,7 +501,7 @@ def test_a_notification_becomes_evidence_with_all_it_names() -> None:
 
 def test_a_notification_that_disagrees_with_itself_says_how() -> None:
     assert from_notification(notice("F", "PROCESS_FAIL", "SUCCESS")).message == (
-        "the notification disagrees with itself: result F PROCESS_FAIL, refundStatus SUCCESS"
+        "the notification contradicts itself: result F PROCESS_FAIL, refundStatus SUCCESS"
     )
 
 

@@ -50,8 +50,8 @@ def test_other_errors_are_not_hidden() -> None:
     ("said", "status", "advice"),
     [
         ("Namespace x is not found.", RPCStatusCode.NOT_FOUND, "TEMPORAL_NAMESPACE"),
-        ("no", RPCStatusCode.PERMISSION_DENIED, "API key"),
-        ("who are you", RPCStatusCode.UNAUTHENTICATED, "API key"),
+        ("no", RPCStatusCode.PERMISSION_DENIED, "TEMPORAL_API_KEY"),
+        ("who are you", RPCStatusCode.UNAUTHENTICATED, "TEMPORAL_API_KEY"),
         ("no search attribute X", RPCStatusCode.INVALID_ARGUMENT, "register-attributes"),
     ],
 )

@@ -125,7 +125,7 @@ async def test_a_wrong_api_key_is_named_and_not_shown(told: Told) -> None:
 
         said = await refusal()
 
-    assert "refuses us: check TEMPORAL_API_KEY" in said
+    assert "refuses access: check TEMPORAL_API_KEY" in said
     assert "secret" not in said
 
 

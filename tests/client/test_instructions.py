@@ -100,7 +100,7 @@ async def test_an_instruction_that_the_end_overtakes_says_how_the_refund_ended(
     harness.transport.hold()
     order = await harness.start(harness.payable_order())
 
-    with pytest.raises(InstructionRejectedError, match="has ended: it is succeeded"):
+    with pytest.raises(InstructionRejectedError, match="is already succeeded"):
         await EndsMeanwhile(harness).check_now(order.refund_request_id, OPS)
 
 

@@ -829,7 +829,7 @@ def test_what_was_sent_is_known_from_the_calls(
                 said(Source.OPERATOR, EvidenceKind.SUCCEEDED),
                 said(Source.RESPONSE, EvidenceKind.FAILED_UNCONFIRMED),
             ],
-            "Antom contradicted the end: response failed_unconfirmed",
+            "Antom contradicted the final state: response failed_unconfirmed",
         ),
         (
             [said(Source.RESPONSE, EvidenceKind.DOUBT, is_repeated=True, advice="x")],
@@ -845,7 +845,7 @@ def test_what_was_sent_is_known_from_the_calls(
         ([said(Source.NOTIFICATION, EvidenceKind.MISMATCH)], "notification mismatch"),
         (
             [said(Source.CLOCK, EvidenceKind.OVERDUE)],
-            "overdue: Antom has not ended this refund in time",
+            "overdue: no final result from Antom in time",
         ),
         (
             [
@@ -859,7 +859,7 @@ def test_what_was_sent_is_known_from_the_calls(
                 said(Source.RESPONSE, EvidenceKind.SUCCEEDED),
                 said(Source.NOTIFICATION, EvidenceKind.FAILED),
             ],
-            "Antom contradicted the end: notification failed",
+            "Antom contradicted the final state: notification failed",
         ),
         (
             [

@@ -356,7 +356,7 @@ async def test_json_of_the_instructions_is_the_reply_and_the_refund(
     resolved = report(await cli("resolve", own, "failed", *BY, "--proof", "T-1", "--json"))
 
     assert (checked.command, checked.refunds[0].refund_request_id) == ("check-now", own)
-    assert "Antom is being asked now" in str(checked.message)
+    assert "an inquiry is being sent" in str(checked.message)
     assert (late.command, late.exit_code, late.refunds) == ("call-off", 4, ())
     assert "too late" in str(late.error)
     assert (resolved.command, resolved.message) == ("resolve", "the refund is failed")
@@ -482,7 +482,7 @@ async def test_check_now_is_obeyed_while_a_refund_runs(
     said = await cli("check-now", order.refund_request_id, *BY)
 
     assert (said.code, said.err) == (0, "")
-    assert "Antom is being asked now" in said.out
+    assert "an inquiry is being sent" in said.out
 
 
 async def test_resolve_ends_a_refund_by_hand(cli: Cli, sample_refunds: SampleRefunds) -> None:
@@ -537,7 +537,7 @@ async def test_an_ended_refund_takes_no_instruction(
     said = await cli(command, order.refund_request_id, *rest)
 
     assert said.code == 4
-    assert said.error_line == f"{order.refund_request_id} has ended: it is succeeded"
+    assert said.error_line == f"{order.refund_request_id} is already succeeded"
 
 
 @pytest.mark.slow

@@ -90,7 +90,7 @@ def test_a_person_who_must_look_is_called_on_top() -> None:
     assert (
         operator_texts.details(refund, overdue_at=None)
         .splitlines()[1]
-        .startswith("> **A person must")
+        .startswith("> **An operator must")
     )
     assert "A person must" not in operator_texts.details(
         learnt(EvidenceKind.PROCESSING), overdue_at=None
