@@ -311,7 +311,7 @@ async def test_a_process_that_stood_still_sends_nothing_that_temporal_may_have_g
     monkeypatch.setattr("activities.attempts.HEARTBEAT_TIMEOUT", timedelta())
     turns.given.set()
 
-    with pytest.raises(ApplicationError, match="stood still") as later:
+    with pytest.raises(ApplicationError, match="worker was stalled") as later:
         await calling
     assert later.value.type == contract.NOT_SENT
     assert not simulator.ledger.movements

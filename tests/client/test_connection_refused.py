@@ -158,7 +158,7 @@ async def test_what_is_no_temporal_at_all_is_said_so(told: Told) -> None:
     async with served(web) as port:
         told(port, host="127.0.0.1")
 
-        with pytest.raises(TemporalUnavailableError, match="is not Temporal's gRPC"):
+        with pytest.raises(TemporalUnavailableError, match="does not speak Temporal's gRPC"):
             await connect()
 
 
@@ -174,7 +174,7 @@ async def test_a_server_that_says_nothing_is_not_waited_for_without_end(
     async with served(mute) as port:
         told(port, host="127.0.0.1")
 
-        with pytest.raises(TemporalUnavailableError, match="does not answer"):
+        with pytest.raises(TemporalUnavailableError, match="does not respond"):
             await connect()
 
 
@@ -185,8 +185,8 @@ async def test_a_server_that_says_nothing_is_not_waited_for_without_end(
         (CERTIFICATE, "/nowhere/c.pem", "/nowhere/c.pem cannot be read: No such file"),
         (KEY, "/nowhere/k.pem", "/nowhere/k.pem cannot be read: No such file"),
         (CA, "/", "/ cannot be read: Is a directory"),
-        (CA, os.devnull, "holds no certificate in PEM form"),
-        (KEY, os.devnull, "holds no private key in PEM form"),
+        (CA, os.devnull, "contains no certificate in PEM form"),
+        (KEY, os.devnull, "contains no private key in PEM form"),
         ("TEMPORAL_CONFIG_FILE", "/nowhere/temporal.toml", "cannot be read: No such file"),
         ("TEMPORAL_TLS", "maybe", "must be true or false"),
         ("TEMPORAL_NAMESPACE", " default", "must be ASCII without blanks"),
@@ -221,7 +221,7 @@ async def test_a_byte_order_mark_does_not_hide_temporals_setting(
 async def test_a_certificate_without_its_key_is_named(told: Told, authority: Authority) -> None:
     told(1, **{CERTIFICATE: authority.issue("client").certificate})
 
-    assert await refusal() == f"{CERTIFICATE} and {KEY} are needed together"
+    assert await refusal() == f"{CERTIFICATE} and {KEY} must be set together"
 
 
 async def test_a_client_key_that_is_none_is_named(
@@ -233,7 +233,7 @@ async def test_a_client_key_that_is_none_is_named(
     for key in (spoilt, another):
         told(1, **{CERTIFICATE: authority.issue("client").certificate, KEY: key})
 
-        assert f"{CERTIFICATE} and {KEY} cannot be used together" in await refusal()
+        assert f"{CERTIFICATE} and {KEY} do not match" in await refusal()
 
 
 @pytest.mark.parametrize("content", [b"[profile", b"\xff\xfe"])

@@ -30,7 +30,7 @@ async def test_more_instructions_at_once_than_temporal_lets_in_are_all_taken(
     async with idle_harness.running_worker():
         replies = await asyncio.gather(*sent)
 
-    assert [reply for reply in replies if "being asked now" not in reply] == []
+    assert [reply for reply in replies if "inquiry is being sent" not in reply] == []
     assert len(replies) == UPDATES_MAX + 5
 
 

@@ -206,7 +206,7 @@ async def test_a_terminated_refund_takes_no_instructions_and_says_that_it_was_st
     await idle_harness.refunds.start(order)
     await idle_harness.handle(order).terminate("by mistake")
 
-    with pytest.raises(RefundTerminatedError, match="ask Antom"):
+    with pytest.raises(RefundTerminatedError, match="find out its result at Antom"):
         await idle_harness.refunds.check_now(
             order.refund_request_id, Instruction(by="ops", reason="it hangs")
         )

@@ -80,7 +80,7 @@ async def test_another_field_under_the_same_id_is_refused_and_named(
     said = await cli(*start(order, *option))
 
     assert said.code == 4
-    assert f"already stands for a refund with another {field}:" in said.error_line
+    assert f"already belongs to a refund with another {field}:" in said.error_line
 
 
 async def test_another_amount_under_the_same_id_is_refused_and_named(
@@ -506,7 +506,7 @@ async def test_a_refund_is_called_off_while_nothing_was_sent(
     said = await lone_cli("call-off", order.refund_request_id, *BY)
 
     assert (said.code, said.err) == (0, "")
-    assert "called off: it closes once Antom confirms" in said.out
+    assert "called off: the refund closes once Antom confirms" in said.out
 
 
 async def test_a_refund_that_antom_was_asked_for_is_not_called_off(

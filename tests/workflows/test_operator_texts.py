@@ -63,7 +63,7 @@ def test_watching_says_when_a_refund_is_overdue() -> None:
 def test_an_inquiry_for_a_closure_says_so() -> None:
     assert (
         operator_texts.summary(Step.INQUIRE, learnt(EvidenceKind.CLOSED_UNCONFIRMED))
-        == "confirm the end by an inquiry"
+        == "confirm the result by an inquiry"
     )
     assert operator_texts.summary(Step.INQUIRE, learnt(EvidenceKind.DOUBT)) == "inquire now"
 
@@ -92,7 +92,7 @@ def test_a_person_who_must_look_is_called_on_top() -> None:
         .splitlines()[1]
         .startswith("> **An operator must")
     )
-    assert "A person must" not in operator_texts.details(
+    assert "An operator must" not in operator_texts.details(
         learnt(EvidenceKind.PROCESSING), overdue_at=None
     )
 
@@ -115,7 +115,7 @@ def test_text_from_outside_can_neither_break_the_table_nor_smuggle_markup(text: 
     lines = shown.split("\n")
     assert len(lines) == len(plain.split("\n"))
     assert len(lines) == len(shown.splitlines())
-    row = next(line for line in lines if line.startswith("| last word"))
+    row = next(line for line in lines if line.startswith("| latest evidence"))
     assert row.replace("\\|", "").count("|") == 3
     assert "<" not in shown
     assert "[" not in shown.replace("\\[", "")
