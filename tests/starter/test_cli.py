@@ -246,7 +246,7 @@ async def test_a_refund_that_was_stopped_in_temporal_is_no_end(
     assert "stopped in Temporal, before" not in shown.out
     assert "in Temporal, before Antom's last word: ask Antom" in shown.out
     assert waited.code == 4
-    assert "ask Antom what became of it" in waited.error_line
+    assert "find out its result at Antom" in waited.error_line
 
 
 @pytest.mark.parametrize(
