@@ -1,4 +1,4 @@
-"""The worker process: connect, build, run, stop. The one place that knows every part."""
+"""The worker process: connects to Temporal, runs the workflows and activities, and stops."""
 
 import asyncio
 import logging
@@ -34,16 +34,16 @@ log = logging.getLogger("worker")
 
 _RETRY_FIRST: Final = timedelta(seconds=1)
 _RETRY_MAX: Final = timedelta(seconds=30)
-# So long the refunds of a lost worker wait for it before another one takes them.
+# How long Temporal waits for a lost worker's sticky queue before another worker gets the refund.
 _STICKY_LIMIT: Final = timedelta(seconds=5)
-# Beyond the time that running calls get, the process must go: something hangs.
+# Calls in flight get `shutdown_seconds`. After this additional time something hangs: exit.
 _STOP_GRACE: Final = timedelta(seconds=10)
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve both task queues until `stop` is set; calls in the air are ended first.
+    """Serve both task queues until `stop` is set, then finish the calls in flight.
 
-    Raises SettingsError for what a person must mend; a Temporal that is away is waited for.
+    Raises SettingsError if the configuration must be fixed; waits while Temporal is unavailable.
     """
     async with AsyncExitStack() as stack:
         runtime = make_runtime(settings)
@@ -66,8 +66,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 def build_workers(
     temporal: Client, clients: Mapping[str, AntomClient], settings: Settings
 ) -> tuple[Worker, Worker]:
-    """One worker for refunds, one for the calls at Antom with their common rate limit."""
-    # One turn at a time, and the next when its share of a second is over: no call catches up.
+    """One worker for refunds, and one for the calls to Antom with a common rate limit."""
+    # One call per interval, instead of N per second, so that calls never come in bursts.
     rate_limiter = AsyncLimiter(1, 1 / settings.antom_calls_per_second)
     calls = AntomActivities(EvidenceCalls(clients, rate_limiter=rate_limiter), settings.policy)
     methods = [calls.request_refund, calls.await_result, calls.inquire]
@@ -80,9 +80,9 @@ def build_workers(
 def workflow_worker(
     temporal: Client, settings: Settings, queue: str, workflows: Sequence[type]
 ) -> Worker:
-    """Runs these workflows without the sandbox.
+    """A worker for these workflows, without the sandbox.
 
-    What it guards is guarded by the import rules, and by the tests, which do run in it
+    The import rules, and tests that run in the sandbox, protect determinism instead
     (docs/decisions/0008-unsandboxed.md).
     """
     return Worker(
@@ -103,10 +103,11 @@ def activity_worker(
     queue: str,
     activities: Sequence[Callable[..., Awaitable[object]]],
 ) -> Worker:
-    """Runs these activities: so many at once here, so many a second in the whole namespace.
+    """A worker for these activities, with limits on concurrency and on starts per second.
 
-    And no more a second here: after a quiet while Temporal's limit lets twice as many through,
-    which would wait for their turn inside of the time that a call has.
+    The rate limit applies to the whole namespace and to this worker: after an idle period,
+    Temporal's namespace limit permits bursts of twice the rate, and those calls would spend their
+    start-to-close timeout waiting for our own rate limiter.
     """
     return Worker(
         temporal,
@@ -135,7 +136,7 @@ async def _serve(workers: tuple[Worker, Worker], stop: asyncio.Event) -> None:
 
 
 async def _connect_with_retry(runtime: Runtime, stop: asyncio.Event) -> Client | None:
-    """A client of a Temporal that is ready for refunds; None if told to stop before."""
+    """A client for a namespace that is ready for refunds; None if `stop` is set first."""
     wait = _RETRY_FIRST
     while not stop.is_set():
         try:
@@ -167,9 +168,9 @@ def _require_merchants(clients: Mapping[str, AntomClient]) -> None:
 
 
 class Health:
-    """`/live` while this process turns; `/ready` while it can do its work for every merchant.
+    """Health endpoints: `/live` while the process runs, `/ready` while it serves every merchant.
 
-    A worker that waits for Temporal is alive: to restart it would help nobody.
+    A worker that waits for Temporal is live, because restarting it would not help.
     """
 
     def __init__(self, clients: Mapping[str, AntomClient] | None = None) -> None:
@@ -177,18 +178,18 @@ class Health:
         self.temporal: Client | None = None
 
     def app(self) -> Starlette:
-        """The two pages as an ASGI app."""
+        """The two endpoints as an ASGI app."""
         return Starlette(routes=[Route("/live", self.live), Route("/ready", self.ready)])
 
     async def live(self, _request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _request: Request) -> Response:
-        """503 with the cause: Temporal does not answer, or these merchants' calls are stuck."""
+        """200, or 503 if Temporal is unavailable or the calls of some merchants are stuck."""
         if not await self._reaches_temporal():
             return JSONResponse({"status": "Temporal is unavailable"}, status_code=503)
         if stalled := self._stalled_merchants():
-            status = "calls at Antom are stuck: no connection of the pool comes free"
+            status = "calls to Antom are stuck: the connection pool has no free connection"
             return JSONResponse({"status": status, "merchants": stalled}, status_code=503)
         return JSONResponse({"status": "ok"})
 
@@ -226,7 +227,7 @@ async def _run_until_signal(settings: Settings) -> int:
 
 
 def main() -> NoReturn:
-    """The process: exits 0 after a stop it was told, 2 for a setting to be mended."""
+    """Run the process. Exit code 0 after a requested stop, 2 if a setting must be fixed, else 1."""
     try:
         settings = Settings.from_env()
         set_up_logging(settings)

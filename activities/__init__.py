@@ -1,1 +1,1 @@
-"""What the worker may do in the world: the calls at Antom."""
+"""The worker's activities: calls to Antom."""

@@ -1,4 +1,4 @@
-"""The calls at Antom as activities: each returns evidence, or asks to be tried again later."""
+"""Calls to Antom as activities: each returns new evidence, or fails so that it is retried later."""
 
 from datetime import timedelta
 from typing import Final
@@ -28,7 +28,7 @@ _NEVER_SENT: Final = frozenset({MERCHANT_NOT_CONFIGURED, "not_sent"})
 
 
 class AntomActivities(AntomCalls):
-    """The calls at Antom, each until it teaches something new; `policy` says when again."""
+    """Calls to Antom, retried until there is new evidence; `policy` has the retry schedules."""
 
     def __init__(self, calls: EvidenceCalls, policy: Policy) -> None:
         self._calls = calls
@@ -45,7 +45,7 @@ class AntomActivities(AntomCalls):
         is_due = refund.state is RefundState.REQUESTED or refund.is_send_due
         if is_first_attempt() and not is_due:
             raise self._retry_later(
-                call_input, f"{refund.state}: to be sent again, same id", schedule
+                call_input, f"{refund.state}: to be sent again with the same id", schedule
             )
         async with heartbeating() as guard:
             if refund.state is RefundState.IN_DOUBT and not refund.is_send_due:
@@ -89,7 +89,7 @@ class AntomActivities(AntomCalls):
     def _return_or_retry(
         self, call_input: CallInput, evidence: Evidence, schedule: Schedule
     ) -> Evidence:
-        """The evidence, if it changes what is known; raises "later" otherwise."""
+        """Return the evidence if it changes the refund; otherwise raise, to retry later."""
         marked = _mark_repeated(call_input, evidence)
         if apply(call_input.refund, marked) == call_input.refund:
             raise self._retry_later(call_input, marked.message, schedule, marked)
@@ -99,23 +99,23 @@ class AntomActivities(AntomCalls):
         self, call_input: CallInput, reason: str, schedule: Schedule, marked: Evidence | None = None
     ) -> Exception:
         is_unsent = marked is not None and marked.kind is EvidenceKind.UNSENT
-        chosen = self._policy.retry_unsent if is_unsent else schedule
         since = None if is_unsent else call_input.since
         error_type = contract.NOT_SENT if is_unsent else contract.NOTHING_NEW
-        return retry_later(
-            reason, self._policy.next_wait(chosen, elapsed(since)), error_type, marked
+        wait = self._policy.next_wait(
+            self._policy.retry_unsent if is_unsent else schedule, elapsed(since)
         )
+        return retry_later(reason, wait, error_type, marked)
 
 
 def _mark_repeated(call_input: CallInput, evidence: Evidence) -> Evidence:
-    """Marked as repeated if an operator must know by now; the count is left to the next attempt."""
-    before = previous_streak()
+    """Mark evidence as repeated once an operator must be alerted; save the count for later."""
+    previous = previous_streak()
     if evidence.kind not in UNUSABLE:
-        if before is not None:
+        if previous is not None:
             save_streak(FailureStreak())
         return evidence
-    known = call_input.refund.doubt if evidence.kind is EvidenceKind.DOUBT else None
-    streak = (before or FailureStreak.starting_with(known)).after(evidence)
+    first_doubt = call_input.refund.doubt if evidence.kind is EvidenceKind.DOUBT else None
+    streak = (previous or FailureStreak.starting_with(first_doubt)).after(evidence)
     save_streak(streak)
     return evidence.model_copy(update={"is_repeated": streak.is_alarming})
 
@@ -130,29 +130,29 @@ def _is_decisive(refund: Refund, evidence: Evidence) -> bool:
 
 
 def _requires_sending(refund: Refund, evidence: Evidence) -> bool:
-    """Antom knows nothing of it, or knows a success that only its answer can tie to the payment."""
+    """Whether Antom has no such refund, or a success that only a refund call can bind."""
     is_unbound = evidence.payment_id is None and not refund.is_bound
-    is_claim = evidence.kind is EvidenceKind.SUCCEEDED and is_unbound
-    return evidence.kind is EvidenceKind.NOT_FOUND or is_claim
+    is_unbound_success = evidence.kind is EvidenceKind.SUCCEEDED and is_unbound
+    return evidence.kind is EvidenceKind.NOT_FOUND or is_unbound_success
 
 
 def _was_never_sent(call_input: CallInput, evidence: Evidence) -> bool:
-    """Whether a call-off needs no inquiry: no call of this refund ever left, and none can be asked.
+    """Whether a call-off needs no inquiry, because no refund call was ever sent.
 
     Only the first run knows of all calls.
     """
     refund = call_input.refund
-    is_impossible = evidence.code in _NEVER_SENT and call_input.is_first_run
-    return refund.call_off is not None and is_impossible and not refund.was_sent
+    cannot_inquire = evidence.code in _NEVER_SENT and call_input.is_first_run
+    return refund.call_off is not None and cannot_inquire and not refund.was_sent
 
 
 def _closed_by_call_off(refund: Refund) -> Evidence:
     call_off = refund.call_off
-    assert call_off is not None  # noqa: S101 - the caller has seen it
+    assert call_off is not None  # noqa: S101 - the caller has checked it
     return call_off.model_copy(
         update={
             "source": Source.INQUIRY,
             "kind": EvidenceKind.CLOSED,
-            "message": f"{call_off.message}; no call of this refund ever left",
+            "message": f"{call_off.message}; no refund call was ever sent",
         }
     )

@@ -1,4 +1,4 @@
-"""Calls at Antom as evidence: whatever comes back, or does not, is said in the domain's words."""
+"""Calls Antom and converts every response or error to evidence."""
 
 import asyncio
 import logging
@@ -33,9 +33,9 @@ Result = TypeVar("Result")
 
 
 class EvidenceCalls:
-    """One call at a time for the merchants this worker serves.
+    """Calls to Antom for the merchants that this worker serves, by name.
 
-    Each call takes one turn from `rate_limiter`, and waits for it; without them nobody waits.
+    Each call first acquires `rate_limiter`; with None, calls are not limited.
     """
 
     def __init__(
@@ -46,18 +46,19 @@ class EvidenceCalls:
         self._log_limit = LogLimit(window=_LOG_WINDOW, keys_max=_LOG_KEYS_MAX)
 
     async def refund(self, refund: Refund, guard: SendGuard) -> Evidence:
-        """What Antom says to the refund call, or what follows from its silence.
+        """Send the refund call and return the evidence.
 
-        Nothing is sent if the attempt may have been given up by its turn.
+        Sends nothing if, by the time the rate limiter permits it, Temporal may have timed out this
+        attempt.
         """
         evidence = await self._send_refund(refund, guard)
         self._record(contract.ACTIVITY_REQUEST_REFUND, refund, evidence)
         return evidence
 
     async def inquiry(self, refund: Refund) -> Evidence:
-        """What Antom says if it is asked about the refund.
+        """Inquire about the refund and return the evidence.
 
-        Its payment is asked about too, where nothing else ties the refund to it.
+        Also inquires about its payment, if nothing else binds the refund to it.
         """
         evidence = await self._send_inquiry(refund)
         if (
@@ -86,13 +87,13 @@ class EvidenceCalls:
         except (OutcomeUnknownError, GateRefusedError) as error:
             return interpret.from_error(error)
         except asyncio.CancelledError:
-            # The worker is stopping with the call in flight: its outcome is unknown.
+            # The worker stops while the call is in flight, so the outcome is unknown.
             return interpret.from_error(NoResponseError("no_response", "the worker was stopped"))
         except Exception:
-            # A defect of ours: nobody knows whether it struck before or after the sending.
+            # A defect in our code: it is unknown whether the request was already sent.
             log.exception("refund.internal_error")
             return interpret.from_error(
-                NoResponseError("internal_error", "the call broke: see the log")
+                NoResponseError("internal_error", "the call failed: see the log")
             )
 
     async def _send_inquiry(self, refund: Refund) -> Evidence:
@@ -100,23 +101,24 @@ class EvidenceCalls:
         if client is None:
             return _unknown_merchant(refund.order.merchant, Source.INQUIRY)
         try:
-            answer = await self._rate_limited(client.inquire_refund(refund.order.refund_request_id))
+            call = client.inquire_refund(refund.order.refund_request_id)
+            response = await self._rate_limited(call)
         except AntomError as error:
             return interpret.from_inquiry_error(error)
-        return interpret.from_inquiry(answer)
+        return interpret.from_inquiry(response)
 
     async def _payment_lists_refund(self, refund: Refund) -> bool:
-        """Whether Antom lists the refund among its payment's; False if it cannot be asked."""
+        """Whether Antom lists the refund on its payment; False if that inquiry fails."""
         client = self._clients[refund.order.merchant]
         try:
-            answer = await self._rate_limited(client.inquire_payment(refund.order.payment_id))
+            response = await self._rate_limited(client.inquire_payment(refund.order.payment_id))
         except AntomError as error:
             log.warning("payment.not_inquired", extra={"reason": str(error)})
             return False
-        return interpret.lists_refund(answer, refund.order)
+        return interpret.lists_refund(response, refund.order)
 
     def _record(self, call: str, refund: Refund, evidence: Evidence) -> None:
-        """Metrics for each call, and one warning for each merchant and cause."""
+        """Update the metrics, and log one warning per merchant and cause."""
         merchant = refund.order.merchant
         _count(call, evidence)
         if (client := self._clients.get(merchant)) is not None:
@@ -136,7 +138,7 @@ class EvidenceCalls:
         return await call
 
     async def _acquire_rate_limit(self) -> None:
-        """A call that is cancelled while it waits here was not sent."""
+        """Wait for the rate limiter; a call that is cancelled meanwhile was not sent."""
         if self._rate_limiter is not None:
             await self._rate_limiter.acquire()
 
@@ -161,4 +163,4 @@ def _report_pool(merchant: str, client: AntomClient) -> None:
 def _count(call: str, evidence: Evidence) -> None:
     labels = {"call": call, "outcome": evidence.kind.value}
     meter = activity.metric_meter().with_additional_attributes(labels)
-    meter.create_counter("refund_antom_calls", "Calls at Antom by what they said").add(1)
+    meter.create_counter("refund_antom_calls", "Calls to Antom by outcome").add(1)

@@ -1,7 +1,7 @@
-"""One attempt of an activity: when the next one is due, that it is alive, what it remembers.
+"""Helpers for one attempt of an activity: retry time, heartbeats, state for the next attempt.
 
-"Later" is the engine's: an attempt that learnt nothing raises with the time of the next one, so
-waiting costs no history, survives every crash and is seen under Pending Activities.
+Temporal does the waiting: an attempt without new information fails with the delay until the next
+one. So waiting adds no history, survives every crash and is visible under Pending Activities.
 """
 
 import asyncio
@@ -21,13 +21,16 @@ Result = TypeVar("Result")
 
 
 def is_first_attempt() -> bool:
-    """Whether this call was only just scheduled, and not retried or reset by an operator."""
+    """Whether the activity was neither retried by Temporal nor reset by an operator."""
     info = activity.info()
     return info.attempt == 1 and info.current_attempt_scheduled_time <= info.scheduled_time
 
 
 def elapsed(since: datetime | None) -> timedelta:
-    """The time since then, on the engine's clock alone: it is the one that all workers share."""
+    """Time from `since` (None: scheduling) to this attempt, by Temporal's clock.
+
+    Workers' clocks may differ.
+    """
     info = activity.info()
     return max(info.started_time - (since or info.scheduled_time), timedelta())
 
@@ -35,10 +38,10 @@ def elapsed(since: datetime | None) -> timedelta:
 def retry_later(
     reason: str, wait: timedelta, error_type: str, marked: Evidence | None = None
 ) -> ApplicationError:
-    """What ends this attempt; the engine begins the next one after `wait`.
+    """The error with which to fail this attempt; Temporal starts the next one after `wait`.
 
-    `told` is what the attempt brought. The workflow gets it if no other attempt follows, because
-    the activity was cancelled meanwhile.
+    `marked` is the attempt's evidence. The workflow receives it only if no other attempt follows,
+    because the activity was cancelled.
     """
     return ApplicationError(
         f"{reason}; next in {format_wait(wait)}",
@@ -50,18 +53,18 @@ def retry_later(
 
 
 def previous_streak() -> FailureStreak | None:
-    """The streak of unusable responses that an earlier attempt of this activity left."""
+    """The streak of unusable responses that an earlier attempt of this activity saved."""
     details = activity.info().heartbeat_details
     return FailureStreak.model_validate(details[0]) if details else None
 
 
 def save_streak(streak: FailureStreak) -> None:
-    """Leave it to the next attempt; the server keeps it with the activity, not in the history."""
+    """Save it for the next attempt, as heartbeat details, which add no history."""
     activity.heartbeat(streak)
 
 
 class SendGuard:
-    """Whether this attempt may still send: Temporal gives up one that it does not hear of."""
+    """Decides whether this attempt may still send: without heartbeats, Temporal times it out."""
 
     def __init__(self) -> None:
         self._now = asyncio.get_running_loop().time
@@ -69,20 +72,20 @@ class SendGuard:
         self._was_stalled = False
 
     def record_heartbeat(self) -> None:
-        """To be called every HEARTBEAT_INTERVAL; a process that stood still calls it late."""
+        """Call this every HEARTBEAT_INTERVAL; a late call shows that the process was stalled."""
         self._was_stalled = self._was_stalled or self._is_late()
         self._last_heartbeat_at = self._now()
 
     def start_waiting(self) -> None:
-        """The refund call begins to wait for its turn."""
+        """Record that the refund call starts to wait for the rate limiter."""
         self._waiting_since = self._now()
 
     def reason_not_to_send(self) -> str | None:
-        """Why the refund call must not be sent any more, in one sentence; None if it may."""
+        """Why the refund call must no longer be sent, in one sentence; None if it may be."""
         if self._was_stalled or self._is_late():
-            return "this worker stood still, and another one may have taken over"
+            return "this worker was stalled, and another one may have taken over"
         if self._now() - self._waiting_since > CALL_TIMEOUT.total_seconds():
-            return "the call waited for its turn for too long: lower the load or add workers"
+            return "the call waited too long for the rate limit: lower the load or add workers"
         return None
 
     def _is_late(self) -> bool:
@@ -91,7 +94,7 @@ class SendGuard:
 
 @asynccontextmanager
 async def heartbeating() -> AsyncIterator[SendGuard]:
-    """Heartbeats while inside, so that a lost worker is noticed within seconds."""
+    """Send heartbeats within the block, so that Temporal detects a lost worker in seconds."""
     guard = SendGuard()
     heartbeats = asyncio.create_task(_send_heartbeats(guard))
     try:
@@ -103,7 +106,7 @@ async def heartbeating() -> AsyncIterator[SendGuard]:
 
 
 async def _send_heartbeats(guard: SendGuard) -> None:
-    """The first one comes after a while: most calls are over before."""
+    """The first heartbeat follows after one interval: most calls finish earlier."""
     details = activity.info().heartbeat_details
     while True:
         await asyncio.sleep(HEARTBEAT_INTERVAL.total_seconds())
@@ -112,7 +115,7 @@ async def _send_heartbeats(guard: SendGuard) -> None:
 
 
 async def finish_despite_cancellation(call: Coroutine[Any, Any, Result]) -> Result:
-    """The call's result, even if the attempt is cancelled meanwhile: what was sent, was sent.
+    """The call's result, even if the attempt is cancelled: the request may have been sent.
 
     Raises asyncio.CancelledError only if the worker stops.
     """
@@ -127,7 +130,7 @@ async def finish_despite_cancellation(call: Coroutine[Any, Any, Result]) -> Resu
 
 
 def format_wait(wait: timedelta) -> str:
-    """A wait for people: "2 min", "1 h 30 min", "0.5 s"."""
+    """A readable wait: "2 min", "1 h 30 min", "0.5 s"."""
     seconds = wait.total_seconds()
     if seconds < 60:  # noqa: PLR2004 - a minute
         return f"{seconds:.3g} s"

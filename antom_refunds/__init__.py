@@ -1,7 +1,7 @@
-"""Refunds at Antom that reach their true end, exactly once.
+"""Refunds at Antom, executed exactly once and followed up to Antom's final result.
 
-What business services and operators' scripts import (docs/python.md). It needs Temporal's SDK and
-pydantic alone; the rest of this package belongs to the application.
+The public API for business services and operators' scripts (docs/python.md). It depends only on
+Temporal's SDK and pydantic; the rest of this package belongs to the application.
 """
 
 from antom_refunds.client import RefundClient, StartedRefund

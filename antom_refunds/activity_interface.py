@@ -1,4 +1,4 @@
-"""What a workflow may ask of the world: signatures only, so that workflows import no I/O."""
+"""The signatures of all activities, so that workflows can start them without importing I/O."""
 
 from abc import ABC, abstractmethod
 
@@ -10,30 +10,30 @@ from antom_refunds.domain.evidence import Evidence
 
 
 class AntomCalls(ABC):
-    """Calls at Antom. Each returns evidence that teaches something new, and retries until then."""
+    """Calls to Antom. Each activity is retried until it returns new evidence."""
 
     @activity.defn(name=contract.ACTIVITY_REQUEST_REFUND)
     @abstractmethod
     async def request_refund(self, call_input: CallInput) -> Evidence:
-        """Send the refund call: at once while requested, else when the schedule says so.
+        """Send the refund call: immediately in the state requested, otherwise when it is due.
 
-        Same id and same bytes each time. In doubt an inquiry goes first, and may make the call
-        unnecessary. Retries while nothing was sent and while the response teaches nothing.
+        The id and the bytes are the same each time. In doubt, an inquiry precedes the call and may
+        make it unnecessary. Retries while nothing was sent or the response adds nothing new.
         """
 
     @activity.defn(name=contract.ACTIVITY_AWAIT_RESULT)
     @abstractmethod
     async def await_result(self, call_input: CallInput) -> Evidence:
-        """Inquire on the schedule until Antom says more than that it is processing.
+        """Inquire on the schedule until Antom reports more than that it is processing.
 
-        If Antom knows no such refund, and the refund call may be sent, it is sent again.
+        Returns if Antom has no such refund and the refund call may be sent again.
         """
 
     @activity.defn(name=contract.ACTIVITY_INQUIRE)
     @abstractmethod
     async def inquire(self, call_input: CallInput) -> Evidence:
-        """Inquire now; retries while the inquiry fails, until an operator must know of it.
+        """Inquire now; retries while the inquiry fails, until an operator must be alerted.
 
-        "No such refund" where that would end the refund is asked again until no earlier call can
-        still be in flight.
+        If "no such refund" would confirm a result, the inquiry is repeated until no earlier call
+        can still be in flight.
         """

@@ -1,4 +1,4 @@
-"""Serving ASGI apps inside a process that has its own way of stopping."""
+"""Serves ASGI apps inside a process that handles its own shutdown."""
 
 import logging
 import socket
@@ -22,10 +22,10 @@ _SERVER_LOG: Final = logging.getLogger("uvicorn.error")
 async def serve_in_background(
     app: ASGIApp, listen: Address | socket.socket, *, head_limit: timedelta = timedelta(seconds=10)
 ) -> AsyncIterator[int]:
-    """Serves while inside; yields the port.
+    """Serve `app` within the block; yields the port.
 
-    A connection whose request head is not complete within `head_limit` is closed. Raises
-    SettingsError if the address is already in use; a socket of bind() is taken as it is.
+    `listen` is an address, or a socket from bind(). A connection whose request head is not
+    complete within `head_limit` is closed. Raises SettingsError if the address is in use.
     """
     config = uvicorn.Config(
         app,
@@ -34,8 +34,8 @@ async def serve_in_background(
         proxy_headers=False,
         timeout_graceful_shutdown=5,
         lifespan="off",
-        # h11 limits the size of a request's head and reads headers as RFC 9110 says; httptools
-        # does neither, and its speed is lost beside a call to Temporal.
+        # h11 limits the size of a request's head and parses headers according to RFC 9110.
+        # httptools does neither, and its speed does not matter next to a call to Temporal.
         http=bounded_protocol(head_limit),
         h11_max_incomplete_event_size=HEAD_BYTES_MAX,
         ws="none",
@@ -51,7 +51,7 @@ async def serve_in_background(
 
 
 def bind(listen: Address) -> socket.socket:
-    """A socket that listens there; raises SettingsError if the address is already in use."""
+    """A listening socket; raises SettingsError if the address is already in use."""
     try:
         return open_listener(listen.host, listen.port)
     except OSError as error:

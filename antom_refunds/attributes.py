@@ -1,4 +1,4 @@
-"""The search attributes as the engine types them, and their values for a refund."""
+"""Temporal search attributes: their types, and their values for a refund."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -32,7 +32,7 @@ KEYS: Final[tuple[SearchAttributeKey[Any], ...]] = (
 
 
 def initial(refund: Refund, *, overdue_at: datetime) -> TypedSearchAttributes:
-    """All attributes of a refund that is being started; those given at start cost nothing."""
+    """All attributes of a new refund; set when the workflow starts, they need no event."""
     order = refund.order
     fixed = (
         SearchAttributePair(REQUEST_ID, order.refund_request_id),
@@ -46,7 +46,7 @@ def initial(refund: Refund, *, overdue_at: datetime) -> TypedSearchAttributes:
 
 
 def mutable(refund: Refund) -> tuple[SearchAttributePair[Any], ...]:
-    """The attributes that change as a refund goes on."""
+    """The attributes that change during a refund."""
     return (
         SearchAttributePair(STATE, refund.state.value),
         SearchAttributePair(NEEDS_ATTENTION, refund.attention_reason is not None),

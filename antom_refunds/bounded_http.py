@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it by h11, with limits on what a connection may cost us."""
+"""uvicorn's HTTP/1.1 protocol (h11), with limits on each connection's request head."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ _TOO_LARGE_HEAD: Final = (
 
 
 class BoundedProtocol(H11Protocol):
-    """Closes a connection that does not complete a request's head in time or in size."""
+    """Closes a connection whose request head exceeds the time or size limit."""
 
     head_seconds: ClassVar[float]
     _head_timer: asyncio.TimerHandle | None = None
@@ -31,7 +31,7 @@ class BoundedProtocol(H11Protocol):
         try:
             super().data_received(data)
         except h11.LocalProtocolError:
-            # Garbage after our response: uvicorn tries to answer it a second time.
+            # Invalid data after our response: uvicorn tries to send a second response.
             self.transport.close()
         if self.conn.their_state is not h11.IDLE:
             self._stop_head_timer()
@@ -50,7 +50,7 @@ class BoundedProtocol(H11Protocol):
         super().send_400_response(msg)
 
     def _start_head_timer(self) -> None:
-        """Runs on while bytes trickle in: what counts is the whole head."""
+        """Arriving bytes do not restart the timer: the limit applies to the whole head."""
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
 
@@ -66,7 +66,7 @@ class BoundedProtocol(H11Protocol):
 
 
 def bounded_protocol(head_limit: timedelta) -> type[BoundedProtocol]:
-    """The protocol with this limit on the time until a request's head is complete."""
+    """A protocol class with this time limit for a complete request head."""
 
     class Protocol(BoundedProtocol):
         head_seconds = head_limit.total_seconds()

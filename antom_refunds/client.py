@@ -1,7 +1,8 @@
-"""What a business service needs: start a refund, learn its end, look at it, steer it.
+"""The client for business services: start refunds, await outcomes, inspect and instruct refunds.
 
-Its errors stand in antom_refunds/errors.py. TemporalUnavailableError (antom_refunds/connection.py)
-may come from every method; repeating the call is always safe, starting a refund included.
+Errors are defined in antom_refunds/errors.py. Every method may also raise
+TemporalUnavailableError (antom_refunds/connection.py); repeating the call is then always safe,
+including start().
 """
 
 import asyncio
@@ -35,15 +36,15 @@ from antom_refunds.errors import (
     RefundNotFoundError,
     RefundTerminatedError,
 )
-from antom_refunds.listing import listed, query_for
-from antom_refunds.starting import start_workflow
+from antom_refunds.listing import list_filter, list_refunds
 from antom_refunds.stored_order import read_stored_order
 from antom_refunds.updates import send_instruction
 from antom_refunds.views import RefundView, to_view
+from antom_refunds.workflow_start import start_workflow
 
 
 class StartedRefund(BaseModel):
-    """A refund that runs now. `is_new` is False if it had been asked for before."""
+    """A started refund. `is_new` is False if the same refund was already requested before."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,19 +62,20 @@ class RefundClient:
 
     @classmethod
     async def connect(cls, *, policy: Policy | None = None) -> Self:
-        """A client for the Temporal that the environment names (TEMPORAL_ADDRESS, ...)."""
+        """Connect to the Temporal server configured in the environment (TEMPORAL_ADDRESS, ...)."""
         return cls(await connect(), policy=policy)
 
     @property
     def namespace(self) -> str:
-        """The Temporal namespace in which these refunds live."""
+        """The Temporal namespace of these refunds."""
         return self._temporal.namespace
 
     async def start(self, order: RefundOrder) -> StartedRefund:
-        """Have this refund driven to its end; durable when this returns.
+        """Start this refund; durable when this returns.
 
-        Asking again with the same fields is the same refund. Raises RefundConflictError if the
-        id stands for a refund with other fields, RefundTerminatedError if that was stopped.
+        A repeated call with the same fields refers to the same refund. Raises RefundConflictError
+        if the id belongs to a refund with other fields, and RefundTerminatedError if the refund's
+        workflow was terminated.
         """
         with temporal_errors():
             try:
@@ -87,13 +89,13 @@ class RefundClient:
     async def _already_started(self, order: RefundOrder) -> StartedRefund:
         handle = self._handle(order.refund_request_id, order.merchant)
         view = to_view(await handle.describe(rpc_timeout=RPC_TIMEOUT))
-        known = await read_stored_order(self._temporal, handle.id)
-        if known is None:
+        stored = await read_stored_order(self._temporal, handle.id)
+        if stored is None:
             raise RefundTerminatedError(_no_order_message(order.refund_request_id))
         if differing := tuple(
             name
             for name in RefundOrder.model_fields
-            if getattr(known, name) != getattr(order, name)
+            if getattr(stored, name) != getattr(order, name)
         ):
             raise RefundConflictError(order.refund_request_id, differing)
         if view.is_stopped:
@@ -121,7 +123,7 @@ class RefundClient:
         merchant: str = DEFAULT_MERCHANT,
         wait: timedelta | None = None,
     ) -> RefundOutcome | None:
-        """How the refund ended; None if it has no end within `wait` (None: wait for ever).
+        """The refund's outcome; None if there is none within `wait` (None: wait without limit).
 
         Raises RefundNotFoundError or RefundTerminatedError.
         """
@@ -144,7 +146,7 @@ class RefundClient:
     async def describe(
         self, refund_request_id: str, *, merchant: str = DEFAULT_MERCHANT
     ) -> RefundView:
-        """The refund at a glance; needs no worker. Raises RefundNotFoundError."""
+        """A summary of the refund; needs no worker. Raises RefundNotFoundError."""
         with temporal_errors(), _not_found_errors(refund_request_id):
             handle = self._handle(refund_request_id, merchant)
             return to_view(await handle.describe(rpc_timeout=RPC_TIMEOUT))
@@ -152,7 +154,7 @@ class RefundClient:
     async def dossier(self, refund_request_id: str, *, merchant: str = DEFAULT_MERCHANT) -> Dossier:
         """Everything known about the refund; needs a running worker.
 
-        Raises RefundNotFoundError, or TemporalUnavailableError if no worker answers in time.
+        Raises RefundNotFoundError, or TemporalUnavailableError if no worker responds in time.
         """
         with temporal_errors(), _not_found_errors(refund_request_id):
             dossier: Dossier = await self._handle(refund_request_id, merchant).query(
@@ -170,13 +172,13 @@ class RefundClient:
         is_stopped: bool | None = None,
         limit: int = 100,
     ) -> AsyncIterator[RefundView]:
-        """Refunds of this kind, at most `limit`, newest first; seconds behind the present.
+        """Refunds that match all filters, newest first, at most `limit`.
 
-        Not every Temporal sorts. So these are the `limit` that it gives first, which are running
-        refunds and then those that ended last, put in order here. A stopped run is left out once
-        a later run of the same refund has taken its place.
+        Results may lag by a few seconds (visibility store). Not every Temporal server sorts, so
+        these are the first `limit` refunds that it returns (running ones, then the most recently
+        closed), sorted here. A stopped run is omitted if the same refund has a later run.
         """
-        wanted = query_for(
+        query = list_filter(
             state=state,
             merchant=merchant,
             payment_id=payment_id,
@@ -184,7 +186,7 @@ class RefundClient:
             is_stopped=is_stopped,
         )
         with temporal_errors():
-            async for view in listed(self._temporal, wanted, limit=limit):
+            async for view in list_refunds(self._temporal, query, limit=limit):
                 yield view
 
     async def check_now(
@@ -194,7 +196,7 @@ class RefundClient:
         *,
         merchant: str = DEFAULT_MERCHANT,
     ) -> str:
-        """Have Antom asked now.
+        """Trigger an inquiry immediately; returns the refund's reply.
 
         Raises InstructionRejectedError, RefundNotFoundError or RefundTerminatedError.
         """
@@ -209,7 +211,7 @@ class RefundClient:
         *,
         merchant: str = DEFAULT_MERCHANT,
     ) -> str:
-        """End the refund by hand, with proof; raises what check_now raises."""
+        """Set the terminal state manually, with proof. Raises the same errors as check_now."""
         return await self._instruct(
             contract.UPDATE_RESOLVE, refund_request_id, resolution, merchant
         )
@@ -221,7 +223,7 @@ class RefundClient:
         *,
         merchant: str = DEFAULT_MERCHANT,
     ) -> str:
-        """Give the refund up while nothing was sent; raises what check_now raises."""
+        """Call off a refund of which nothing was executed. Raises the same errors as check_now."""
         return await self._instruct(
             contract.UPDATE_CALL_OFF, refund_request_id, instruction, merchant
         )
@@ -232,20 +234,22 @@ class RefundClient:
         view = await self.describe(refund_request_id, merchant=merchant)
         if view.is_stopped:
             raise RefundTerminatedError(
-                _terminated_message(refund_request_id, "it takes no instructions")
+                _terminated_message(refund_request_id, "it accepts no instructions")
             )
         if not view.is_running:
-            raise InstructionRejectedError(f"{refund_request_id} has ended: it is {view.state}")
+            raise _already_terminal(refund_request_id, view)
         with temporal_errors():
             try:
                 handle = self._handle(refund_request_id, merchant)
-                return await send_instruction(handle, update, instruction, who=refund_request_id)
+                return await send_instruction(
+                    handle, update, instruction, refund_request_id=refund_request_id
+                )
             except RPCError as error:
                 if not is_no_such_workflow(error):
                     raise
-        # It ended in between.
+        # The refund reached a terminal state in the meantime.
         view = await self.describe(refund_request_id, merchant=merchant)
-        raise InstructionRejectedError(f"{refund_request_id} has ended: it is {view.state}")
+        raise _already_terminal(refund_request_id, view)
 
     def _handle(self, refund_request_id: str, merchant: str) -> WorkflowHandle[Any, RefundOutcome]:
         return self._temporal.get_workflow_handle(
@@ -254,16 +258,20 @@ class RefundClient:
         )
 
 
+def _already_terminal(refund_request_id: str, view: RefundView) -> InstructionRejectedError:
+    return InstructionRejectedError(f"{refund_request_id} is already {view.state}")
+
+
 def _terminated_message(refund_request_id: str, reason: object) -> str:
     return (
-        f"{refund_request_id} was stopped in Temporal before Antom's last word ({reason}): "
-        "ask Antom what became of it"
+        f"{refund_request_id} was stopped in Temporal before Antom's final result ({reason}): "
+        "find out its result at Antom"
     )
 
 
 def _no_order_message(refund_request_id: str) -> str:
     return (
-        f"{refund_request_id} was started by somebody with an input that is no refund order: "
+        f"{refund_request_id} was started with an input that is not a refund order: "
         "nothing was sent; choose a new id"
     )
 

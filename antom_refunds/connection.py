@@ -1,7 +1,7 @@
-"""The way to Temporal, the same for every process (docs/operators.md#connecting).
+"""The connection to Temporal that every process uses (docs/operators.md#connecting).
 
-Where to connect is Temporal's own business: `temporalio.envconfig` reads TEMPORAL_ADDRESS,
-TEMPORAL_NAMESPACE, TLS and API key from the environment and from temporal.toml.
+`temporalio.envconfig` reads TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS and API key from the
+environment and from temporal.toml.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ __all__ = [
 
 _CONNECT_LIMIT: Final = timedelta(seconds=15)
 _DEFAULT_ADDRESS: Final = "localhost:7233"
-# UNKNOWN is what a connection that broke under a call comes home as, and with INTERNAL and
-# ABORTED what a server says that is being stopped: the SDK itself repeats them all for a while.
+# A connection that breaks mid-call surfaces as UNKNOWN. A server that is shutting down returns
+# UNKNOWN, INTERNAL or ABORTED. The SDK itself retries all of them for a while.
 _UNAVAILABLE: Final = frozenset(
     {
         RPCStatusCode.UNAVAILABLE,
@@ -47,23 +47,23 @@ _REFUSED: Final = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAU
 
 
 class TemporalUnavailableError(Exception):
-    """Temporal cannot be reached right now; nothing was done, or it is not known to be done."""
+    """Temporal is unavailable; the call had no effect, or its effect is unknown."""
 
 
 async def connect(*, is_lazy: bool = False, runtime: Runtime | None = None) -> Client:
-    """A client of Temporal; a lazy one connects with its first call.
+    """A Temporal client; a lazy one connects on its first call.
 
-    Raises TemporalUnavailableError, naming the address, or TemporalSettingsError.
+    Raises TemporalUnavailableError, which names the address, or TemporalSettingsError.
     """
     config = temporal_config()
     address = config.setdefault("target_host", _DEFAULT_ADDRESS)
     try:
-        # A server that accepts and says nothing would be waited for without end.
+        # The SDK waits without limit for a server that accepts connections and never responds.
         async with asyncio.timeout(_CONNECT_LIMIT.total_seconds()):
             return await open_client(config, is_lazy=is_lazy, runtime=runtime)
     except TimeoutError as error:
         raise TemporalUnavailableError(
-            f"Temporal at {address} accepts connections and does not answer"
+            f"Temporal at {address} accepts connections, but does not respond"
         ) from error
     except ValueError as error:
         raise TemporalSettingsError(f"TEMPORAL_ADDRESS: {address}: {error}") from error
@@ -80,27 +80,27 @@ async def connect(*, is_lazy: bool = False, runtime: Runtime | None = None) -> C
 async def open_client(
     config: ClientConnectConfig, *, is_lazy: bool = False, runtime: Runtime | None = None
 ) -> Client:
-    """A client that speaks as all of ours do; raises RuntimeError if nobody is ready there."""
+    """A client with our data converter; raises RuntimeError if no server is ready."""
     return await Client.connect(
         **config,
         data_converter=pydantic_data_converter,
         lazy=is_lazy,
         runtime=runtime,
-        # A refund's messages have some hundred bytes: to pack them costs both ends more than it
-        # saves the way between.
+        # A refund's messages have a few hundred bytes: compressing them costs more than it saves.
         grpc_compression=GrpcCompression.NONE,
     )
 
 
 @contextmanager
 def temporal_errors() -> Iterator[None]:
-    """Raises TemporalUnavailableError or TemporalSettingsError instead of the transport's."""
+    """Translate the SDK's errors to TemporalUnavailableError or TemporalSettingsError."""
     try:
         yield
     except RPCError as error:
         if error.status in _REFUSED or _is_about_the_namespace(error):
             raise TemporalSettingsError(
-                f"Temporal refuses this: {error.message}; check TEMPORAL_NAMESPACE and API key"
+                f"Temporal refuses the call: {error.message}; "
+                "check TEMPORAL_NAMESPACE and TEMPORAL_API_KEY"
             ) from error
         if error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message:
             raise TemporalSettingsError(
@@ -108,7 +108,7 @@ def temporal_errors() -> Iterator[None]:
             ) from error
         if error.status not in _UNAVAILABLE:
             raise
-        raise TemporalUnavailableError(f"Temporal does not answer: {error.message}") from error
+        raise TemporalUnavailableError(f"Temporal is unavailable: {error.message}") from error
     except RuntimeError as error:
         if not _is_failed_connection(error):
             raise
@@ -116,21 +116,21 @@ def temporal_errors() -> Iterator[None]:
 
 
 def _is_failed_connection(error: RuntimeError) -> bool:
-    """All that tells a failed connection from a defect is the error's text."""
+    """Only the error's text distinguishes a failed connection from a defect."""
     return "client connect" in str(error)
 
 
 def _failed_connection(error: RuntimeError, address: str) -> Exception:
-    if lasting := permanent_cause(str(error), address):
-        return TemporalSettingsError(lasting)
+    if permanent := permanent_cause(str(error), address):
+        return TemporalSettingsError(permanent)
     return TemporalUnavailableError(transient_cause(str(error), address))
 
 
 def is_no_such_workflow(error: RPCError) -> bool:
-    """Whether Temporal knows no workflow of that id, or none that still runs."""
+    """Whether there is no workflow with that id, or no running one."""
     return error.status is RPCStatusCode.NOT_FOUND and not _is_about_the_namespace(error)
 
 
 def _is_about_the_namespace(error: RPCError) -> bool:
-    """A missing namespace is answered like a missing workflow; only the text tells them apart."""
+    """Missing namespaces and missing workflows have the same status; only the text differs."""
     return error.status is RPCStatusCode.NOT_FOUND and error.message.startswith("Namespace")

@@ -1,7 +1,7 @@
-"""What crosses a process border: names, inputs, outputs. Running refunds rely on every line.
+"""The contract between processes: names, inputs and outputs. Running refunds depend on all of it.
 
-Names and fields here are stored in histories. Add fields with a default; never rename or remove
-one, and never change what a name means (CONTRIBUTING.md, "Changing a workflow safely").
+Names and fields are stored in histories. Add fields with a default; never rename or remove one,
+and never change the meaning of a name (CONTRIBUTING.md, "Changing a workflow safely").
 """
 
 from datetime import datetime, timedelta
@@ -27,28 +27,28 @@ ACTIVITY_REQUEST_REFUND: Final = "request_refund"
 ACTIVITY_AWAIT_RESULT: Final = "await_result"
 ACTIVITY_INQUIRE: Final = "inquire"
 
-# Types of the errors by which an activity asks to be tried again later.
+# Types of the errors with which an activity requests a later retry.
 NOT_SENT: Final = "NotSent"
 NOTHING_NEW: Final = "NothingNew"
-# The input of a run is no order: the run fails at once.
+# The input of a run is not an order: the run fails immediately.
 INVALID_INPUT: Final = "InvalidInput"
 
 REFUNDS_QUEUE: Final = "refunds"
 ANTOM_QUEUE: Final = "antom-calls"
 
-# For how long the refund may stay without an end, in seconds; the workflow's own default without.
+# Seconds until the refund is overdue; the workflow has a default if the memo is missing.
 MEMO_OVERDUE_AFTER: Final = "overdue_after_seconds"
-# One call to Temporal; a busy server answers within a second.
+# Timeout of one call to Temporal; a busy server responds within a second.
 RPC_TIMEOUT: Final = timedelta(seconds=10)
 # The same for callers with a short deadline: the webhook's response to Antom, a health probe, a
 # terminal.
 SHORT_RPC_TIMEOUT: Final = timedelta(seconds=3)
-# No text in a history is longer, wherever it came from.
+# Maximum length of texts from outside that are stored in a history.
 TEXT_MAX: Final = 500
 
 
 class Attribute(StrEnum):
-    """Search attributes: what operators filter, sort and count by."""
+    """Search attributes, by which operators filter, sort and count refunds."""
 
     STATE = "RefundState"
     REQUEST_ID = "RefundRequestId"
@@ -62,17 +62,17 @@ class Attribute(StrEnum):
 
 
 class StoredModel(BaseModel):
-    """The base of everything that is stored: frozen, and tolerant of newer fields."""
+    """The base of all stored models: frozen, and tolerant of unknown newer fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class CallInput(StoredModel):
-    """What an activity is asked: this refund as far as it is known.
+    """The input of every activity: the refund as currently known.
 
-    `since` is when the schedule of this step began, and `quiet_since` when the last refund call was
-    over, both by the server's clock. `is_first_run` is False after a reset or a continuation: then
-    calls were made that this run does not know of.
+    `since` is when the schedule of this step started, `quiet_since` when the last refund call
+    finished, both by the server's clock. `is_first_run` is False after a reset or a continuation,
+    when there may be earlier calls that this run does not know of.
     """
 
     refund: Refund
@@ -82,14 +82,14 @@ class CallInput(StoredModel):
 
 
 class DossierEntry(StoredModel):
-    """One piece of evidence that changed what is known, and when the workflow took it."""
+    """One piece of evidence that changed the refund, and when the workflow applied it."""
 
     at: datetime
     evidence: Evidence
 
 
 class Dossier(StoredModel):
-    """Everything known about a refund: the answer to the query of that name."""
+    """Everything known about a refund: the result of the `dossier` query."""
 
     refund: Refund
     waits_for: Step | None
@@ -98,7 +98,7 @@ class Dossier(StoredModel):
 
 
 class Continuation(StoredModel):
-    """What a run hands on to the next one, before its history gets too long."""
+    """The state that a run passes to the next one when it continues as new."""
 
     refund: Refund
     entries: tuple[DossierEntry, ...] = ()
@@ -107,11 +107,12 @@ class Continuation(StoredModel):
 
 
 class RefundOutcome(StoredModel):
-    """How a refund ended. `state` is succeeded, failed or closed.
+    """The outcome of a refund. `state` is succeeded, failed or closed.
 
-    `result_code` is Antom's, or ours in small letters where a person decided. `refund_id` and
-    `refund_time` are Antom's, None where it named none. `attention_reason` says why a person must
-    look, None if nobody must. `is_contradicted` means Antom said two different last words.
+    `result_code` is Antom's, or one of our own in lower case if an operator decided. `refund_id`
+    and `refund_time` are Antom's, None if it sent none. `attention_reason` says why an operator
+    must look, None if there is no reason to. `is_contradicted` means that Antom also reported a
+    result that contradicts this outcome.
     """
 
     refund_request_id: str
@@ -129,7 +130,7 @@ class RefundOutcome(StoredModel):
 
 
 class Instruction(BaseModel):
-    """What a person tells a refund: who it is and why, since the engine records neither."""
+    """An operator's instruction: who gives it and why, since Temporal records neither."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -138,19 +139,19 @@ class Instruction(BaseModel):
 
 
 class Resolution(Instruction):
-    """An end set by hand. `proof` names where the truth was read: a ticket, a report row."""
+    """A terminal state set manually. `proof` names the source, e.g. a ticket or a report row."""
 
     state: Literal["succeeded", "failed", "closed"]
     proof: Annotated[str, Field(min_length=1, max_length=500)]
 
 
 def workflow_id(refund_request_id: RefundRequestId, *, merchant: MerchantKey) -> str:
-    """The one workflow id that this refund can have."""
+    """The refund's workflow id."""
     return f"refund/{merchant}/{refund_request_id}"
 
 
 def outcome_of(refund: Refund) -> RefundOutcome:
-    """The outcome of a refund that has ended; raises ValueError for any other."""
+    """The outcome of a refund in a terminal state; raises ValueError for any other."""
     deciding = refund.deciding_evidence
     if deciding is None or not refund.is_terminal:
         raise ValueError(f"{refund.order.refund_request_id} is {refund.state}: no outcome yet")
@@ -171,7 +172,7 @@ def outcome_of(refund: Refund) -> RefundOutcome:
 
 
 def contradicts_outcome(outcome: RefundOutcome, evidence: Evidence) -> bool:
-    """Whether the evidence cannot be true of a refund that ended so."""
+    """Whether the evidence cannot be true of a refund with this outcome."""
     order = RefundOrder(
         refund_request_id=outcome.refund_request_id,
         payment_id=outcome.payment_id,
@@ -190,7 +191,7 @@ def contradicts_outcome(outcome: RefundOutcome, evidence: Evidence) -> bool:
 
 
 def evidence_from_resolution(resolution: Resolution) -> Evidence:
-    """A resolution as evidence: a person's word, with the proof."""
+    """An operator's resolution as evidence, including the proof."""
     return Evidence(
         source=Source.OPERATOR,
         kind=EvidenceKind(resolution.state),
@@ -200,7 +201,7 @@ def evidence_from_resolution(resolution: Resolution) -> Evidence:
 
 
 def evidence_from_instruction(kind: EvidenceKind, instruction: Instruction) -> Evidence:
-    """An instruction as evidence."""
+    """An operator's instruction as evidence."""
     return Evidence(
         source=Source.OPERATOR,
         kind=kind,

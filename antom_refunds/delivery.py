@@ -1,4 +1,4 @@
-"""How a notification gets into the history of its refund, once however often it is sent."""
+"""Signals a notification to its refund, exactly once even if Antom repeats it."""
 
 from enum import StrEnum
 
@@ -13,16 +13,16 @@ from antom_refunds.domain.evidence import Evidence
 
 
 class SignalLimitError(Exception):
-    """The refund's run takes no more signals: Temporal's limit is 10,000 per run by default."""
+    """The run accepts no more signals: Temporal's default limit is 10,000 per run."""
 
 
 class Delivery(StrEnum):
-    """What became of a notification."""
+    """The outcome of delivering a notification."""
 
     DELIVERED = "delivered"  # it is in the refund's history
-    ALREADY_TERMINAL = "already_terminal"  # the refund has ended, and agrees
-    CONFLICTS = "conflicts"  # the refund has ended otherwise
-    TERMINATED = "terminated"  # its workflow was stopped before an end
+    ALREADY_TERMINAL = "already_terminal"  # it agrees with the refund's terminal state
+    CONFLICTS = "conflicts"  # it contradicts the refund's terminal state
+    TERMINATED = "terminated"  # the workflow was stopped before a terminal state
     UNKNOWN = "unknown"  # no such refund
 
 
@@ -31,9 +31,9 @@ async def signal_once(
 ) -> None:
     """Signal the refund; durable when this returns.
 
-    Of equal delivery ids the engine keeps the first: the SDK's own signal call makes a new one
-    each time, which would store repetitions. Passing troubles are tried again for a few seconds.
-    Raises SignalLimitError, or RPCError: NOT_FOUND if nobody runs.
+    Temporal stores only the first signal with the same `delivery_id`. The SDK's own signal method
+    generates a new id for each call, and so would store repetitions. Transient errors are retried
+    for a few seconds. Raises SignalLimitError, or RPCError: NOT_FOUND if no run is open.
     """
     payloads = await temporal.data_converter.encode([evidence])
     request = SignalWorkflowExecutionRequest(
@@ -54,12 +54,12 @@ async def signal_once(
     except RPCError as error:
         if _is_signal_limit(error):
             raise SignalLimitError(
-                f"{workflow_id} takes no more signals: {error.message}"
+                f"{workflow_id} accepts no more signals: {error.message}"
             ) from error
         raise
 
 
 def _is_signal_limit(error: RPCError) -> bool:
-    """Only the text tells it from a request that is wrong in itself."""
+    """Only the text distinguishes it from an invalid request."""
     is_refused = error.status is RPCStatusCode.INVALID_ARGUMENT
     return is_refused and "limit for signal" in error.message

@@ -1,4 +1,4 @@
-"""A uvicorn server within a process that handles its signals itself."""
+"""A uvicorn server inside a process that handles signals itself."""
 
 import asyncio
 import socket
@@ -12,7 +12,7 @@ _BACKLOG: Final = 2048
 
 
 class _EmbeddedServer(uvicorn.Server):
-    """A server that leaves signals to the process around it."""
+    """A server that does not install signal handlers."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -21,7 +21,7 @@ class _EmbeddedServer(uvicorn.Server):
 
 @asynccontextmanager
 async def embedded_server(config: uvicorn.Config, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve `config` on this socket while inside; afterwards the socket is closed."""
+    """Serve `config` on this socket within the block; closes the socket at the end."""
     server = _EmbeddedServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -32,13 +32,13 @@ async def embedded_server(config: uvicorn.Config, listener: socket.socket) -> As
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """A socket that already listens on this address; port 0 takes a free one.
+    """A listening socket on this address; port 0 selects a free port.
 
     Raises OSError if the address is in use or does not belong to this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    # Inherited by every connection, where asyncio does not set it for a listener made like this:
-    # otherwise a response's body waits 40 ms for the acknowledgement of its head.
+    # Accepted connections inherit this option; asyncio does not set it for such a listener.
+    # Without it, a response's body waits 40 ms for the TCP acknowledgement of its head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

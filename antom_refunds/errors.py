@@ -1,36 +1,36 @@
-"""What RefundClient refuses or cannot find.
+"""Errors of RefundClient.
 
 RefundClientError
-├── RefundConflictError        the id is taken by a refund with other fields
-├── RefundNotFoundError        no such refund here
-├── RefundTerminatedError      its workflow was terminated, or broke, before an end
-└── InstructionRejectedError   the refund does not take this instruction now
+├── RefundConflictError        the id belongs to a refund with other fields
+├── RefundNotFoundError        no such refund in this namespace
+├── RefundTerminatedError      the workflow was terminated, or failed, before a terminal state
+└── InstructionRejectedError   the refund does not accept this instruction now
 """
 
 
 class RefundClientError(Exception):
-    """What the client refuses or cannot find; the text is for the person who reads it."""
+    """The base of the client's errors; the text is meant for people."""
 
 
 class RefundConflictError(RefundClientError):
-    """This refund request id is taken by a refund with other fields; `fields` names them."""
+    """The refund request id belongs to a refund with other fields; `fields` names them."""
 
     def __init__(self, refund_request_id: str, fields: tuple[str, ...]) -> None:
-        named = ", ".join(fields)
+        names = ", ".join(fields)
         super().__init__(
-            f"{refund_request_id} already stands for a refund with another {named}: "
-            "ask with the same fields, or choose a new id for a new refund"
+            f"{refund_request_id} already belongs to a refund with another {names}: "
+            "send the same fields, or choose a new id for a new refund"
         )
         self.fields = fields
 
 
 class RefundNotFoundError(RefundClientError):
-    """There is no such refund in this namespace, or its retention is over."""
+    """There is no such refund in this namespace, or its retention period has expired."""
 
 
 class RefundTerminatedError(RefundClientError):
-    """The refund's workflow was stopped before an end: only Antom knows what became of it."""
+    """The workflow was stopped before a terminal state: only Antom knows the refund's result."""
 
 
 class InstructionRejectedError(RefundClientError):
-    """The refund does not take this instruction in its state; the text says why."""
+    """The refund does not accept this instruction in its state; the text says why."""

@@ -1,6 +1,6 @@
-"""The one place for evidence that no running refund can take: it came after the end.
+"""Records evidence that arrived too late for a running workflow.
 
-Nothing here may import the webhook or Antom's wire: activities hand over late evidence too.
+This module must not import the webhook or Antom's wire models, so that activities can use it too.
 """
 
 import logging
@@ -19,11 +19,11 @@ METRIC: Final = "refund_late_evidence"
 
 
 class LateReason(StrEnum):
-    """Why no running refund takes this evidence."""
+    """Why no running refund accepts this evidence."""
 
-    CONTRADICTS_OUTCOME = "contradicts_outcome"  # the refund ended otherwise
+    CONTRADICTS_OUTCOME = "contradicts_outcome"  # the refund has another outcome
     WORKFLOW_STOPPED = "workflow_stopped"  # terminated, canceled, failed or timed out: no outcome
-    UNKNOWN_REFUND = "unknown_refund"  # Temporal knows no such refund, or no longer
+    UNKNOWN_REFUND = "unknown_refund"  # Temporal does not know the refund, or no longer does
 
 
 _LEVELS: Final = {
@@ -35,10 +35,10 @@ _LEVELS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateEvidence:
-    """Evidence after the end, with the outcome it meets (None if there is none).
+    """Evidence that arrived after the workflow closed, and the refund's outcome (None: none).
 
-    `digest` is the SHA-256, in hexadecimal, of the bytes from which the evidence was read: equal
-    digests are one piece of evidence, however often it arrives.
+    `digest` is the hexadecimal SHA-256 of the bytes from which the evidence was parsed, so that
+    repetitions of one piece of evidence have equal digests.
     """
 
     workflow_id: str
@@ -49,12 +49,12 @@ class LateEvidence:
 
 
 async def record_late_evidence(late: LateEvidence, meter: MetricMeter) -> None:
-    """Records late evidence, once per call: a log line for operators, and a count by `reason`.
+    """Record late evidence: one log line for operators, and a metric by `reason`.
 
-    Whoever acknowledges the evidence to Antom does so only after this has returned.
+    Acknowledge the evidence to Antom only after this has returned.
     """
     log.log(_LEVELS[late.reason], f"late_evidence.{late.reason}", extra=_fields(late))  # noqa: G004 - a fixed set
-    counter = meter.create_counter(METRIC, "Evidence that arrived after the end, by reason")
+    counter = meter.create_counter(METRIC, "Evidence that no running refund accepts, by reason")
     counter.add(1, {"reason": late.reason.value})
 
 

@@ -1,4 +1,4 @@
-"""Which refunds a list asks Temporal for, and in what order they come."""
+"""Lists refunds: the filter for Temporal's visibility store, and the order of results."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -16,7 +16,7 @@ _IS_STOPPED: Final = "ExecutionStatus IN ('Failed', 'Canceled', 'Terminated', 'T
 _IS_NOT_STOPPED: Final = "ExecutionStatus IN ('Running', 'Completed', 'ContinuedAsNew')"
 
 
-def query_for(
+def list_filter(
     *,
     state: RefundState | None = None,
     merchant: str | None = None,
@@ -24,14 +24,14 @@ def query_for(
     needs_attention: bool | None = None,
     is_stopped: bool | None = None,
 ) -> str:
-    """The engine's list filter for refunds of this kind; a stopped one needs a person."""
-    wanted = {
+    """Temporal's list filter for these refunds; a stopped refund always needs attention."""
+    values = {
         Attribute.STATE: state,
         Attribute.MERCHANT: merchant,
         Attribute.PAYMENT_ID: payment_id,
     }
     terms = [f"WorkflowType = '{WORKFLOW}' AND WorkflowId STARTS_WITH 'refund/'"]
-    terms += [f"{name} = '{value.translate(_QUOTES)}'" for name, value in wanted.items() if value]
+    terms += [f"{name} = '{value.translate(_QUOTES)}'" for name, value in values.items() if value]
     if needs_attention is True:
         terms.append(f"({Attribute.NEEDS_ATTENTION} = true OR {_IS_STOPPED})")
     if needs_attention is False:
@@ -42,10 +42,10 @@ def query_for(
     return " AND ".join(terms)
 
 
-async def listed(temporal: Client, query: str, *, limit: int) -> AsyncIterator[RefundView]:
-    """The `limit` executions that Temporal gives first, newest first.
+async def list_refunds(temporal: Client, query: str, *, limit: int) -> AsyncIterator[RefundView]:
+    """The first `limit` executions that Temporal returns, sorted newest first.
 
-    A stopped run is left out once a later run of the same refund has taken its place.
+    A stopped run is omitted if the same refund has a later run.
     """
     found = [
         to_view(execution)

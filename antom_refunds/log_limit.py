@@ -1,4 +1,4 @@
-"""A limit on repeated log lines, so that a flood of requests cannot become a flood of lines."""
+"""Limits repeated log lines, so that a flood of requests does not flood the log."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ class _Line:
 
 
 class LogLimit:
-    """Admits one line per key and window, for at most `keys_max` keys; memory is bounded.
+    """Admits one line per key and time window; memory is bounded.
 
     Keys beyond `keys_max` within one window share one line. `now` is a clock in seconds.
     """
@@ -38,23 +38,23 @@ class LogLimit:
         self._forgotten = 0
 
     def admit(self, key: Hashable) -> int | None:
-        """None if the line must not be written; else the number suppressed since the last one.
+        """None to suppress the line; otherwise the number of lines suppressed since the last one.
 
-        Suppressed lines of keys that were not seen again are added to the next line of any key.
+        Suppressed lines of expired keys are added to the number of the next admitted line.
         """
         now = self._now()
-        known = self._lines.get(key)
-        if known is not None and now - known.written_at >= self._window:
+        line = self._lines.get(key)
+        if line is not None and now - line.written_at >= self._window:
             self._forget(key)
-            known = None
-        if known is None:
+            line = None
+        if line is None:
             self._forget_expired(now)
             if len(self._lines) >= self._keys_max and key is not _OVERFLOW:
                 return self.admit(_OVERFLOW)
             self._lines[key] = _Line(written_at=now)
             suppressed, self._forgotten = self._forgotten, 0
             return suppressed
-        known.suppressed += 1
+        line.suppressed += 1
         return None
 
     def _forget_expired(self, now: float) -> None:
@@ -69,7 +69,7 @@ class LogLimit:
 
 
 class RepeatedWarningFilter(logging.Filter):
-    """A filter for a logger that others write to: equal warnings once a minute."""
+    """A filter for a third-party logger: admits equal warnings once a minute."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""From settings to what a process needs of each merchant: accounts, clients, keys."""
+"""Builds each merchant's account, client and keys from the settings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,22 +21,22 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True, slots=True)
 class NotificationKeys:
-    """Who may send notifications for a merchant: whoever holds the other half of these keys."""
+    """Antom's public keys with which a merchant's notifications are verified."""
 
     merchant: str
     keys: tuple[KeyFile[RSAPublicKey], ...]
 
 
 def _ignore_skew(_merchant: str, _skew: timedelta) -> None:
-    """Nobody watches the clocks."""
+    """The default for `observe_skew`."""
 
 
 def build_clients(
     settings: Settings, *, observe_skew: Callable[[str, timedelta], None] = _ignore_skew
 ) -> Mapping[str, AntomClient]:
-    """A client for each merchant, by its name; raises SettingsError naming file and setting.
+    """A client per merchant, by name; raises SettingsError, which names file and setting.
 
-    `observe_skew` gets the merchant and how far Antom's clock is ahead of ours.
+    `observe_skew` receives the merchant, and Antom's clock minus ours.
     """
     _reject_key_pairs(settings)
     try:
@@ -64,7 +64,7 @@ def _client(
 
 
 def load_notification_keys(settings: Settings) -> Mapping[str, NotificationKeys]:
-    """Antom's keys for each client-id; raises SettingsError. Needs no private key."""
+    """Antom's keys by client-id; needs no private key. Raises SettingsError."""
     _reject_key_pairs(settings)
     return {
         each.client_id: NotificationKeys(name, _public_keys(name, each))
@@ -90,7 +90,9 @@ def _private_key_file(name: str, merchant: MerchantSettings) -> Path:
     setting = _private_setting(name)
     path = merchant.private_key_file
     if path is None:
-        raise SettingsError(f"{setting} is required here: the file with the merchant's own key")
+        raise SettingsError(
+            f"{setting} is required for this process: set it to the merchant's private key file"
+        )
     try:
         read_private_key(path)
     except KeyFileError as error:
@@ -106,26 +108,26 @@ def _public_keys(name: str, merchant: MerchantSettings) -> tuple[KeyFile[RSAPubl
 
 
 def _reject_key_pairs(settings: Settings) -> None:
-    """No key of Antom's may belong to a private key of ours, whichever merchant's it is.
+    """Raise SettingsError if a key configured as Antom's belongs to any merchant's private key.
 
-    Merchants may share keys. Files that cannot be read are left to whoever needs them.
+    Merchants may share keys. Unreadable files are ignored; they are reported when they are loaded.
     """
     ours = {
         key.public_key().public_numbers(): _private_setting(name)
         for name, each in settings.merchants.items()
-        for key in _readable(each.private_key_file, read_private_key)
+        for key in _read_if_valid(each.private_key_file, read_private_key)
     }
     for name, each in settings.merchants.items():
         for path in each.antom_public_key_files:
-            for key in _readable(path, read_public_key):
+            for key in _read_if_valid(path, read_public_key):
                 if own := ours.get(key.public_numbers()):
                     raise SettingsError(
-                        f"{_public_setting(name)}: {path} is the public half of {own}: "
-                        "name the file with the public key that Antom shows in its Dashboard"
+                        f"{_public_setting(name)}: {path} is the public key of {own}: "
+                        "use the public key that Antom shows in its Dashboard"
                     )
 
 
-def _readable(path: Path | None, read: Callable[[Path], Key]) -> tuple[Key, ...]:
+def _read_if_valid(path: Path | None, read: Callable[[Path], Key]) -> tuple[Key, ...]:
     if path is None:
         return ()
     try:

@@ -1,4 +1,4 @@
-"""What a Temporal namespace must have before refunds can run in it."""
+"""Checks and registers the search attributes that a Temporal namespace needs for refunds."""
 
 import logging
 from collections.abc import Mapping
@@ -18,23 +18,23 @@ from antom_refunds.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
-# Some namespaces forbid or lack the operator's calls.
+# Some servers forbid, or do not implement, the operator API.
 _NOT_PERMITTED: Final = frozenset(
     {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.UNIMPLEMENTED}
 )
 
-# Most often there is no room: a SQL store has ten columns for each type.
+# The usual cause is a lack of space: a SQL store has a few columns per type.
 _NOT_ADDED: Final = frozenset({RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION})
 
 
-async def _known_attributes(temporal: Client) -> Mapping[str, int] | None:
-    """The types of the attributes that the namespace has; None where it does not say.
+async def _existing_attributes(temporal: Client) -> Mapping[str, int] | None:
+    """The namespace's custom search attributes with their types; None if it does not permit it.
 
     Raises SettingsError if there is no such namespace.
     """
     with temporal_errors():
         try:
-            known = await temporal.operator_service.list_search_attributes(
+            existing = await temporal.operator_service.list_search_attributes(
                 ListSearchAttributesRequest(namespace=temporal.namespace)
             )
         except RPCError as error:
@@ -45,31 +45,31 @@ async def _known_attributes(temporal: Client) -> Mapping[str, int] | None:
                 ) from error
             if error.status not in _NOT_PERMITTED:
                 raise
-            # A missing attribute then shows when the first refund is started.
+            # A missing attribute is then reported when a refund is started.
             log.info("attributes.unchecked", extra={"reason": error.message})
             return None
-    return dict(known.custom_attributes)
+    return dict(existing.custom_attributes)
 
 
 async def require_attributes(temporal: Client) -> None:
-    """Raises SettingsError naming what the namespace lacks or has with another type."""
-    known = await _known_attributes(temporal)
-    if known is None:
+    """Raise SettingsError, naming search attributes that are missing or have another type."""
+    existing = await _existing_attributes(temporal)
+    if existing is None:
         return
-    _require_types(temporal, known)
-    if missing := [key.name for key in KEYS if key.name not in known]:
+    _require_types(temporal, existing)
+    if missing := [key.name for key in KEYS if key.name not in existing]:
         raise SettingsError(
             f"namespace {temporal.namespace!r} lacks the search attributes "
             f"{', '.join(missing)}: run 'antom-refunds register-attributes'"
         )
 
 
-def _require_types(temporal: Client, known: Mapping[str, int]) -> None:
+def _require_types(temporal: Client, existing: Mapping[str, int]) -> None:
     wrong = [
-        f"{key.name} is {_type_name(known[key.name])} and must be "
+        f"{key.name} is {_type_name(existing[key.name])} and must be "
         f"{_type_name(key.indexed_value_type)}"
         for key in KEYS
-        if known.get(key.name, key.indexed_value_type) != key.indexed_value_type
+        if existing.get(key.name, key.indexed_value_type) != key.indexed_value_type
     ]
     if wrong:
         raise SettingsError(
@@ -80,7 +80,7 @@ def _require_types(temporal: Client, known: Mapping[str, int]) -> None:
 
 
 def _type_name(number: int) -> str:
-    """As Temporal's command line and UI call a type: Keyword, Int, KeywordList."""
+    """The type's name in Temporal's CLI and UI: Keyword, Int, KeywordList."""
     try:
         name = IndexedValueType.Name(number)  # type: ignore[arg-type] # the stub's own type
     except ValueError:
@@ -90,14 +90,14 @@ def _type_name(number: int) -> str:
 
 
 async def register_attributes(temporal: Client) -> tuple[str, ...]:
-    """Adds the search attributes that the namespace lacks; their names. May be repeated.
+    """Add the missing search attributes; returns their names. Idempotent.
 
-    Raises SettingsError where there is no such namespace, it does not permit it, has no room for
-    them, or has one of another type.
+    Raises SettingsError if there is no such namespace, or if it does not permit the call, has no
+    space for them, or has one with another type.
     """
-    known = await _known_attributes(temporal) or {}
-    _require_types(temporal, known)
-    missing = {key.name: key.indexed_value_type for key in KEYS if key.name not in known}
+    existing = await _existing_attributes(temporal) or {}
+    _require_types(temporal, existing)
+    missing = {key.name: key.indexed_value_type for key in KEYS if key.name not in existing}
     if missing:
         with temporal_errors():
             await _add(temporal, missing)
@@ -116,13 +116,14 @@ async def _add(temporal: Client, missing: Mapping[str, int]) -> None:
         names = ", ".join(missing)
         if error.status in _NOT_PERMITTED:
             raise SettingsError(
-                f"namespace {temporal.namespace!r} lets nobody add search attributes from here; "
-                f"add them where it is managed: {names}"
+                f"namespace {temporal.namespace!r} does not permit adding search attributes "
+                "through this API; add them in Temporal Cloud or with your cluster's "
+                f"administration tool: {names}"
             ) from error
         if error.status in _NOT_ADDED:
             reason = " ".join(error.message.split()).rstrip(".")
             raise SettingsError(
-                f"namespace {temporal.namespace!r} cannot take the search attributes {names}: "
-                f"{reason}: remove some that are not used, or use another namespace"
+                f"namespace {temporal.namespace!r} cannot add the search attributes {names}: "
+                f"{reason}: remove unused ones, or use another namespace"
             ) from error
         raise

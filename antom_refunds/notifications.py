@@ -1,4 +1,4 @@
-"""Verified notifications on their way to their refunds: what the webhook needs of Temporal."""
+"""Delivers verified notifications to their refunds; used by the webhook."""
 
 import re
 from typing import Final
@@ -30,7 +30,7 @@ _LATE: Final = {
 
 
 class NotificationDelivery:
-    """Gives verified notifications to their refunds; safe to share."""
+    """Delivers verified notifications to their refunds; safe to share."""
 
     def __init__(self, temporal: Client) -> None:
         self._temporal = temporal
@@ -44,26 +44,25 @@ class NotificationDelivery:
         delivery_id: str,
         merchant: str = DEFAULT_MERCHANT,
     ) -> Delivery:
-        """Give a verified notification to its refund; durable when this returns DELIVERED.
+        """Deliver a verified notification to its refund; durable when this returns DELIVERED.
 
-        `delivery_id` is the SHA-256 of the notification's bytes, so that it is equal for
-        repetitions of one notification: the engine then keeps the first and drops the others.
-        What no running refund takes is handed over as late evidence before this returns, unless
-        the refund ended as the notification says. Raises TemporalUnavailableError,
-        TemporalSettingsError, SignalLimitError, or RPCError where Temporal refuses the signal for
-        another reason.
+        `delivery_id` is the SHA-256 of the notification's bytes. It is equal for repetitions of
+        one notification, so that Temporal stores only the first. A notification that no running
+        refund accepts is recorded as late evidence before this returns, unless it agrees with the
+        refund's outcome. Raises TemporalUnavailableError, TemporalSettingsError, SignalLimitError,
+        or RPCError if Temporal refuses the signal for another reason.
         """
         with temporal_errors():
             delivery, outcome = await self._deliver(
                 refund_request_id, evidence, delivery_id, merchant
             )
-        if why := _LATE.get(delivery):
+        if reason := _LATE.get(delivery):
             late = LateEvidence(
                 workflow_id=contract.workflow_id(refund_request_id, merchant=merchant),
                 outcome=outcome,
                 evidence=evidence,
                 digest=delivery_id,
-                reason=why,
+                reason=reason,
             )
             runtime = self._temporal.service_client.config.runtime or Runtime.default()
             await record_late_evidence(late, runtime.metric_meter)
@@ -72,7 +71,7 @@ class NotificationDelivery:
     async def _deliver(
         self, refund_request_id: str, evidence: Evidence, delivery_id: str, merchant: str
     ) -> tuple[Delivery, RefundOutcome | None]:
-        # Of another form it is no refund of ours, and not every store of Temporal's can look it up.
+        # An id of another form is not one of ours, and some of Temporal's stores reject it.
         if not _ID_FORM.fullmatch(refund_request_id):
             return Delivery.UNKNOWN, None
         try:
@@ -81,10 +80,10 @@ class NotificationDelivery:
         except RPCError as error:
             if not is_no_such_workflow(error):
                 raise
-            return await self._undelivered(refund_request_id, evidence, merchant)
+            return await self._compare_with_outcome(refund_request_id, evidence, merchant)
         return Delivery.DELIVERED, None
 
-    async def _undelivered(
+    async def _compare_with_outcome(
         self, refund_request_id: str, evidence: Evidence, merchant: str
     ) -> tuple[Delivery, RefundOutcome | None]:
         try:
@@ -96,7 +95,9 @@ class NotificationDelivery:
         except RefundTerminatedError:
             return Delivery.TERMINATED, None
         if outcome is None:
-            # It was started or reset just after the signal came: the repetition will find it.
-            raise TemporalUnavailableError(f"{refund_request_id} runs again: notify it once more")
-        is_against = contract.contradicts_outcome(outcome, evidence)
-        return (Delivery.CONFLICTS if is_against else Delivery.ALREADY_TERMINAL), outcome
+            # It was started or reset just after the signal failed: Antom's repetition will work.
+            raise TemporalUnavailableError(
+                f"{refund_request_id} is running again: repeat the notification"
+            )
+        is_conflict = contract.contradicts_outcome(outcome, evidence)
+        return (Delivery.CONFLICTS if is_conflict else Delivery.ALREADY_TERMINAL), outcome

@@ -48,11 +48,11 @@ async def run_unless_stopped(
 
 
 def exit_process(code: int) -> NoReturn:
-    """End this process with this exit code.
+    """Exit this process with this exit code.
 
-    A process that used Temporal's client often crashes while the interpreter takes itself apart,
-    which turns good work into exit code 139 (docs/decisions/0003-process-exit.md). So everything
-    that must happen at exit happens here, and the interpreter is then left as it is.
+    A process that used Temporal's client often crashes during interpreter shutdown, with exit
+    code 139 instead of its own (docs/decisions/0003-process-exit.md). So this function performs
+    the necessary cleanup itself and skips the interpreter's shutdown.
     """
     atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way to run them
     logging.shutdown()
@@ -62,5 +62,5 @@ def exit_process(code: int) -> NoReturn:
 
 
 def print_error(error: Exception | str) -> None:
-    """One line for the person who started the process."""
+    """Print one line to standard error."""
     print(f"antom-refunds: {error}", file=sys.stderr)  # noqa: T201 - this is the interface

@@ -1,6 +1,6 @@
-"""The one reader of our part of the environment; .env.example lists every variable.
+"""Reads our settings from the environment; .env.example lists every variable.
 
-Keys come from files only, so that no secret stands in an environment, a log or a history.
+Keys come from files only, so that no secret appears in an environment, a log or a history.
 """
 
 import os
@@ -45,11 +45,11 @@ SECONDS: Final = Unit("seconds")
 
 
 class SettingsError(ValueError):
-    """A setting is missing or wrong; the text names the variable and what to do."""
+    """A setting is missing or invalid; the text names the variable and what to do."""
 
 
 class LogFormat(StrEnum):
-    """How log lines are rendered; `auto` is console on a terminal and JSON elsewhere."""
+    """The format of log lines; `auto` is console on a terminal and JSON otherwise."""
 
     AUTO = "auto"
     CONSOLE = "console"
@@ -57,14 +57,14 @@ class LogFormat(StrEnum):
 
 
 def _split_paths(value: object) -> object:
-    """Paths separated by commas, as an environment variable can hold them."""
+    """Split comma-separated paths from an environment variable."""
     if not isinstance(value, str):
         return value
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
 class Address(BaseModel):
-    """Where to listen."""
+    """An address to listen on."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,7 +76,7 @@ class Address(BaseModel):
 
 
 def _address(value: object) -> object:
-    """ "127.0.0.1:9100"; the host may not be left out, so that nothing is opened by accident."""
+    """Parse "127.0.0.1:9100"; the host is required, so that no port is exposed by accident."""
     if not isinstance(value, str):
         return value
     host, separator, port = value.rpartition(":")
@@ -86,7 +86,7 @@ def _address(value: object) -> object:
 
 
 def _header_value(text: str) -> str:
-    """Antom compares these byte for byte, so a blank that nobody sees makes every call fail."""
+    """Antom compares these byte for byte, so an invisible blank would make every call fail."""
     if not re.fullmatch(r"[!-~]+", text):
         raise ValueError("must be ASCII without blanks, as Antom shows it")
     if set(text) & set("\"',;"):
@@ -105,7 +105,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 ListenAddress = Annotated[Address, NoDecode, BeforeValidator(_address)]
 OptionalAddress = Annotated[Address | None, NoDecode, BeforeValidator(_address)]
-# Taken literally by the router and by signatures alike.
+# The router and the signatures use the path literally, so it must need no URL encoding.
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]*$")]
 UrlPathAndQuery = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$")]
 
@@ -113,9 +113,9 @@ UrlPathAndQuery = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$")]
 class MerchantSettings(BaseModel):
     """One account at Antom: ANTOM_REFUNDS_MERCHANTS__<NAME>__<FIELD>.
 
-    `sandbox` follows the client-id unless set. Timeouts are in seconds; together they stay below
-    the time that the engine grants one attempt. A gateway without TLS is accepted on this machine
-    and for a sandbox, where no money moves.
+    `sandbox` is derived from the client-id unless set. Timeouts are in seconds; together they must
+    stay below Temporal's timeout for one attempt. A gateway without TLS is accepted on this
+    machine and for a sandbox, where no money moves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -212,7 +212,7 @@ class MerchantSettings(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Everything that a process of ours can be told. Where Temporal is, is Temporal's own."""
+    """The settings of all our processes, except Temporal's own (see temporal_config.py)."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -324,14 +324,16 @@ class Settings(BaseSettings):
     def _client_ids_differ(self) -> Self:
         ids = [merchant.client_id for merchant in self.merchants.values()]
         if len(set(ids)) < len(ids):
-            raise ValueError("two merchants have the same CLIENT_ID: notices would be ambiguous")
+            raise ValueError(
+                "two merchants have the same CLIENT_ID: their notifications would be ambiguous"
+            )
         return self
 
     @classmethod
     def from_env(cls) -> Self:
-        """The settings from the environment; raises SettingsError, one line for all flaws.
+        """Read the environment; raises SettingsError, with all errors on one line.
 
-        An empty value counts as not set, as a variable cannot be unset in every kind of file.
+        An empty value counts as unset, because some configuration files cannot unset a variable.
         """
         _reject_unreadable(os.environ)
         _reject_unknown(os.environ, cls.model_fields)
@@ -340,10 +342,11 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SettingsError(_describe_errors(error)) from error
         except UnreadableError as error:
-            # Only this one is read as JSON, if it is given as a whole.
+            # Only `merchants` is parsed as JSON, if it is set as a whole.
             name = env_name("merchants")
             raise SettingsError(
-                f"{name} is no JSON object: set {name}__<NAME>__<FIELD> instead, see .env.example"
+                f"{name} is not a JSON object: set {name}__<NAME>__<FIELD> instead, "
+                "see .env.example"
             ) from error
 
     @property
@@ -357,7 +360,7 @@ def env_name(*names: str) -> str:
 
 
 def _reject_unknown(environment: Mapping[str, str], known: Mapping[str, Any]) -> None:
-    """A misspelt name would otherwise be a setting that silently does nothing."""
+    """Reject misspelt names, which would otherwise be ignored silently."""
     ours = (name for name in environment if name.upper().startswith(PREFIX))
     fields = {name: name.upper().removeprefix(PREFIX).split(_NESTED)[0].lower() for name in ours}
     if unknown := sorted(name for name, field in fields.items() if field not in known):
@@ -365,20 +368,20 @@ def _reject_unknown(environment: Mapping[str, str], known: Mapping[str, Any]) ->
 
 
 def _reject_unreadable(environment: Mapping[str, str]) -> None:
-    """What an editor or a shell added unseen: in a name it would hide the whole setting."""
-    for name, value in environment.items():
-        bare = name.removeprefix(_BYTE_ORDER_MARK).upper()
-        if not bare.startswith(PREFIX):
+    """Reject byte order marks and broken UTF-8; in a name they would hide the whole setting."""
+    for raw_name, value in environment.items():
+        name = raw_name.removeprefix(_BYTE_ORDER_MARK).upper()
+        if not name.startswith(PREFIX):
             continue
-        if _BYTE_ORDER_MARK in name + value:
+        if _BYTE_ORDER_MARK in raw_name + value:
             raise SettingsError(
-                f"{bare}: there is a byte order mark before its name or in its value: "
+                f"{name}: there is a byte order mark before its name or in its value: "
                 "save the file that sets it as UTF-8 without one"
             )
         if not _is_text(value):
-            raise SettingsError(f"{bare}: the value is not UTF-8")
-        if not value and _REQUIRED.fullmatch(bare):
-            raise SettingsError(f"{bare} is empty, and it is required: see .env.example")
+            raise SettingsError(f"{name}: the value is not UTF-8")
+        if not value and _REQUIRED.fullmatch(name):
+            raise SettingsError(f"{name} is empty, but required: see .env.example")
 
 
 def _is_text(value: str) -> bool:

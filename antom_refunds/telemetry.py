@@ -1,4 +1,4 @@
-"""Logs and metrics: stdlib log calls, rendered by structlog; metrics by Temporal's runtime."""
+"""Logs (standard library, rendered by structlog) and metrics (Temporal's runtime)."""
 
 import logging
 import sys
@@ -19,12 +19,12 @@ from temporalio.runtime import (
 
 from antom_refunds.settings import Address, LogFormat, Settings, SettingsError, env_name
 
-# These would log a line for each HTTP exchange, with the address of every call.
+# These log a line for each HTTP request, including its URL.
 _NOISY_LOGGERS: Final = ("httpx", "httpcore", "uvicorn.access")
 
 
 def set_up_logging(settings: Settings) -> None:
-    """Render every log record of this process to standard error, one line each."""
+    """Write all log records of this process to standard error, one line each."""
     is_json = settings.log_format is LogFormat.JSON or (
         settings.log_format is LogFormat.AUTO and not sys.stderr.isatty()
     )
@@ -43,7 +43,7 @@ def set_up_logging(settings: Settings) -> None:
         )
     )
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
-    # The SDK would append a dictionary to the event's name; as fields it stays with the line.
+    # By default the SDK appends a dictionary to the event's name; we log it as fields instead.
     workflow.logger.workflow_info_on_message = False
     activity.logger.activity_info_on_message = False
     for name in _NOISY_LOGGERS:
@@ -51,9 +51,9 @@ def set_up_logging(settings: Settings) -> None:
 
 
 def make_runtime(settings: Settings) -> Runtime:
-    """The process's one Temporal runtime, with its metrics page if one was asked for.
+    """The process's Temporal runtime, with a metrics endpoint if one is configured.
 
-    Raises SettingsError if that page's address cannot be had.
+    Raises SettingsError if that endpoint's address is already in use.
     """
     listen = settings.metrics_listen
     metrics = PrometheusConfig(bind_address=_socket_address(listen)) if listen else None
@@ -68,18 +68,18 @@ def make_runtime(settings: Settings) -> Runtime:
 
 
 def _socket_address(listen: Address) -> str:
-    """The runtime takes numbers only, and IPv6 in brackets."""
+    """The runtime accepts IP addresses only, with IPv6 in brackets."""
     host = "127.0.0.1" if listen.host == "localhost" else listen.host.strip("[]")
     return f"[{host}]:{listen.port}" if ":" in host else f"{host}:{listen.port}"
 
 
 def clock_skew_observer(meter: MetricMeter) -> Callable[[str, timedelta], None]:
-    """Shows how far Antom's clock and ours are apart, by merchant, on the process's metrics page.
+    """A function that records the difference between Antom's clock and ours, by merchant.
 
-    Temporal's gauges take no negative values, so there is one for each direction.
+    Temporal's gauges accept no negative values, so there is one value for each direction.
     """
     gauge = meter.create_gauge_float(
-        "refund_antom_clock_skew_seconds", "How far Antom's clock is ahead of or behind ours"
+        "refund_antom_clock_skew_seconds", "Difference between Antom's clock and ours, in seconds"
     )
 
     def observe(merchant: str, skew: timedelta) -> None:

@@ -1,5 +1,7 @@
-"""Temporal's own settings: read by `temporalio.envconfig`, checked here, so that each flaw is one
-sentence that names the variable (docs/operators.md#connecting)."""
+"""Validates Temporal's own settings, so that each error names its variable.
+
+`temporalio.envconfig` reads them (docs/operators.md#connecting).
+"""
 
 import os
 import re
@@ -25,11 +27,11 @@ _PEM: Final = {
 
 
 class TemporalSettingsError(ValueError):
-    """Temporal's own settings are wrong, or it refuses us for them; a person must correct them."""
+    """Temporal's own settings are invalid, or Temporal refuses access with them; fix them."""
 
 
 def temporal_config() -> ClientConnectConfig:
-    """How to connect; an empty variable counts as not set. Raises TemporalSettingsError."""
+    """The connection's settings; empty variables count as unset. Raises TemporalSettingsError."""
     environment = _checked(os.environ)
     try:
         config = ClientConfig.load_client_connect_config(override_env_vars=dict(environment))
@@ -40,49 +42,49 @@ def temporal_config() -> ClientConnectConfig:
         ) from error
     tls = config.get("tls")
     if isinstance(tls, TLSConfig) and bool(tls.client_cert) != bool(tls.client_private_key):
-        raise TemporalSettingsError(f"{_CERTIFICATE} and {_KEY} are needed together")
+        raise TemporalSettingsError(f"{_CERTIFICATE} and {_KEY} must be set together")
     return config
 
 
 def _checked(environment: Mapping[str, str]) -> Mapping[str, str]:
-    """The variables that are set; raises TemporalSettingsError naming one that is wrong."""
-    for name, value in environment.items():
-        bare = name.removeprefix(_BYTE_ORDER_MARK)
-        if bare.startswith(_PREFIX) and (bare != name or not _is_text(value)):
+    """The variables that are set; raises TemporalSettingsError, which names an invalid one."""
+    for raw_name, value in environment.items():
+        name = raw_name.removeprefix(_BYTE_ORDER_MARK)
+        if name.startswith(_PREFIX) and (name != raw_name or not _is_text(value)):
             raise TemporalSettingsError(
-                f"{bare}: there is a byte order mark, or it is not UTF-8: "
+                f"{name}: there is a byte order mark, or it is not UTF-8: "
                 "save the file that sets it as UTF-8 without a byte order mark"
             )
-    given = {name: value for name, value in environment.items() if value and _is_text(value)}
+    variables = {name: value for name, value in environment.items() if value and _is_text(value)}
     for name in _WITHOUT_BLANKS:
-        if not re.fullmatch(r"[!-~]+", given.get(name, "-")):
+        if not re.fullmatch(r"[!-~]+", variables.get(name, "-")):
             # The value is not shown: it may be the API key.
             raise TemporalSettingsError(f"{name} must be ASCII without blanks")
-    if given.get("TEMPORAL_TLS", "true").lower() not in {"true", "false", "1", "0"}:
+    if variables.get("TEMPORAL_TLS", "true").lower() not in {"true", "false", "1", "0"}:
         raise TemporalSettingsError("TEMPORAL_TLS must be true or false")
-    _require_files(given)
-    return given
+    _require_files(variables)
+    return variables
 
 
-def _require_files(given: Mapping[str, str]) -> None:
-    for name, kind in _PEM.items():
-        if name in given and kind not in _content(name, given[name]):
-            word = "private key" if name == _KEY else "certificate"
-            raise TemporalSettingsError(f"{name}: {given[name]} holds no {word} in PEM form")
-    if _CERTIFICATE in given and _KEY in given:
-        _require_pair(given[_CERTIFICATE], given[_KEY])
-    if "TEMPORAL_CONFIG_FILE" in given:
-        _content("TEMPORAL_CONFIG_FILE", given["TEMPORAL_CONFIG_FILE"])
+def _require_files(variables: Mapping[str, str]) -> None:
+    for name, marker in _PEM.items():
+        if name in variables and marker not in _content(name, variables[name]):
+            kind = "private key" if name == _KEY else "certificate"
+            raise TemporalSettingsError(f"{name}: {variables[name]} contains no {kind} in PEM form")
+    if _CERTIFICATE in variables and _KEY in variables:
+        _require_pair(variables[_CERTIFICATE], variables[_KEY])
+    if "TEMPORAL_CONFIG_FILE" in variables:
+        _content("TEMPORAL_CONFIG_FILE", variables["TEMPORAL_CONFIG_FILE"])
 
 
 def _require_pair(certificate: str, key: str) -> None:
     try:
-        # Without a password an encrypted key would be asked for on the terminal.
+        # Without a password argument, OpenSSL would prompt for an encrypted key's password.
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
     except OSError as error:
         raise TemporalSettingsError(
-            f"{_CERTIFICATE} and {_KEY} cannot be used together: a PEM certificate and the "
-            "unencrypted PEM key that belongs to it are needed"
+            f"{_CERTIFICATE} and {_KEY} do not match: set them to a PEM certificate and its "
+            "unencrypted PEM key"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""How an operator's instruction gets to its refund: taken, refused with a sentence, or repeated."""
+"""Sends an operator's instruction to its refund as an update, and retries on contention."""
 
 import asyncio
 from typing import Any, Final
@@ -16,31 +16,43 @@ from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.contract import RPC_TIMEOUT, Instruction
 from antom_refunds.errors import InstructionRejectedError
 
-# An update that meets another event in its workflow task is sent back, and ten may run at once.
-_COLLIDED: Final = frozenset(
+# Temporal rejects an update that collides with another event in its workflow task, or that
+# exceeds its limit of ten updates in flight.
+_CONTENTION: Final = frozenset(
     {RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.ABORTED}
 )
 _WAITS: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds
 
 
 async def send_instruction(
-    handle: WorkflowHandle[Any, Any], update: str, instruction: Instruction, *, who: str
+    handle: WorkflowHandle[Any, Any],
+    update: str,
+    instruction: Instruction,
+    *,
+    refund_request_id: str,
 ) -> str:
-    """The refund's reply; under one update id, so that a repetition is the same instruction.
+    """Send the instruction and return the refund's reply.
 
-    Raises InstructionRejectedError with the refund's own sentence, TemporalUnavailableError if no
-    worker takes it in time, and RPCError for what Temporal itself refuses.
+    All attempts use one update id, so that the instruction is applied once. Raises
+    InstructionRejectedError with the refund's own reason, TemporalUnavailableError if no worker
+    processes it in time, and RPCError if Temporal itself refuses it.
     """
     update_id = uuid4().hex
     for wait in _WAITS:
         try:
-            return await _send(handle, update, instruction, update_id=update_id, who=who)
+            return await _send(
+                handle,
+                update,
+                instruction,
+                update_id=update_id,
+                refund_request_id=refund_request_id,
+            )
         except RPCError as error:
-            if error.status not in _COLLIDED:
+            if error.status not in _CONTENTION:
                 raise
         await asyncio.sleep(wait)
     raise TemporalUnavailableError(
-        f"{who} is too busy to take the instruction now: nothing was changed, try again"
+        f"{refund_request_id} is too busy for the instruction now: nothing was changed, try again"
     )
 
 
@@ -50,7 +62,7 @@ async def _send(
     instruction: Instruction,
     *,
     update_id: str,
-    who: str,
+    refund_request_id: str,
 ) -> str:
     try:
         reply: str = await handle.execute_update(
@@ -58,8 +70,8 @@ async def _send(
         )
     except WorkflowUpdateFailedError as error:
         cause = error.cause
-        said = cause.message if isinstance(cause, ApplicationError) else str(cause)
-        raise InstructionRejectedError(f"{who}: {said}") from error
+        reason = cause.message if isinstance(cause, ApplicationError) else str(cause)
+        raise InstructionRejectedError(f"{refund_request_id}: {reason}") from error
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-        raise TemporalUnavailableError("no worker took the instruction in time") from error
+        raise TemporalUnavailableError("no worker processed the instruction in time") from error
     return reply

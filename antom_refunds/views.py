@@ -1,4 +1,4 @@
-"""A refund as the engine's own records show it: readable while every worker is down."""
+"""A refund's summary from Temporal's visibility records, which needs no worker."""
 
 from datetime import datetime
 from typing import Final
@@ -16,17 +16,17 @@ _STOPPED_AS: Final = {
     WorkflowExecutionStatus.TERMINATED: "terminated",
     WorkflowExecutionStatus.TIMED_OUT: "timed_out",
 }
-# Temporal's SQL stores give whole numbers back through floats, which are exact up to here.
+# Temporal's SQL stores return integers by way of floats, which are exact up to this number.
 _EXACT_MAX: Final = 2**53 - 1
 
 
 class RefundView(BaseModel):
-    """One refund at a glance; None stands for what the record does not say, or says wrongly.
+    """A summary of one refund; a field is None if the record lacks it or has an invalid value.
 
-    `overdue_at` is when it counts as overdue; `ended_at` is None while it runs. `stopped_as` says
-    how its workflow was stopped before its end: failed, canceled, terminated or timed_out; None
-    where it was not. `refund_request_id` is the whole workflow id where that has another form than
-    ours.
+    `overdue_at` is when the refund counts as overdue; `ended_at` is None while it runs.
+    `stopped_as` says how the workflow was stopped before a terminal state: failed, canceled,
+    terminated or timed_out; None if it was not. `refund_request_id` is the whole workflow id if
+    that does not have our form.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,17 +49,17 @@ class RefundView(BaseModel):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether its workflow was stopped in Temporal before an end; then a person must look."""
+        """Whether the workflow was stopped before a terminal state; an operator must look then."""
         return self.stopped_as is not None
 
 
 def to_view(execution: WorkflowExecution) -> RefundView:
-    """The view of one execution, from its search attributes; never fails because of them.
+    """The view of one execution, from its search attributes; invalid ones raise no error.
 
-    Anybody can start workflows in a namespace, with any attributes or none.
+    Any client of the namespace can start workflows, with any attributes or none.
     """
     values = {pair.key.name: pair.value for pair in execution.typed_search_attributes}
-    merchant, refund_request_id = _names(execution.id)
+    merchant, refund_request_id = _parse_workflow_id(execution.id)
     stopped_as = _STOPPED_AS.get(execution.status) if execution.status else None
     return RefundView(
         refund_request_id=refund_request_id,
@@ -80,8 +80,8 @@ def to_view(execution: WorkflowExecution) -> RefundView:
     )
 
 
-def _names(workflow_id: str) -> tuple[str | None, str]:
-    """Merchant and refund request id; the second is the whole id where its form is not ours."""
+def _parse_workflow_id(workflow_id: str) -> tuple[str | None, str]:
+    """Merchant and refund request id; None and the whole id if it does not have our form."""
     match workflow_id.split("/"):
         case ["refund", str(merchant), str(refund_request_id)] if merchant and refund_request_id:
             return merchant, refund_request_id
@@ -98,14 +98,14 @@ def _time(value: object) -> datetime | None:
 
 
 def _state(value: object) -> RefundState | None:
-    """A refund without the attribute was started by hand: nothing is known of it yet."""
+    """A refund without the attribute was started by another client: nothing is known yet."""
     if value is None:
         return RefundState.REQUESTED
     return next((state for state in RefundState if state == value), None)
 
 
 def _amount(currency: object, minor: object) -> Money | None:
-    """None rather than a number that may be a rounded one: nobody may refund by it."""
+    """None if the number may be rounded, so that it is not used for a refund."""
     if not isinstance(minor, int) or minor > _EXACT_MAX:
         return None
     try:

@@ -109,7 +109,7 @@ def test_each_setting_of_a_merchant_is_read(
         ("UI_URL", "temporal", "ANTOM_REFUNDS_UI_URL"),
         ("LOG_FORMAT", "xml", "ANTOM_REFUNDS_LOG_FORMAT"),
         ("NO_SUCH", "1", "ANTOM_REFUNDS_NO_SUCH: no such setting; see .env.example"),
-        ("MERCHANTS", "shop", "ANTOM_REFUNDS_MERCHANTS is no JSON object"),
+        ("MERCHANTS", "shop", "ANTOM_REFUNDS_MERCHANTS is not a JSON object"),
         ("MERCHANTS__DEFAULT__GATEWAY", "antom", f"{MERCHANT}GATEWAY"),
         ("MERCHANTS__DEFAULT__COLOUR", "red", f"{MERCHANT}COLOUR"),
         ("MERCHANTS__DEFAULT__RESPONSE_TIMEOUT", "20", "must not exceed 25 seconds"),
@@ -120,14 +120,14 @@ def test_each_setting_of_a_merchant_is_read(
         ("MERCHANTS__DEFAULT__CLIENT_ID", "5X01\n", f"{MERCHANT}CLIENT_ID: must be ASCII without"),
         ("MERCHANTS__DEFAULT__CLIENT_ID", "5\u042501", f"{MERCHANT}CLIENT_ID: must be ASCII"),
         ("MERCHANTS__DEFAULT__CLIENT_ID", '"5X01"', f"{MERCHANT}CLIENT_ID: must have no quotes"),
-        ("MERCHANTS__DEFAULT__CLIENT_ID", "", f"{MERCHANT}CLIENT_ID is empty, and it is required"),
+        ("MERCHANTS__DEFAULT__CLIENT_ID", "", f"{MERCHANT}CLIENT_ID is empty, but required"),
         ("MERCHANTS__DEFAULT__KEY_VERSION", " 2", f"{MERCHANT}KEY_VERSION: must be ASCII without"),
         ("MERCHANTS__DEFAULT__KEY_VERSION", "1,2", f"{MERCHANT}KEY_VERSION: must have no quotes"),
         ("MERCHANTS__DEFAULT__KEY_VERSION", "\u0662", f"{MERCHANT}KEY_VERSION: must be ASCII"),
         (
             "MERCHANTS__DEFAULT__ANTOM_PUBLIC_KEY_FILES",
             "",
-            "KEY_FILES is empty, and it is required",
+            "KEY_FILES is empty, but required",
         ),
         ("MERCHANTS__DEFAULT__GATEWAY", "http://open.example.com", "must begin with https://"),
         ("MERCHANTS__DEFAULT__GATEWAY", "http://192.0.2.1:80", "must begin with https://"),
@@ -204,7 +204,7 @@ def test_our_own_public_key_is_rejected_as_antoms(merchant_keys: KeyFiles) -> No
     """Nor is that of another merchant; the webhook rejects it as the worker does."""
     settings = Settings(merchants={"shop": _merchant(*merchant_keys)})
     message = (
-        r"SHOP__ANTOM_PUBLIC_KEY_FILES: .*merchant-public\.pem is the public half of "
+        r"SHOP__ANTOM_PUBLIC_KEY_FILES: .*merchant-public\.pem is the public key of "
         r"ANTOM_REFUNDS_MERCHANTS__SHOP__PRIVATE_KEY_FILE"
     )
 

@@ -1,4 +1,4 @@
-"""What the worker runs: one workflow type, `Refund`."""
+"""The worker's workflows: one type, `Refund`."""
 
 from typing import Final
 

@@ -1,6 +1,7 @@
-"""What reaches a workflow from outside, checked: anybody with access may send anything.
+"""Validates what reaches a workflow from outside: any client of the namespace can send anything.
 
-Neither function lets an exception through that would keep a workflow task failing.
+All functions raise InvalidInputError only: any other exception would fail the workflow task
+repeatedly.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from antom_refunds.contract import Continuation
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.order import RefundOrder, describe_errors
 
-Form = TypeVar("Form", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 _NOTIFICATION_KINDS: Final = frozenset(
     {
@@ -27,17 +28,20 @@ _TEXTS: Final = ("code", "message", "advice", "claimed_code", "refund_id", "paym
 
 
 class InvalidInputError(ValueError):
-    """The input is not what it must be; the text says which field breaks which rule."""
+    """The input is invalid; the text names each wrong field and its rule."""
 
 
-def single(form: type[Form], arguments: Sequence[Any], *, what: str) -> Form:
-    """The one argument as this model; raises InvalidInputError for anything else."""
+def single(model: type[Model], arguments: Sequence[Any], *, what: str) -> Model:
+    """The only argument, as this model; raises InvalidInputError for anything else.
+
+    `what` names the input in the error's text.
+    """
     if len(arguments) != 1:
         raise InvalidInputError(
-            f"{what}: exactly one JSON argument is required, not {len(arguments)}"
+            f"{what}: exactly one JSON argument is required, but there are {len(arguments)}"
         )
     try:
-        return form.model_validate(arguments[0])
+        return model.model_validate(arguments[0])
     except ValidationError as error:
         raise InvalidInputError(f"{what}: {describe_errors(error, whole='input')}") from error
 
@@ -45,9 +49,9 @@ def single(form: type[Form], arguments: Sequence[Any], *, what: str) -> Form:
 def order_and_continuation(
     arguments: Sequence[Any], *, workflow_id: str, is_continued: bool
 ) -> tuple[RefundOrder, Continuation | None]:
-    """The input of a run; raises InvalidInputError if it is no order, or that of another id.
+    """The input of a run; only a run that continues an earlier one has a second argument.
 
-    Only a run that continues an earlier one has a second argument.
+    Raises InvalidInputError if it is not an order, or is the order of another workflow id.
     """
     order = single(
         RefundOrder, arguments[:1] if is_continued else arguments, what="the refund's order"
@@ -55,22 +59,24 @@ def order_and_continuation(
     own = contract.workflow_id(order.refund_request_id, merchant=order.merchant)
     if own != workflow_id:
         raise InvalidInputError(
-            f"the order belongs to workflow id {own!r}: start it under that id and no other"
+            f"the order belongs to workflow id {own!r}: start it under that id only"
         )
     if not is_continued or len(arguments) == 1:
         return order, None
-    return order, single(Continuation, arguments[1:], what="the earlier run's knowledge")
+    return order, single(Continuation, arguments[1:], what="the earlier run's state")
 
 
 def notification_evidence(arguments: Sequence[Any]) -> Evidence:
-    """A notification's evidence, its texts bounded; raises InvalidInputError for anything else.
+    """A notification's evidence, with its texts truncated.
 
-    An operator's word is no notification: it comes by an update, which records who gave it.
+    Raises InvalidInputError for anything else, including evidence with another source: operators
+    use updates, which record who sent them.
     """
     evidence = single(Evidence, arguments, what="the notification")
     if evidence.source is not Source.NOTIFICATION or evidence.kind not in _NOTIFICATION_KINDS:
-        said = f"{evidence.source} {evidence.kind}"
-        raise InvalidInputError(f"the notification: {said} cannot come by a signal")
+        raise InvalidInputError(
+            f"the notification: {evidence.source} {evidence.kind} cannot be sent by signal"
+        )
     texts = {name: getattr(evidence, name) for name in _TEXTS}
-    cut = {name: text[: contract.TEXT_MAX] for name, text in texts.items() if text}
-    return evidence.model_copy(update=cut)
+    truncated = {name: text[: contract.TEXT_MAX] for name, text in texts.items() if text}
+    return evidence.model_copy(update=truncated)

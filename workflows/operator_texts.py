@@ -1,4 +1,4 @@
-"""The texts operators read in the Temporal UI. Markdown where the UI renders it."""
+"""Texts for operators in the Temporal UI, in Markdown where the UI renders it."""
 
 from datetime import datetime
 from typing import Final, assert_never
@@ -8,23 +8,23 @@ from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import Refund, RefundState, Step
 
 _STATE_TEXT: Final = {
-    RefundState.REQUESTED: "Antom is being asked",
-    RefundState.BLOCKED: "Antom refuses at its gate; nothing was executed",
-    RefundState.IN_DOUBT: "no usable or confirmed answer yet; the money may have moved",
-    RefundState.PROCESSING: "Antom accepted; its result is pending",
-    RefundState.SUCCEEDED: "Antom says the refund is done",
-    RefundState.FAILED: "this id failed; a new attempt needs a new id",
-    RefundState.CLOSED: "this id is dead; a new attempt needs a new id",
+    RefundState.REQUESTED: "the refund call is being sent",
+    RefundState.BLOCKED: "refused at Antom's gate; nothing was executed",
+    RefundState.IN_DOUBT: "no usable or confirmed response yet; the money may have moved",
+    RefundState.PROCESSING: "Antom accepted the refund; the result is pending",
+    RefundState.SUCCEEDED: "Antom completed the refund",
+    RefundState.FAILED: "the refund failed; a new attempt needs a new id",
+    RefundState.CLOSED: "the refund is closed; a new attempt needs a new id",
 }
 _STEP_TEXT: Final = {
     Step.SEND: "the refund call, with the same id and the same bytes each time",
     Step.POLL: "a notification, or the next inquiry",
-    Step.INQUIRE: "the answer to an inquiry",
+    Step.INQUIRE: "the response to an inquiry",
 }
 _ALLOWED_ACTIONS: Final = {
     RefundState.REQUESTED: "`call_off`, as long as nothing was sent",
     RefundState.BLOCKED: (
-        "fix the configuration, and it continues; `call_off`; `resolve` with proof"
+        "fix the cause, and the refund continues; `call_off`; `resolve` with proof"
     ),
     RefundState.IN_DOUBT: "`check_now`; `resolve` with proof from Antom",
     RefundState.PROCESSING: "`check_now`; `resolve` with proof from Antom",
@@ -32,27 +32,27 @@ _ALLOWED_ACTIONS: Final = {
 
 
 def summary(step: Step, refund: Refund) -> str:
-    """The timeline's label for a call; the UI shows attempts beside it."""
+    """The label of an activity in the UI's timeline; the UI adds the number of attempts."""
     match step:
         case Step.SEND:
             again = "" if refund.state is RefundState.REQUESTED else " again, same id"
-            return f"ask Antom to refund {refund.order.amount}{again}"
+            return f"request a refund of {refund.order.amount}{again}"
         case Step.POLL:
-            return (
-                "overdue: inquire until it ends" if refund.is_overdue else "inquire until it ends"
-            )
+            poll = "inquire until the result is final"
+            return f"overdue: {poll}" if refund.is_overdue else poll
         case Step.INQUIRE:
-            return "confirm the end by an inquiry" if refund.is_end_unconfirmed else "inquire now"
+            is_confirming = refund.awaits_confirmation
+            return "confirm the result by an inquiry" if is_confirming else "inquire now"
         case _:
             assert_never(step)
 
 
 def details(refund: Refund, *, overdue_at: datetime | None) -> str:
-    """Where the refund stands, as the UI's current details."""
+    """The refund's state, for the UI's current details."""
     reason = refund.attention_reason
     lines = [
         f"### {refund.state}: {_STATE_TEXT[refund.state]}",
-        *([f"> **A person must look.** {_escape(reason)}", ""] if reason else []),
+        *([f"> **An operator must look.** {_escape(reason)}", ""] if reason else []),
         "| | |",
         "|---|---|",
         *(f"| {name} | {_escape(value)} |" for name, value in _facts(refund, overdue_at) if value),
@@ -69,11 +69,11 @@ def _facts(refund: Refund, overdue_at: datetime | None) -> list[tuple[str, str]]
         ("payment", order.payment_id),
         ("merchant", order.merchant),
         (
-            "last word",
+            "latest evidence",
             f"{deciding.source} `{deciding.code}`: {deciding.message}" if deciding else "",
         ),
         ("advice", deciding.advice if deciding else ""),
-        ("announced end", "; ".join(each.message for each in _announced(refund))),
+        ("unconfirmed", "; ".join(each.message for each in _unconfirmed(refund))),
         ("Antom's refund id", (deciding.refund_id or "") if deciding else ""),
         ("waits for", _STEP_TEXT[step] if step else ""),
         ("overdue from", f"{overdue_at:%Y-%m-%d %H:%M} UTC" if step and overdue_at else ""),
@@ -82,13 +82,13 @@ def _facts(refund: Refund, overdue_at: datetime | None) -> list[tuple[str, str]]
     ]
 
 
-def _announced(refund: Refund) -> list[Evidence]:
-    """What would end the refund once an inquiry confirms it."""
-    each = (refund.call_off, refund.failure, refund.closure, refund.unbound_success)
-    return [] if refund.is_terminal else [evidence for evidence in each if evidence is not None]
+def _unconfirmed(refund: Refund) -> list[Evidence]:
+    """Announced results that are final once they are confirmed."""
+    announced = (refund.call_off, refund.failure, refund.closure, refund.unbound_success)
+    return [] if refund.is_terminal else [each for each in announced if each is not None]
 
 
 def _escape(text: str) -> str:
-    """Text from outside must not break the table or smuggle markup in."""
+    """Escape text from outside, so that it can neither break the table nor inject markup."""
     escaped = text.replace("|", "\\|").replace("<", "&lt;").replace("[", "\\[")
     return " ".join(escaped.split())

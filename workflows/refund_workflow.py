@@ -1,4 +1,4 @@
-"""The life of one refund: ask Antom, watch, take Antom's word, end (docs/architecture.md)."""
+"""The workflow of one refund: request it, follow it up, return the outcome."""
 
 import asyncio
 from collections.abc import Callable
@@ -36,8 +36,8 @@ with workflow.unsafe.imports_passed_through():
 _RETRY: Final = RetryPolicy(
     initial_interval=policy.RETRY_FIRST, maximum_interval=policy.RETRY_MAX, maximum_attempts=0
 )
-# While we claim that nothing was executed, an attempt that was lost with its worker must come
-# back to us as doubt, and not be retried behind that claim.
+# In states that mean "nothing was executed", losing a worker mid-call must reach the workflow as
+# doubt. Temporal must not retry that attempt while the state still says so.
 _RETRY_UNLESS_LOST: Final = RetryPolicy(
     initial_interval=policy.RETRY_FIRST,
     maximum_interval=policy.RETRY_MAX,
@@ -50,31 +50,31 @@ _WORKER_LOST: Final = Evidence(
     kind=EvidenceKind.DOUBT,
     code=WORKER_LOST,
     message="the worker was lost while it sent the refund call",
-    advice="an inquiry is made, and the same request is sent again if Antom knows nothing of it",
+    advice="an inquiry follows, and the same request is sent again if Antom has no such refund",
 )
 _OVERDUE: Final = Evidence(
-    source=Source.CLOCK, kind=EvidenceKind.OVERDUE, code="overdue", message="no end in time"
+    source=Source.CLOCK, kind=EvidenceKind.OVERDUE, code="overdue", message="no result in time"
 )
 _ACTIVITIES: Final = {
     Step.SEND: AntomCalls.request_refund,
     Step.POLL: AntomCalls.await_result,
     Step.INQUIRE: AntomCalls.inquire,
 }
-_CANCELLED: Final = Instruction(by="Temporal", reason="the workflow was asked to cancel")
-# The starter's clock may be wrong by more than this; then ours is written over it.
+_CANCELLED: Final = Instruction(by="Temporal", reason="cancellation of the workflow was requested")
+# The starting client's clock may be wrong: beyond this difference its value is replaced.
 _OVERDUE_AT_TOLERANCE: Final = timedelta(minutes=1)
 _OVERDUE_AFTER_MAX: Final = timedelta(days=3650)
 
-Form = TypeVar("Form", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @workflow.defn(name=contract.WORKFLOW)
 class RefundWorkflow:
-    """One refund from the request to Antom's last word.
+    """One refund, from the request to a terminal state.
 
-    Its result is how the refund ended, however it is signalled, updated or cancelled; it fails
-    only on an input that is no order. Calls are retried by activities until they teach something,
-    so the history of a refund polled a thousand times is as long as that of one polled once.
+    The workflow always completes with the refund's outcome, regardless of signals, updates and
+    cancellations; it fails only if its input is not an order. Activities retry calls until there
+    is new information, so polling a thousand times adds no more history than polling once.
     """
 
     @workflow.init
@@ -92,24 +92,24 @@ class RefundWorkflow:
 
     def _initialise(self, arguments: tuple[Any, ...], *, is_continued: bool) -> None:
         try:
-            order, known = inputs.order_and_continuation(
+            order, continuation = inputs.order_and_continuation(
                 arguments, workflow_id=workflow.info().workflow_id, is_continued=is_continued
             )
         except inputs.InvalidInputError as error:
             self._input_error = str(error)
             return
-        self._refund = known.refund if known else Refund(order=order)
+        self._refund = continuation.refund if continuation else Refund(order=order)
         self._published = self._refund
-        if known is not None:
-            self._entries = list(known.entries)
-            self._since = dict(known.since)
-            self._quiet_since = known.quiet_since or self._quiet_since
+        if continuation is not None:
+            self._entries = list(continuation.entries)
+            self._since = dict(continuation.since)
+            self._quiet_since = continuation.quiet_since or self._quiet_since
 
     @workflow.run
     async def run(self, *arguments: Any) -> contract.RefundOutcome:  # noqa: ARG002
-        """Until Antom's word is final, or a person's with proof.
+        """Run until Antom reports a final result, or an operator resolves the refund with proof.
 
-        Raises ApplicationError at once if the input is no order; nothing was sent then.
+        Raises ApplicationError, without sending anything, if the input is not an order.
         """
         if self._input_error is not None:
             raise ApplicationError(
@@ -130,13 +130,13 @@ class RefundWorkflow:
 
     @workflow.signal(name=contract.SIGNAL_NOTIFY)
     def notify(self, *arguments: Any) -> None:
-        """A notification, verified by the webhook; anything else is dropped."""
+        """Apply a notification that the webhook has verified; anything else is dropped."""
         try:
             evidence = inputs.notification_evidence(arguments)
         except inputs.InvalidInputError as error:
             workflow.logger.warning("refund.signal_dropped", extra={"reason": str(error)})
             meter = workflow.metric_meter()
-            meter.create_counter("refund_signals_dropped", "Signals that are no evidence").add(1)
+            meter.create_counter("refund_signals_dropped", "Invalid signals, dropped").add(1)
             return
         if self._input_error is None:
             self._apply(evidence)
@@ -155,12 +155,12 @@ class RefundWorkflow:
 
     @workflow.update(name=contract.UPDATE_CHECK_NOW)
     def check_now(self, *arguments: Any) -> str:
-        """Inquire at once instead of at the next moment of the schedule."""
+        """Inquire immediately instead of at the next due time."""
         self._apply(
             contract.evidence_from_instruction(EvidenceKind.CHECK, _input(Instruction, arguments))
         )
         self._is_check_requested = True
-        return "Antom is being asked now; see the details for the answer"
+        return "an inquiry is being sent; see the details for the response"
 
     @check_now.validator
     def _may_check(self, *arguments: Any) -> None:
@@ -169,7 +169,7 @@ class RefundWorkflow:
 
     @workflow.update(name=contract.UPDATE_RESOLVE)
     def resolve(self, *arguments: Any) -> str:
-        """End the refund by hand, with proof of what really happened."""
+        """Set the terminal state manually, with proof of what really happened."""
         self._apply(contract.evidence_from_resolution(_input(Resolution, arguments)))
         return f"the refund is {self._refund.state}"
 
@@ -180,36 +180,38 @@ class RefundWorkflow:
 
     @workflow.update(name=contract.UPDATE_CALL_OFF)
     def call_off(self, *arguments: Any) -> str:
-        """Give the refund up before Antom executes it: no refund call is sent from now on."""
+        """Call the refund off before Antom executes it: no further refund call is sent."""
         self._apply(
             contract.evidence_from_instruction(
                 EvidenceKind.CALL_OFF, _input(Instruction, arguments)
             )
         )
-        return "called off: it closes once Antom confirms that it knows of no such refund"
+        return "called off: the refund closes once Antom confirms that it has no such refund"
 
     @call_off.validator
     def _may_call_off(self, *arguments: Any) -> None:
         _input(Instruction, arguments)
         self._reject_if_terminal()
         if self._refund.call_off is not None:
-            raise ApplicationError("it is called off already, and waits for Antom's confirmation")
+            raise ApplicationError("already called off; waiting for Antom's confirmation")
         if self._refund.state not in UNEXECUTED_STATES:
-            raise ApplicationError(f"too late: the refund is {self._refund.state}, Antom was asked")
+            raise ApplicationError(
+                f"too late: the refund is {self._refund.state}, its request was sent"
+            )
 
     def _reject_if_terminal(self) -> None:
         if self._input_error is not None:
             raise ApplicationError(self._input_error)
         if self._refund.is_terminal:
-            raise ApplicationError(f"the refund has ended: it is {self._refund.state}")
+            raise ApplicationError(f"the refund is already {self._refund.state}")
 
     def _start_overdue_timer(self) -> None:
-        """Overdue is counted by the server's clock, and holds whatever the calls are doing."""
+        """Use the server's clock, and a timer of its own that is independent of the calls."""
         info = workflow.info()
         overdue_at = info.workflow_start_time + _overdue_after()
-        given = info.typed_search_attributes.get(attributes.OVERDUE_AT)
-        if given is not None and abs(given - overdue_at) <= _OVERDUE_AT_TOLERANCE:
-            overdue_at = given
+        from_client = info.typed_search_attributes.get(attributes.OVERDUE_AT)
+        if from_client is not None and abs(from_client - overdue_at) <= _OVERDUE_AT_TOLERANCE:
+            overdue_at = from_client
         self._overdue_at = overdue_at
         if info.continued_run_id is None:
             self._complete_attributes()
@@ -217,10 +219,10 @@ class RefundWorkflow:
             self._overdue = asyncio.create_task(_sleep_until(self._overdue_at))
 
     def _complete_attributes(self) -> None:
-        """What the starter gave at start costs nothing; what it left out, or got wrong, we add."""
-        known = workflow.info().typed_search_attributes
-        due = attributes.initial(self._refund, overdue_at=self._overdue_at)
-        if wrong := [pair for pair in due if known.get(pair.key) != pair.value]:
+        """Set search attributes that the client omitted or set wrongly; its own cost no event."""
+        current = workflow.info().typed_search_attributes
+        expected = attributes.initial(self._refund, overdue_at=self._overdue_at)
+        if wrong := [pair for pair in expected if current.get(pair.key) != pair.value]:
             workflow.upsert_search_attributes([pair.key.value_set(pair.value) for pair in wrong])
 
     def _start_next(self) -> None:
@@ -238,10 +240,10 @@ class RefundWorkflow:
         self._calls[step] = (call_input, self._start_activity(step, call_input))
 
     def _step_to_start(self) -> Step | None:
-        """The next step, unless it is under way or must wait for the refund call to be over."""
+        """The next step, unless it is running or must wait until the refund call is finished."""
         step = self._refund.next_step
-        is_held_back = Step.SEND in self._calls and self._refund.is_sending_over
-        return None if step in self._calls or is_held_back else step
+        must_wait = Step.SEND in self._calls and self._refund.is_sending_over
+        return None if step in self._calls or must_wait else step
 
     def _start_activity(
         self, step: Step, call_input: CallInput
@@ -259,28 +261,31 @@ class RefundWorkflow:
             summary=operator_texts.summary(step, call_input.refund),
         )
 
-    async def _wait_for(self, is_so: Callable[[], bool]) -> None:
-        """Unbounded, since Antom is; a cancellation interrupts nothing.
+    async def _wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait without a timeout, because Antom's result may take any time.
 
-        A refund that Antom may know of must not be abandoned: at most it is called off.
+        Cancelling the workflow only calls the refund off: a refund that Antom may know of must
+        not be abandoned.
         """
         while True:
             try:
-                await workflow.wait_condition(is_so)
+                await workflow.wait_condition(condition)
             except asyncio.CancelledError:
-                workflow.logger.warning("refund.cancel_asked", extra={"state": self._refund.state})
+                workflow.logger.warning(
+                    "refund.cancel_requested", extra={"state": self._refund.state}
+                )
                 self._apply(contract.evidence_from_instruction(EvidenceKind.CALL_OFF, _CANCELLED))
             else:
                 return
 
     def _has_changes(self) -> bool:
         is_changed = self._refund != self._published or self._step_to_start() is not None
-        is_late = self._overdue is not None and self._overdue.done()
-        is_over = any(call.done() for _, call in self._calls.values())
-        return is_changed or is_late or is_over or self._is_check_requested
+        timer_fired = self._overdue is not None and self._overdue.done()
+        has_results = any(call.done() for _, call in self._calls.values())
+        return is_changed or timer_fired or has_results or self._is_check_requested
 
     def _collect_results(self) -> None:
-        """Everything that has arrived is taken before anything is concluded from it."""
+        """Apply everything that has arrived, before anything is decided."""
         if self._overdue is not None and self._overdue.done():
             self._overdue = None
             self._apply(_OVERDUE)
@@ -293,7 +298,7 @@ class RefundWorkflow:
                 self._apply(evidence)
 
     def _cancel_outdated(self) -> None:
-        """End waits that something else has overtaken; a call in flight is heard to its end."""
+        """Cancel activities that newer evidence made obsolete; a call in flight still finishes."""
         inquiring = self._calls.get(Step.INQUIRE)
         if inquiring is not None and (self._is_check_requested or self._is_outdated(inquiring[0])):
             inquiring[1].cancel()
@@ -305,15 +310,15 @@ class RefundWorkflow:
             sending[1].cancel()
 
     def _is_outdated(self, call_input: CallInput) -> bool:
-        """Whether a waiting inquiry knows nothing of a call-off, and so could not confirm it."""
+        """Whether the inquiry was started before the call-off, and so cannot confirm it."""
         return self._refund.call_off is not None and call_input.refund.call_off is None
 
     def _is_due_earlier(self, call_input: CallInput) -> bool:
-        """Whether the refund call is due at once, and one is waiting for its own time."""
+        """Whether the refund call is due now, while an activity still waits for a later time."""
         return self._refund.is_send_due and not call_input.refund.is_send_due
 
     async def _finish_sending(self) -> None:
-        """A refund call in flight may move money: its answer is taken before the outcome is."""
+        """Wait for a refund call in flight: it may move money, so its response comes first."""
         sending = self._calls.get(Step.SEND)
         if sending is not None:
             if not sending[1].done():
@@ -322,7 +327,7 @@ class RefundWorkflow:
         self._collect_results()
 
     async def _continue_as_new_if_long(self) -> None:
-        """Temporal lets a run take only so many updates and signals: the next run takes more."""
+        """Continue as new before the run reaches Temporal's limits on updates and signals."""
         if self._refund.is_terminal or not _is_history_long():
             return
         await self._finish_sending()
@@ -331,13 +336,13 @@ class RefundWorkflow:
             self._continue_as_new()
 
     def _continue_as_new(self) -> None:
-        known = Continuation(
+        continuation = Continuation(
             refund=self._refund,
             entries=tuple(self._entries),
             since=self._since,
             quiet_since=self._quiet_since,
         )
-        workflow.continue_as_new(args=[self._refund.order, known])
+        workflow.continue_as_new(args=[self._refund.order, continuation])
 
     def _apply(self, evidence: Evidence) -> None:
         before, self._refund = self._refund, apply(self._refund, evidence)
@@ -345,7 +350,7 @@ class RefundWorkflow:
             self._entries.append(DossierEntry(at=workflow.now(), evidence=evidence))
 
     def _publish(self) -> None:
-        """One upsert for each change that operators filter by; the details cost nothing."""
+        """Update the details, and upsert changed search attributes; only the upsert is an event."""
         published = attributes.mutable(self._published)
         changed = [new for new in attributes.mutable(self._refund) if new not in published]
         if changed:
@@ -357,21 +362,22 @@ class RefundWorkflow:
 
 
 def _calls_per_attempt(step: Step, refund: Refund) -> int:
-    """How many calls one attempt may make: two inquiries may go before a refund call."""
+    """Maximum number of calls per attempt: two inquiries may precede a refund call."""
     return 1 if step is Step.SEND and refund.state in UNEXECUTED_STATES else 3
 
 
 def _overdue_after() -> timedelta:
-    """How long the refund may stay without an end; an odd value from outside counts as none."""
+    """Time until the refund is overdue: from the memo, or the default if that is invalid."""
     seconds = workflow.memo_value(contract.MEMO_OVERDUE_AFTER, None)
-    is_sane = isinstance(seconds, int | float) and 0 < seconds <= _OVERDUE_AFTER_MAX.total_seconds()
-    return timedelta(seconds=seconds) if is_sane else Policy().scaled_overdue_after
+    limit = _OVERDUE_AFTER_MAX.total_seconds()
+    is_valid = isinstance(seconds, int | float) and 0 < seconds <= limit
+    return timedelta(seconds=seconds) if is_valid else Policy().scaled_overdue_after
 
 
 async def _sleep_until(overdue_at: datetime) -> None:
-    left = overdue_at - workflow.now()
-    if left > timedelta():
-        await workflow.sleep(left)
+    remaining = overdue_at - workflow.now()
+    if remaining > timedelta():
+        await workflow.sleep(remaining)
 
 
 def _is_history_long() -> bool:
@@ -379,25 +385,26 @@ def _is_history_long() -> bool:
 
 
 def _is_first_run() -> bool:
-    """Whether no earlier run, and no run before a reset, can have made calls."""
+    """Whether no earlier run, before a reset or a continuation, can have made calls."""
     info = workflow.info()
     return info.run_id == info.first_execution_run_id
 
 
-def _input(form: type[Form], arguments: tuple[Any, ...]) -> Form:
-    """An update's input; raises ApplicationError with a sentence."""
+def _input(model: type[Model], arguments: tuple[Any, ...]) -> Model:
+    """An update's input; raises ApplicationError with a readable message."""
     try:
-        return inputs.single(form, arguments, what="refused")
+        return inputs.single(model, arguments, what="refused")
     except inputs.InvalidInputError as error:
         raise ApplicationError(str(error)) from error
 
 
 def _evidence_from_activity(step: Step, call: workflow.ActivityHandle[Evidence]) -> Evidence | None:
-    """What a call that is over says; None if it was cancelled before anything was sent."""
+    """The evidence of a finished activity; None if it was cancelled before anything was sent."""
     try:
         return call.result()
     except asyncio.CancelledError:
-        # Cancelled in the very task that brought its result: the result is gone, the call was not.
+        # The result arrived in the workflow task that cancelled it: the call was made, but its
+        # result is lost.
         return _WORKER_LOST if step is Step.SEND else None
     except ActivityError as error:
         match error.cause:

@@ -1,1 +1,1 @@
-"""Antom as it speaks: wire models, signatures, result codes and the HTTP client."""
+"""Antom's API: wire models, signatures, result codes and the HTTP client."""

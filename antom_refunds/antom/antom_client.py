@@ -1,6 +1,6 @@
-"""Antom over HTTP: one signed call in, one verified answer out, or what may be concluded.
+"""Antom's API over HTTP: sends signed requests, returns verified responses.
 
-No retries here: the engine repeats calls, so that every repetition can be seen.
+It does not retry: Temporal repeats calls, so that every repetition is visible there.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ INQUIRE_REFUND_PATH: Final = "/ams/api/v1/payments/inquiryRefund"
 INQUIRE_PAYMENT_PATH: Final = "/ams/api/v1/payments/inquiryPayment"
 
 _CONTENT_TYPE: Final = "application/json; charset=UTF-8"
-# The engine gives up an attempt at CALL_TIMEOUT; ours ends before, so that it can say why.
+# Shorter than Temporal's timeout of an attempt, so that the attempt can still report the reason.
 _DEADLINE: Final = CALL_TIMEOUT - timedelta(seconds=3)
 _ENVIRONMENT: Final = "check gateway and sandbox"
 _OWN_KEY: Final = "check client_id, private_key_file and key_version"
@@ -72,8 +72,8 @@ Response = TypeVar("Response", bound=WireResponse)
 class MerchantAccount:
     """How one merchant calls Antom. `gateway` is scheme and host; timeouts are per phase.
 
-    `clock_skew_max` is how far Antom's clock and ours may be apart before a response counts as
-    one to another call.
+    `clock_skew_max` is the permitted difference between Antom's clock and this machine's; beyond
+    it, a response counts as one to another call.
     """
 
     client_id: str
@@ -97,18 +97,18 @@ def utc_now() -> datetime:
 
 
 def _ignore(_: timedelta) -> None:
-    """Nobody watches the clocks."""
+    """The default for `observe_skew`."""
 
 
 class AntomClient:
-    """One merchant's calls over one connection pool, at most `calls_max` at once.
+    """One merchant's calls over one connection pool, at most `calls_max` concurrently.
 
-    Every method raises AntomError if there is no verified and fresh answer, and what its class
-    promises may be concluded; answers are returned as Antom gave them, business failures
-    included. Besides AntomError a method raises asyncio.CancelledError only.
+    Every method returns Antom's verified response, business failures included. It raises
+    AntomError if there is no verified and fresh response; the error's class states what may be
+    concluded. The only other exception it raises is asyncio.CancelledError.
 
-    `observe_skew` gets Antom's clock minus ours, measured with each signed response. The
-    constructor raises ConnectionSettingsError for a gateway or proxy that cannot be used.
+    `observe_skew` receives Antom's clock minus ours, measured on each signed response. The
+    constructor raises ConnectionSettingsError for an unusable gateway or proxy.
     """
 
     def __init__(
@@ -143,52 +143,52 @@ class AntomClient:
 
     @property
     def pool_is_stalled(self) -> bool:
-        """Whether calls can get no connection: this process should not count as ready."""
+        """Whether calls get no connection; the process should then report that it is not ready."""
         return self._connections.pool_is_stalled
 
     @property
     def pool_rebuilds(self) -> int:
-        """How often the connection pool was replaced because it had lost connections."""
+        """How many times the pool was replaced because it had lost connections."""
         return self._connections.pool_rebuilds
 
     async def refund(self, order: RefundOrder) -> RefundResponse:
-        """Ask for this refund; equal orders send equal bytes (docs/antom.md#refund)."""
+        """Request this refund; equal orders send equal bytes (docs/antom.md#refund)."""
         return await self._call(REFUND_PATH, RefundRequest.of(order), RefundResponse)
 
     async def inquire_refund(self, refund_request_id: str) -> InquireRefundResponse:
-        """Ask how a refund stands (docs/antom.md#inquiryrefund)."""
+        """Query the status of a refund (docs/antom.md#inquiryrefund)."""
         request = InquireRefundRequest(refund_request_id=refund_request_id)
         return await self._call(INQUIRE_REFUND_PATH, request, InquireRefundResponse)
 
     async def inquire_payment(self, payment_id: str) -> InquirePaymentResponse:
-        """Ask how a payment stands and what was refunded on it (docs/antom.md#inquirypayment)."""
+        """Query a payment's status and transactions (docs/antom.md#inquirypayment)."""
         request = InquirePaymentRequest(payment_id=payment_id)
         return await self._call(INQUIRE_PAYMENT_PATH, request, InquirePaymentResponse)
 
-    async def _call(self, live_path: str, request: WireRequest, form: type[Response]) -> Response:
+    async def _call(self, live_path: str, request: WireRequest, model: type[Response]) -> Response:
         try:
             async with asyncio.timeout(_DEADLINE.total_seconds()):
                 body = await self._post(self._account.path(live_path), request.body())
-            response = _parsed(body, form)
+            response = _parsed(body, model)
             _raise_if_refused(response)
         except AntomError:
             raise
         except TimeoutError as error:
             seconds = _DEADLINE.total_seconds()
-            raise NoResponseError("no_response", f"no answer within {seconds:.0f} s") from error
+            raise NoResponseError("no_response", f"no response within {seconds:.0f} s") from error
         except Exception as error:
-            # A defect of ours: nobody knows whether it struck before or after the sending.
+            # A defect in our code: it is unknown whether the request was already sent.
             log.exception("antom.internal_error")
-            raise NoResponseError("internal_error", "the call broke: see the log") from error
+            raise NoResponseError("internal_error", "the call failed: see the log") from error
         return response
 
     async def _post(self, path: str, body: bytes) -> bytes:
-        """The response's raw bytes, verified and of this call."""
+        """The response's raw bytes, verified to be Antom's and to belong to this call."""
         async with self._connections.slot():
             sent_at = self._now()
             headers = self._signed_headers(path, body, sent_at)
             raw = await self._connections.post(path, body, headers)
-        # A clock that was set back meanwhile must not turn the window around.
+        # If the clock was set back during the call, the window must not become negative.
         window = CallWindow(sent_at, max(sent_at, self._now()))
         content = _body_if_ok(raw)
         self._verify(path, raw, content)
@@ -208,7 +208,7 @@ class AntomClient:
         }
 
     def _verify(self, path: str, raw: RawResponse, body: bytes) -> None:
-        """By our own client-id: a response for another merchant is none for us."""
+        """Verify with our own client-id, so that a response to another merchant is rejected."""
         signed = SignedMessage(
             path=path,
             client_id=self._account.client_id,
@@ -219,7 +219,7 @@ class AntomClient:
             verify(signed, raw.signature, self._account.keys.public)
         except SignatureError as error:
             claimed = claimed_code(body)
-            message = f"the response is not proven to be Antom's: {error}{_claimed_text(claimed)}"
+            message = f"the response is not verified as Antom's: {error}{_claimed_text(claimed)}"
             raise UnverifiedResponseError(
                 "unverified_response",
                 f"{message}; {_what_to_check(error, claimed)}",
@@ -231,7 +231,7 @@ class AntomClient:
         try:
             self._observe_skew(time - window.middle)
         except Exception:
-            # A metric decides nothing about a response.
+            # A failing metric must not affect the response.
             log.exception("antom.skew_not_observed")
         require_fresh(time, window, skew_max=self._account.clock_skew_max)
 
@@ -239,22 +239,22 @@ class AntomClient:
 def _body_if_ok(raw: RawResponse) -> bytes:
     if raw.status != OK:
         claimed = claimed_code(raw.body or b"")
-        message = f"Antom answered HTTP {raw.status}{_claimed_text(claimed)}"
+        message = f"Antom returned HTTP {raw.status}{_claimed_text(claimed)}"
         advice = _what_to_check(None, claimed)
         code = f"http_{raw.status}"
         raise BadStatusError(code, f"{message}; {advice}", claimed_code=claimed)
     if raw.body is None:
-        message = f"the answer is longer than {BODY_BYTES_MAX} bytes; {_ENVIRONMENT}"
+        message = f"the response is longer than {BODY_BYTES_MAX} bytes; {_ENVIRONMENT}"
         raise MalformedResponseError("malformed_response", message)
     return raw.body
 
 
 def _claimed_text(code: str) -> str:
-    return f"; it claims {code} (unproven)" if code else ""
+    return f"; it claims {code} (unverified)" if code else ""
 
 
 def _what_to_check(error: SignatureError | None, claimed: str) -> str:
-    """Which of the merchant's settings would explain this response."""
+    """The merchant's settings that could explain this response."""
     if code_kind(claimed) is CodeKind.GATE:
         return _OWN_KEY
     if error is None or isinstance(error, MissingSignatureError):
@@ -262,14 +262,14 @@ def _what_to_check(error: SignatureError | None, claimed: str) -> str:
     return _ANTOM_KEYS
 
 
-def _parsed(body: bytes, form: type[Response]) -> Response:
+def _parsed(body: bytes, model: type[Response]) -> Response:
     try:
-        return parse(body, form)
+        return parse(body, model)
     except MalformedBodyError as error:
-        raise MalformedResponseError("malformed_response", f"the answer is {error}") from error
+        raise MalformedResponseError("malformed_response", f"the response is {error}") from error
 
 
 def _raise_if_refused(response: WireResponse) -> None:
-    result: Result = getattr(response, "result")  # noqa: B009 - every answer has one
+    result: Result = getattr(response, "result")  # noqa: B009 - every response has one
     if result.result_status == "F" and code_kind(result.result_code) is CodeKind.GATE:
         raise GateRefusedError(result.result_code, f"Antom refused the call: {result.result_code}")

@@ -1,23 +1,23 @@
-"""What may be concluded when Antom gave no answer about a refund.
+"""Errors of calls to Antom; each class states what may be concluded from it.
 
-AntomError                      no answer about the refund; the class says what that means
-├── NotSentError                surely not sent: the request never left this process
+AntomError                      no usable response about the refund
+├── NotSentError                certainly not sent: the request never left this process
 ├── OutcomeUnknownError         may have been executed
-│   ├── NoResponseError         time ran out or the connection broke after sending
+│   ├── NoResponseError         timeout, or the connection broke after sending
 │   ├── BadStatusError          an HTTP status other than 200
-│   ├── UnverifiedResponseError an answer without Antom's valid signature
-│   ├── StaleResponseError      a signed answer that was made before or after this call
-│   └── MalformedResponseError  a verified answer that is not what the API promises
+│   ├── UnverifiedResponseError a response without a valid signature by Antom
+│   ├── StaleResponseError      a signed response that was created before or after this call
+│   └── MalformedResponseError  a verified response that does not match the API's documentation
 └── GateRefusedError            refused at the gate: not executed, the same id may be used again
-ConnectionSettingsError         no HTTP client can be made; raised at start only
+ConnectionSettingsError         the HTTP client cannot be created; raised at startup only
 """
 
 
 class AntomError(Exception):
-    """Antom gave no answer about the refund. `code` is for operators and metrics.
+    """Antom gave no usable response about the refund. `code` is for operators and metrics.
 
-    `claimed_code` is the result code that an unproven response claims, "" if it claims none. It
-    is for people: nothing may be decided by it.
+    `claimed_code` is the result code in an unverified response, "" if it has none. It is for
+    operators only: no decision may depend on it.
     """
 
     def __init__(self, code: str, message: str, *, claimed_code: str = "") -> None:
@@ -27,34 +27,34 @@ class AntomError(Exception):
 
 
 class NotSentError(AntomError):
-    """The request never left this process: nothing can have happened."""
+    """The request never left this process, so it had no effect."""
 
 
 class OutcomeUnknownError(AntomError):
-    """The request may have been executed; only the same request or an inquiry can tell."""
+    """The request may have been executed; only repeating it, or an inquiry, can tell."""
 
 
 class NoResponseError(OutcomeUnknownError):
-    """Time ran out, or the connection broke, after the request may have left."""
+    """The call timed out or the connection broke after the request may have been sent."""
 
 
 class BadStatusError(OutcomeUnknownError):
-    """An HTTP status other than 200; Antom's business answers all come with 200."""
+    """An HTTP status other than 200; Antom sends all business results with 200."""
 
 
 class UnverifiedResponseError(OutcomeUnknownError):
-    """The answer bears no valid signature of Antom, so it may be anybody's."""
+    """The response has no valid signature by Antom, so it may come from a third party."""
 
 
 class StaleResponseError(OutcomeUnknownError):
-    """The answer is signed, but its `response-time` lies outside this call.
+    """The response is signed, but its `response-time` is outside this call.
 
     A signed failure names no refund, so it may belong to another call (docs/antom.md#verifying).
     """
 
 
 class MalformedResponseError(OutcomeUnknownError):
-    """The answer is Antom's, but not of the documented form."""
+    """The response is from Antom, but does not have the documented form."""
 
 
 class GateRefusedError(AntomError):
@@ -62,4 +62,4 @@ class GateRefusedError(AntomError):
 
 
 class ConnectionSettingsError(ValueError):
-    """No HTTP client can be made with this gateway or this machine's proxy settings."""
+    """The gateway or this machine's proxy settings are unusable for an HTTP client."""

@@ -1,7 +1,7 @@
-"""Antom's JSON as plain values, the same whatever is odd about it.
+"""Decodes Antom's JSON to plain values, tolerating defects that do not affect the meaning.
 
-Pydantic's own parser refuses a whole body for half a surrogate pair, and lets the last of two
-equal keys win. A signed message must have one meaning, and what decides nothing must not spoil it.
+Pydantic's own parser rejects a whole body because of one lone surrogate, and uses the last of two
+equal keys. A signed message must have one meaning, and an irrelevant field must not invalidate it.
 """
 
 import json
@@ -14,9 +14,9 @@ _CLAIM: Final = re.compile(r"[A-Z0-9_]{1,64}")
 
 
 class Repeated:
-    """The value of a key that appears more than once in its object: it has none.
+    """Stands in for the value of a key that appears more than once in its object.
 
-    A field that decides must be refused with it; any other field counts as unreadable.
+    A deciding field with this value must be rejected; any other field counts as unreadable.
     """
 
 
@@ -24,9 +24,9 @@ REPEATED: Final = Repeated()
 
 
 def decode(body: bytes) -> Any:
-    """The body's value: numbers as the text they were written in, U+FFFD for broken characters.
+    """The decoded body, with numbers as strings and U+FFFD for invalid characters.
 
-    Raises ValueError if the body is not JSON, or is nested too deeply to be read.
+    Raises ValueError if the body is not JSON or is nested too deeply.
     """
     text = body.decode("utf-8", "replace")
     try:
@@ -37,7 +37,7 @@ def decode(body: bytes) -> Any:
 
 
 def claimed_code(body: bytes) -> str:
-    """The result code that an unproven body claims; "" if it claims none. Never raises."""
+    """The result code in an unverified body; "" if there is none. Never raises."""
     try:
         code = decode(body)["result"]["resultCode"]
     except (ValueError, TypeError, LookupError):
@@ -59,7 +59,7 @@ def _without_lone_surrogates(value: Any) -> Any:
         case list():
             return [_without_lone_surrogates(each) for each in value]
         case dict():
-            # Two keys that only differ in what is broken stay a repetition.
+            # Keys that become equal by this replacement count as repeated.
             return _object(
                 [
                     (_without_lone_surrogates(key), _without_lone_surrogates(value[key]))
@@ -75,5 +75,5 @@ _DECODER: Final = json.JSONDecoder(
     parse_int=str,
     parse_float=str,
     parse_constant=str,
-    strict=False,  # a line feed within a message is no reason to lose the answer
+    strict=False,  # a line feed inside a text must not invalidate the response
 )

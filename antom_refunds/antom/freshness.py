@@ -1,7 +1,7 @@
-"""Whether a signed response was made for this call (docs/antom.md#verifying).
+"""Checks that a signed response was created for this call (docs/antom.md#verifying).
 
 A signature covers the path, the client-id, the time and the body, and the body of a failure
-names no refund. So the time is what ties a response to the call that it came with.
+names no refund. So only the time links a response to its call.
 """
 
 import math
@@ -12,14 +12,14 @@ from typing import Final
 from antom_refunds.antom.call_errors import StaleResponseError
 
 STALE_RESPONSE: Final = "stale_response"
-# By the number of digits: seconds have ten from 2001 to 2286, milliseconds thirteen.
+# Unix times by number of digits: from 2001 to 2286, seconds have ten and milliseconds thirteen.
 _DIVISORS: Final = {10: 1, 13: 1000}
 _QUOTED_MAX: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class CallWindow:
-    """When a call began to be sent and when its response had arrived, by our own clock."""
+    """When sending began and when the response was complete, by this machine's clock."""
 
     sent_at: datetime
     received_at: datetime
@@ -30,9 +30,9 @@ class CallWindow:
 
 
 def parse_response_time(header: str) -> datetime:
-    """The time of a `response-time` header: ISO 8601 with an offset, or the Unix time.
+    """Parse a `response-time` header: ISO 8601 with an offset, or a Unix time.
 
-    The Unix time has 13 digits in milliseconds and 10 in seconds. Raises StaleResponseError for
+    A Unix time has 13 digits in milliseconds or 10 in seconds. Raises StaleResponseError for
     anything else.
     """
     if not header:
@@ -55,19 +55,19 @@ def _unix_time(header: str) -> datetime | None:
 
 
 def require_fresh(time: datetime, window: CallWindow, *, skew_max: timedelta) -> None:
-    """Returns only if `time` lies within the call, give or take `skew_max`.
+    """Return if `time` is within the call, with a tolerance of `skew_max`.
 
-    Raises StaleResponseError, which says by how much and what to check.
+    Otherwise raises StaleResponseError, which states the deviation and what to check.
     """
-    # Only differences: a sum with a time from outside may lie beyond the calendar.
+    # Compare differences: adding to a time from outside could overflow datetime's range.
     early, late = window.sent_at - time, time - window.received_at
     if max(early, late) <= skew_max:
         return
     is_early = early > late
-    off = math.ceil((early if is_early else late).total_seconds())
-    where = "before the call" if is_early else "after it"
+    deviation = math.ceil((early if is_early else late).total_seconds())
+    direction = "before the call" if is_early else "after it"
     message = (
-        f"the response is signed, but was made {off} s {where}, and "
+        f"the response is signed, but was created {deviation} s {direction}, and only "
         f"{skew_max.total_seconds():.0f} s are allowed: check this machine's clock "
         "(is it synchronised?) and clock_skew_max; if the clock is right, "
         "the response belongs to another call"

@@ -1,7 +1,7 @@
-"""What the environment tells the HTTP client: proxies and trusted certificates.
+"""Checks the HTTP client's environment variables: proxies and trusted certificates.
 
 httpx reads HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR itself,
-and raises errors that name none of them.
+but its errors do not name the variable.
 """
 
 import os
@@ -17,7 +17,7 @@ _UNUSABLE: Final = (ImportError, ValueError, httpx.InvalidURL)
 
 
 class HttpEnvironmentError(ValueError):
-    """A variable that the HTTP client reads is unusable; the text names it and what to do."""
+    """A variable of the HTTP client is unusable; the text names it and what to do."""
 
 
 def require_usable_environment() -> None:
@@ -54,7 +54,7 @@ def _require_proxy(name: str, value: str) -> None:
         httpx.AsyncHTTPTransport(proxy=url, trust_env=False)
     except ImportError as error:
         raise HttpEnvironmentError(
-            f"{name}: SOCKS proxies are not supported: name an http:// or https:// proxy"
+            f"{name}: SOCKS proxies are not supported: use an http:// or https:// proxy"
         ) from error
     except (ValueError, httpx.InvalidURL) as error:
         raise HttpEnvironmentError(
@@ -63,7 +63,7 @@ def _require_proxy(name: str, value: str) -> None:
 
 
 def _set(environment: Mapping[str, str], *names: str) -> list[tuple[str, str]]:
-    """The variables that have a value; each may be written in small letters too."""
+    """The variables that have a value, in upper or lower case."""
     return [
         (name, environment[name])
         for upper in names

@@ -1,4 +1,4 @@
-"""From what Antom said, or did not say, to evidence about a refund (docs/antom.md#states)."""
+"""Converts Antom's responses, errors and notifications to evidence (docs/antom.md#states)."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 
-# Ours, where a notification is not what docs/antom.md#notifyrefund promises.
+# Our own code for a notification that does not match docs/antom.md#notifyrefund.
 _MALFORMED_NOTIFICATION: Final = "malformed_notification"
 _FLAWS_MAX: Final = 300
 _STATUS_CODES: Final = {EvidenceKind.FAILED: "FAIL", EvidenceKind.PROCESSING: "PROCESSING"}
@@ -29,11 +29,11 @@ _UNSENT_ADVICE: Final = (
     "check network, proxy and certificates between the worker and Antom's gateway"
 )
 _NO_RESPONSE_ADVICE: Final = "the same request is sent again"
-_FAILED_WITHOUT_REASON: Final = "Antom names no reason: ask its support, or use a new id"
+_FAILED_WITHOUT_REASON: Final = "Antom gave no reason: contact its support, or use a new id"
 
 
 def from_response(response: RefundResponse) -> Evidence:
-    """What an answer to the refund call says."""
+    """Evidence from the response to a refund call."""
     verdict = classify(response.result.result_status, response.result.result_code)
     return Evidence(
         source=Source.RESPONSE,
@@ -51,7 +51,7 @@ def from_response(response: RefundResponse) -> Evidence:
 
 
 def from_error(error: OutcomeUnknownError | GateRefusedError) -> Evidence:
-    """What the lack of an answer to the refund call says: doubt, or blocked at the gate."""
+    """Evidence from a refund call without a usable response: doubt, or blocked at the gate."""
     is_refused = isinstance(error, GateRefusedError)
     return Evidence(
         source=Source.RESPONSE,
@@ -65,7 +65,7 @@ def from_error(error: OutcomeUnknownError | GateRefusedError) -> Evidence:
 
 
 def from_not_sent(error: NotSentError) -> Evidence:
-    """What a refund call says for which no connection ever opened: nothing was sent."""
+    """Evidence from a refund call that was not sent because no connection was opened."""
     return Evidence(
         source=Source.RESPONSE,
         kind=EvidenceKind.UNSENT,
@@ -76,17 +76,17 @@ def from_not_sent(error: NotSentError) -> Evidence:
 
 
 def from_inquiry(response: InquireRefundResponse) -> Evidence:
-    """What an answer to inquiryRefund says."""
-    kind, why = _inquiry_kind(response)
+    """Evidence from the response to inquiryRefund."""
+    kind, explanation = _inquiry_kind(response)
     code = response.result.result_code
     is_failure = kind is EvidenceKind.FAILED
     advice = _advice(code)
     return Evidence(
         source=Source.INQUIRY,
         kind=kind,
-        # "SUCCESS" here is the inquiry's; as the refund's code it would mislead operators.
+        # "SUCCESS" here is the inquiry's own code; shown as the refund's it would mislead.
         code=_STATUS_CODES.get(kind, code) if code == "SUCCESS" else code,
-        message=why or _quote("the inquiry", response.result),
+        message=explanation or _quote("the inquiry", response.result),
         advice=advice or _FAILED_WITHOUT_REASON if is_failure else advice,
         needs_attention=kind is EvidenceKind.CLOSED or (is_failure and _needs_attention(code)),
         refund_request_id=response.refund_request_id,
@@ -97,7 +97,7 @@ def from_inquiry(response: InquireRefundResponse) -> Evidence:
 
 
 def lists_refund(response: InquirePaymentResponse, order: RefundOrder) -> bool:
-    """Whether this payment's transactions hold this refund (docs/antom.md#inquirypayment)."""
+    """Whether the payment's transactions include this refund (docs/antom.md#inquirypayment)."""
     is_payment = response.payment_id in {None, order.payment_id}
     return is_payment and any(
         each.transaction_type == "REFUND"
@@ -108,7 +108,7 @@ def lists_refund(response: InquirePaymentResponse, order: RefundOrder) -> bool:
 
 
 def _inquiry_kind(response: InquireRefundResponse) -> tuple[EvidenceKind, str]:
-    """The word, and a sentence where the quoted result would not explain it."""
+    """The kind of evidence, and an explanation where the quoted result does not suffice."""
     result = response.result
     if result.result_status != "S":
         return _failed_inquiry_kind(response)
@@ -122,22 +122,22 @@ def _inquiry_kind(response: InquireRefundResponse) -> tuple[EvidenceKind, str]:
         case "FAIL":
             return EvidenceKind.FAILED, "the inquiry says FAIL"
         case None:
-            return EvidenceKind.NOT_FOUND, "the inquiry knows no such refund"
+            return EvidenceKind.NOT_FOUND, "the inquiry found no such refund"
         case status:
-            # Antom's SDK knows more states than its page: none of them is an end.
+            # Antom's SDK lists more states than its documentation; none of them is final.
             return (
                 EvidenceKind.MISMATCH,
-                f"the inquiry says {status[:16]!r}, which is no known status",
+                f"the inquiry says {status[:16]!r}, which is not a known status",
             )
 
 
 def _failed_inquiry_kind(response: InquireRefundResponse) -> tuple[EvidenceKind, str]:
-    """An inquiry that failed says nothing of the refund, with two exceptions."""
+    """A failed inquiry has no information about the refund, except for two kinds of code."""
     result, status = response.result, response.refund_status
     match code_kind(result.result_code):
         case CodeKind.CLOSED | CodeKind.NOT_FOUND if status in {"SUCCESS", "PROCESSING"}:
-            said = f"{result.result_code}, but refundStatus {status}"
-            return EvidenceKind.MISMATCH, f"the inquiry disagrees with itself: {said}"
+            fields = f"{result.result_code}, but refundStatus {status}"
+            return EvidenceKind.MISMATCH, f"the inquiry contradicts itself: {fields}"
         case CodeKind.CLOSED:
             return EvidenceKind.CLOSED, ""
         case CodeKind.NOT_FOUND if result.result_status == "F":
@@ -147,9 +147,9 @@ def _failed_inquiry_kind(response: InquireRefundResponse) -> tuple[EvidenceKind,
 
 
 def from_inquiry_error(error: AntomError) -> Evidence:
-    """What an inquiry that brought no answer says: nothing about the refund.
+    """Evidence from an inquiry without a usable response: no information about the refund.
 
-    A refusal at the gate says that no inquiry will be answered before somebody fixes the cause.
+    After a refusal at the gate, no inquiry will work until an operator fixes the cause.
     """
     is_refused = isinstance(error, GateRefusedError)
     return Evidence(
@@ -164,7 +164,7 @@ def from_inquiry_error(error: AntomError) -> Evidence:
 
 
 def from_notification(notification: RefundNotification) -> Evidence:
-    """What a verified notification says."""
+    """Evidence from a verified notification."""
     verdict = classify(notification.result.result_status, notification.result.result_code)
     kind = _notification_kind(verdict.kind, notification.refund_status)
     return Evidence(
@@ -182,22 +182,22 @@ def from_notification(notification: RefundNotification) -> Evidence:
 
 
 def from_malformed_notification(refund_request_id: str, flaws: str) -> Evidence:
-    """What a verified notification says that has a missing or unreadable field.
+    """Evidence from a verified notification with missing or unreadable fields.
 
-    `oddity` names the fields. It ends nothing, but it is about this refund: an inquiry is due,
-    and an operator's look.
+    `flaws` names the fields. The result is MISMATCH: it is not final, but it is about this refund
+    and leads to an inquiry and an alert.
     """
     return Evidence(
         source=Source.NOTIFICATION,
         kind=EvidenceKind.MISMATCH,
         code=_MALFORMED_NOTIFICATION,
-        message=f"the notification cannot be taken as it is: {flaws[:_FLAWS_MAX]}",
+        message=f"the notification is malformed: {flaws[:_FLAWS_MAX]}",
         refund_request_id=refund_request_id,
     )
 
 
 def _notification_kind(result: EvidenceKind, refund_status: str) -> EvidenceKind:
-    """An end only where the result's status, its code and the refund's status all agree."""
+    """A final result only if the result's status, its code and the refund's status agree."""
     match result, refund_status:
         case EvidenceKind.CLOSED_UNCONFIRMED, "FAIL":
             return EvidenceKind.CLOSED_UNCONFIRMED
@@ -212,8 +212,8 @@ def _notification_kind(result: EvidenceKind, refund_status: str) -> EvidenceKind
 def _notification_message(notification: RefundNotification, kind: EvidenceKind) -> str:
     status, code = notification.refund_status[:16], notification.result.result_code[:64]
     if kind is EvidenceKind.MISMATCH:
-        said = f"result {notification.result.result_status} {code}, refundStatus {status}"
-        return f"the notification disagrees with itself: {said}"
+        fields = f"result {notification.result.result_status} {code}, refundStatus {status}"
+        return f"the notification contradicts itself: {fields}"
     return f"notified: {status} ({code})"
 
 
@@ -223,7 +223,7 @@ def _advice(code: str) -> str:
 
 
 def _error_advice(error: AntomError) -> str:
-    """What to do about it; a code that is claimed without proof may be a lie."""
+    """Advice for operators; conditional if the code comes from an unverified response."""
     claimed = _advice(error.claimed_code)
     return _advice(error.code) or (f"if {error.claimed_code} is true: {claimed}" if claimed else "")
 
@@ -234,12 +234,12 @@ def _needs_attention(code: str) -> bool:
 
 
 def _quote(what: str, result: Result) -> str:
-    """Antom's own words, short enough for the operators' tables."""
-    return f"{what} was answered {result.result_code[:64]}: {result.result_message[:256]}"
+    """Antom's code and message, short enough for the operators' tables."""
+    return f"{what} returned {result.result_code[:64]}: {result.result_message[:256]}"
 
 
 def _money(amount: Amount | None) -> Money | None:
-    """None for what is no amount: it is then held against the order like a missing one."""
+    """None for an invalid amount, which then counts as missing."""
     if amount is None:
         return None
     try:

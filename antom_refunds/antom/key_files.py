@@ -1,4 +1,4 @@
-"""RSA keys as files hold them: PEM or bare base64, in every usual form."""
+"""Reads RSA keys from files: PEM or bare base64, in all common formats."""
 
 import base64
 import binascii
@@ -15,13 +15,13 @@ _PEM_LINES: Final = re.compile(rb"-----(BEGIN|END) [A-Z ]+-----|\s")
 
 
 class KeyFileError(ValueError):
-    """A key cannot be used; the text names the file and what is wrong with it."""
+    """A key file is unusable; the text names the file and the reason."""
 
 
 def read_private_key(path: Path) -> RSAPrivateKey:
     """The RSA private key in this file: PEM or bare base64, PKCS#8 or PKCS#1.
 
-    A byte order mark at its start is passed over. Raises KeyFileError naming the file.
+    Ignores a byte order mark at the start. Raises KeyFileError, which names the file.
     """
     der = _der(path)
     try:
@@ -36,7 +36,7 @@ def read_private_key(path: Path) -> RSAPrivateKey:
 def read_public_key(path: Path) -> RSAPublicKey:
     """The RSA public key in this file: PEM or bare base64, X.509 or PKCS#1.
 
-    A byte order mark at its start is passed over. Raises KeyFileError naming the file.
+    Ignores a byte order mark at the start. Raises KeyFileError, which names the file.
     """
     der = _der(path)
     try:

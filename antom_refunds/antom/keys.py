@@ -1,4 +1,4 @@
-"""A merchant's keys, read from files at start and again whenever a file's content changes."""
+"""A merchant's keys, loaded from files at startup and reloaded when a file changes."""
 
 import hashlib
 import logging
@@ -17,17 +17,17 @@ log = logging.getLogger(__name__)
 Key = TypeVar("Key")
 Stamp = tuple[int, ...] | None
 
-# Equal stamps prove nothing: a file can change twice within one tick of the file system's clock,
-# keep its size, and have its times set back. So the content is looked at this often anyway.
+# An equal stamp does not prove equal content: a file can change twice within one tick of the file
+# system's clock, keep its size and have its times reset. So the content is also read this often.
 READ_INTERVAL: Final = timedelta(seconds=5)
 
 
 class KeyFile(Generic[Key]):
     """One key that follows its file, so that a corrected or rotated key needs no restart.
 
-    A changed stamp is noticed with the next use, a changed content within READ_INTERVAL in any
-    case. Raises KeyFileError at once if the file is unusable or `check` refuses its key; later
-    the last good key stays in use, with one warning for each new content.
+    A changed stamp is detected on the next use, changed content within READ_INTERVAL at the
+    latest. The constructor raises KeyFileError if the file is unusable or `check` rejects its key.
+    Later the last valid key stays in use, with one warning for each new unusable content.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class KeyFile(Generic[Key]):
         self._stamp = _stamp(path)
         self._digest = _digest(path)
         self._key = self._read_checked()
-        # Also a content that was refused is tried again: the other half of the pair may change.
+        # Rejected content is tried again: the other key that `check` compares with may change.
         self._is_in_use = True
         self._read_at = now()
 
@@ -58,7 +58,7 @@ class KeyFile(Generic[Key]):
         return self._key
 
     def _reload_if_changed(self) -> None:
-        # Taken before the key is read: what changes in between is then noticed the next time.
+        # Computed before the key is read, so that a change in between is detected next time.
         digest = _digest(self._path)
         is_new = digest != self._digest
         if not is_new and self._is_in_use:
@@ -72,7 +72,7 @@ class KeyFile(Generic[Key]):
                 log.warning("key.unusable", extra={"reason": str(error)})
         else:
             self._is_in_use = True
-            log.info("key.read_again", extra={"file": str(self._path)})
+            log.info("key.reloaded", extra={"file": str(self._path)})
 
     def _read_checked(self) -> Key:
         key = self._read(self._path)
@@ -84,9 +84,9 @@ class KeyFile(Generic[Key]):
 class KeyRing:
     """Our private key and Antom's public keys for one merchant.
 
-    Several public keys are valid at once, so Antom's rotation needs no common moment. Raises
-    KeyFileError if one of "Antom's" keys belongs to our own private key: somebody configured the
-    merchant's public key instead of Antom's, and whoever has our key could speak as Antom.
+    Several public keys are valid simultaneously, so that Antom can rotate its key at any time.
+    Raises KeyFileError if a public key belongs to our own private key: the merchant's public key
+    was configured instead of Antom's, and anyone with our private key could impersonate Antom.
     """
 
     def __init__(self, private_key: Path, public_keys: Sequence[Path]) -> None:
@@ -128,7 +128,7 @@ def _digest(path: Path) -> bytes | None:
 
 
 def _stamp(path: Path) -> Stamp:
-    """What `stat` tells of the file that a path, or a symbolic link, leads to now."""
+    """The identity, size and times of the file that the path currently points to."""
     try:
         stat = path.stat()
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
 """What each of Antom's result codes means for a refund: one table (docs/antom.md#result-codes).
 
-The status decides first and the code second. A code that stands with another status than it
-should proves nothing, so it is doubt. `basis` is how sure the line is: G refund guides,
-RN release notes, F refund FAQ, D a reference page, X a sibling API that uses the same code.
+The status decides first and the code second. A code with an undocumented status proves nothing,
+so it is doubt. `basis` names the source of a line: G refund guides, RN release notes,
+F refund FAQ, D a reference page, X a sibling API that uses the same code.
 """
 
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from antom_refunds.domain.evidence import EvidenceKind
 
 
 class CodeKind(StrEnum):
-    """What a code is about."""
+    """The category of a result code."""
 
     SUCCESS = "success"
     IN_PROCESS = "in_process"
-    UNKNOWN = "unknown"  # outcome unknown: the same request again
+    UNKNOWN = "unknown"  # outcome unknown: send the same request again
     CLOSED = "closed"
-    NOT_FOUND = "not_found"  # as an inquiry's answer: no such refund
+    NOT_FOUND = "not_found"  # in response to an inquiry: no such refund
     GATE = "gate"  # refused before anything was executed
-    ID_CONFLICT = "id_conflict"  # the id stands at Antom with other fields
+    ID_CONFLICT = "id_conflict"  # Antom has this id with other fields
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class CodeMeaning:
-    """One line of the table. `advice` is what a person or the caller should do."""
+    """One line of the table. `advice` is for operators and callers."""
 
     kind: CodeKind
     advice: str
@@ -42,7 +42,7 @@ class CodeMeaning:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a result says about the refund."""
+    """What a response's result means for the refund."""
 
     kind: EvidenceKind
     advice: str
@@ -61,11 +61,11 @@ def _failed_needs_attention(advice: str, basis: str) -> CodeMeaning:
     return CodeMeaning(CodeKind.FAILED, advice, basis, needs_attention=True)
 
 
-_CLIENT: Final = _gate("mend the client-id or its permissions at Antom", "RN 2022-01, X")
+_CLIENT: Final = _gate("fix the client-id or its permissions at Antom", "RN 2022-01, X")
 _CALL: Final = _gate("the call itself is malformed: check gateway, path and version", "X")
-_CONTRACT: Final = _failed_needs_attention("ask Antom's support about the contract", "X")
+_CONTRACT: Final = _failed_needs_attention("contact Antom's support about the contract", "X")
 _NO_REFUND: Final = _failed_needs_attention(
-    "the method cannot refund: pay the buyer outside Antom", "G, RN 2022-09"
+    "the payment method does not support refunds: pay the buyer outside Antom", "G, RN 2022-09"
 )
 
 MEANINGS: Final[dict[str, CodeMeaning]] = {
@@ -77,7 +77,7 @@ MEANINGS: Final[dict[str, CodeMeaning]] = {
     ),
     "ORDER_IS_CLOSED": CodeMeaning(
         CodeKind.CLOSED,
-        "this id is dead at Antom: a new attempt needs a new id",
+        "Antom has closed this id for good: a new attempt needs a new id",
         "G, RN 2022-01, X",
     ),
     "REFUND_NOT_EXIST": CodeMeaning(
@@ -87,47 +87,50 @@ MEANINGS: Final[dict[str, CodeMeaning]] = {
         CodeKind.NOT_FOUND, "check payment id, environment and client-id", "X"
     ),
     "REPEAT_REQ_INCONSISTENT": CodeMeaning(
-        CodeKind.ID_CONFLICT, "the id is used at Antom with other fields: find out by whom", "D, X"
+        CodeKind.ID_CONFLICT,
+        "Antom has this id with other fields: find out who used it",
+        "D, X",
     ),
     "MERCHANT_BALANCE_NOT_ENOUGH": _failed(
         "wait for new sales or top up the balance, then refund with a new id", "G, D"
     ),
     "REFUND_WINDOW_EXCEED": _failed_needs_attention(
-        "the refund window is over: pay the buyer outside Antom", "G, X"
+        "the refund period has expired: pay the buyer outside Antom", "G, X"
     ),
     "ORDER_STATUS_INVALID": _failed(
-        "the payment has not succeeded: look at it, and refund with a new id once it has", "G, X"
+        "the payment has not succeeded: check it, and refund with a new id once it has", "G, X"
     ),
     "PAYMENT_METHOD_NOT_SUPPORTED": _NO_REFUND,
     "REFUND_NOT_SUPPORTED": _NO_REFUND,
     "PARTIAL_REFUND_NOT_SUPPORTED": _failed(
-        "the method refunds in full only: refund the whole amount with a new id", "G, RN 2022-07"
+        "the payment method allows full refunds only: refund the whole amount with a new id",
+        "G, RN 2022-07",
     ),
     "MULTIPLE_REFUNDS_NOT_SUPPORTED": _failed(
-        "the method refunds only once: pay the rest outside Antom", "RN 2021-08"
+        "the payment method allows one refund only: pay the rest outside Antom", "RN 2021-08"
     ),
-    "REFUND_AMOUNT_EXCEED": _failed("more than what is left of the payment", "X"),
+    "REFUND_AMOUNT_EXCEED": _failed("the amount exceeds what is left of the payment", "X"),
     "ORDER_IS_CANCELED": _failed("the payment was cancelled: there is nothing to refund", "X"),
     "CURRENCY_NOT_SUPPORT": _failed("refund in the payment's currency, with a new id", "X"),
-    "PARAM_ILLEGAL": _failed("mend the field that Antom names, and use a new id", "G, X"),
+    "PARAM_ILLEGAL": _failed("fix the field that Antom names, and use a new id", "G, X"),
     "RISK_REJECT": _failed_needs_attention(
-        "Antom's risk control refused: ask Antom's support", "X"
+        "refused by Antom's risk control: contact Antom's support", "X"
     ),
     "PROCESS_FAIL": _failed_needs_attention(
-        "do not try again before Antom's support has answered", "G, X"
+        "do not try again before Antom's support has replied", "G, X"
     ),
     "SYSTEM_ERROR": _failed_needs_attention(
-        "do not try again before Antom's support has answered", "X"
+        "do not try again before Antom's support has replied", "X"
     ),
     "INVALID_MERCHANT_STATUS": _failed_needs_attention(
-        "the account is restricted: stop refunds, ask Antom", "RN"
+        "the account is restricted: stop refunds and contact Antom", "RN"
     ),
     "INVALID_CONTRACT": _CONTRACT,
     "MERCHANT_NOT_REGISTERED": _CONTRACT,
     "MERCHANT_KYB_NOT_QUALIFIED": _CONTRACT,
     "BUSINESS_NOT_SUPPORT": _CONTRACT,
-    "INVALID_SIGNATURE": _gate("mend the merchant's private key or its version", "D"),
-    "KEY_NOT_FOUND": _gate("upload the merchant's public key at Antom", "X"),
+    "INVALID_SIGNATURE": _gate("fix the merchant's private key or its version", "D"),
+    "KEY_NOT_FOUND": _gate("upload the merchant's public key to Antom", "X"),
     "ACCESS_DENIED": _gate("ask Antom to permit this API for the client-id", "RN 2023-11, X"),
     "INVALID_CLIENT": _CLIENT,
     "CLIENT_INVALID": _CLIENT,
@@ -158,10 +161,10 @@ DOCUMENTED_STATUS: Final = {
 }
 
 _UNKNOWN_CODE_ADVICE: Final = (
-    "Antom answered with a code we do not know: look it up before a new attempt"
+    "unknown result code: look it up in Antom's documentation before a new attempt"
 )
 
-# As the answer to a refund call. What is not listed here is doubt.
+# For responses to refund calls. Any combination not listed here is doubt.
 _BY_STATUS_AND_KIND: Final[dict[tuple[str, CodeKind], EvidenceKind]] = {
     ("S", CodeKind.SUCCESS): EvidenceKind.SUCCEEDED,
     ("S", CodeKind.IN_PROCESS): EvidenceKind.PROCESSING,  # the guides call it "a successful refund"
@@ -178,7 +181,7 @@ _BY_STATUS: Final = {"S": EvidenceKind.SUCCEEDED, "F": EvidenceKind.FAILED_UNCON
 
 
 def classify(status: str, code: str) -> Verdict:
-    """What an answer to the refund call with this status (S, F or U) and code says."""
+    """What a response to the refund call with this status (S, F or U) and code means."""
     meaning = MEANINGS.get(code)
     if meaning is None:
         kind = _BY_STATUS.get(status, EvidenceKind.DOUBT)
@@ -190,6 +193,6 @@ def classify(status: str, code: str) -> Verdict:
 
 
 def code_kind(code: str) -> CodeKind | None:
-    """What a code is about, None for a code that we do not know."""
+    """The code's category; None for an unknown code."""
     meaning = MEANINGS.get(code)
     return None if meaning is None else meaning.kind

@@ -1,9 +1,9 @@
-"""RSA signatures over raw bytes, exactly as Antom counts them (docs/antom.md#signing).
+"""RSA signatures over raw bytes, as Antom defines them (docs/antom.md#signing).
 
-SignatureError                 not proven to come from the other side
-├── MissingSignatureError      no signature header at all
-├── MalformedSignatureError    a header that cannot be read, or another algorithm
-└── WrongSignatureError        no known key made it
+SignatureError                 not verified as the sender's
+├── MissingSignatureError      no signature header
+├── MalformedSignatureError    an unreadable header, or another algorithm
+└── WrongSignatureError        no known key created the signature
 """
 
 import base64
@@ -21,7 +21,7 @@ ALGORITHM: Final = "RSA256"
 
 
 class SignatureError(Exception):
-    """What arrived is not proven to come from the other side."""
+    """The message is not verified as the sender's."""
 
 
 class MissingSignatureError(SignatureError):
@@ -33,14 +33,14 @@ class MalformedSignatureError(SignatureError):
 
 
 class WrongSignatureError(SignatureError):
-    """None of the known keys made this signature over these bytes."""
+    """None of the known keys created this signature over these bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedMessage:
     """What a signature covers, byte for byte.
 
-    `path` is the URI without scheme and host, with its query; `time` is the header's own text.
+    `path` is the URI without scheme and host, including its query; `time` is the header's text.
     """
 
     path: str
@@ -54,7 +54,7 @@ class SignedMessage:
 
 @dataclass(frozen=True, slots=True)
 class SignatureHeader:
-    """A signature header taken apart: `algorithm=RSA256, keyVersion=1, signature=...`."""
+    """A parsed signature header: `algorithm=RSA256, keyVersion=1, signature=...`."""
 
     key_version: str
     value: bytes
@@ -68,7 +68,7 @@ class SignatureHeader:
         if fields.get("algorithm") != ALGORITHM:
             raise MalformedSignatureError(f"the signature's algorithm is not {ALGORITHM}")
         try:
-            # An un-encoded signature that passed a form decoder has blanks for plus signs.
+            # In an unencoded signature, a form decoder has turned plus signs into blanks.
             encoded = unquote(fields["signature"], errors="strict").replace(" ", "+")
             value = base64.b64decode(encoded, validate=True)
         except (KeyError, ValueError) as error:
@@ -94,14 +94,14 @@ def sign(signed: SignedMessage, key: RSAPrivateKey, *, key_version: str) -> str:
 
 
 def verify(signed: SignedMessage, header: str | None, keys: Iterable[RSAPublicKey]) -> None:
-    """Returns only if one of the keys made this signature over exactly these bytes.
+    """Return if one of the keys created this signature over exactly these bytes.
 
-    Several keys are valid at once while the other side rotates its own. Raises SignatureError.
+    Otherwise raises SignatureError. Several keys are valid while the sender rotates its key.
     """
     signature = SignatureHeader.parse(header)
     content = signed.to_sign()
     if not any(_verifies(key, signature.value, content) for key in keys):
-        raise WrongSignatureError("no known key made this signature over these bytes")
+        raise WrongSignatureError("no known key created this signature over these bytes")
 
 
 def _verifies(key: RSAPublicKey, signature: bytes, content: bytes) -> bool:

@@ -1,7 +1,7 @@
-"""Signed bytes to Antom and whatever came back, over a pool of connections that heals itself.
+"""Sends bytes to Antom over a connection pool that is replaced when it loses connections.
 
-The only module of the product that knows httpx. What httpx and the layers below it raise becomes
-one of two conclusions here: surely not sent, or perhaps executed.
+Only this module sends requests with httpx. It translates the errors of httpx and the layers below
+it to one of two conclusions: certainly not sent, or possibly executed.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX: Final = 256 * 1024
 OK: Final = 200
-# The pool has a connection for every call, so a call waits for one only if some were lost.
+# The pool has one connection per concurrent call, so a call waits only if connections were lost.
 _POOL_WAIT_MAX: Final = timedelta(seconds=1)
 _POOL_TIMEOUTS_MAX: Final = 5
-# The body of another status only says more to people; the status itself must not wait for it.
+# The body of an error status is only informative, so it must not delay the error for long.
 _ERROR_BODY_WAIT_MAX: Final = timedelta(seconds=2)
 _NEVER_SENT: Final = (
     httpx.ConnectError,
@@ -44,7 +44,7 @@ BaseTransport = httpx.AsyncBaseTransport
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """A response as it came; `body` is None if it was longer than BODY_BYTES_MAX."""
+    """An unverified response; `body` is None if it was longer than BODY_BYTES_MAX."""
 
     status: int
     response_time: str
@@ -60,9 +60,9 @@ class _Pool:
 
 
 class Connections:
-    """At most `calls_max` calls at once over connections that are kept.
+    """At most `calls_max` concurrent calls over persistent connections.
 
-    `response_timeout` is per read. `connections_max` is for tests; it is `calls_max` otherwise.
+    `response_timeout` is per read. `connections_max` is for tests; it defaults to `calls_max`.
     Raises ConnectionSettingsError if the gateway or the machine's proxy settings are unusable.
     """
 
@@ -96,11 +96,11 @@ class Connections:
 
     @property
     def pool_is_stalled(self) -> bool:
-        """Whether the last calls all waited for a connection in vain; a response ends it."""
+        """Whether the latest calls all timed out waiting for a connection; a response resets it."""
         return self._timeouts_in_a_row >= _POOL_TIMEOUTS_MAX
 
     async def aclose(self) -> None:
-        """Close all connections; calls that still run on them are cut."""
+        """Close all connections; calls in progress are aborted."""
         self._is_closed = True
         for pool in (self._pool, *self._retired):
             await pool.http.aclose()
@@ -108,13 +108,13 @@ class Connections:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """The right to one call; raises NotSentError if none is free within the connect timeout."""
+        """A slot for one call; raises NotSentError if none is free within the connect timeout."""
         seconds = self._slot_wait_max.total_seconds()
         try:
             async with asyncio.timeout(seconds):
                 await self._slots.acquire()
         except TimeoutError as error:
-            message = f"{self._calls_max} calls are running and none ended within {seconds:g} s"
+            message = f"{self._calls_max} calls are running and none finished within {seconds:g} s"
             raise NotSentError("not_sent", message) from error
         try:
             yield
@@ -122,9 +122,9 @@ class Connections:
             self._slots.release()
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> RawResponse:
-        """The response to these bytes; to be called within a slot.
+        """Send these bytes and return the response; call it within `slot()`.
 
-        Raises NotSentError only if nothing was sent, and NoResponseError for all else.
+        Raises NotSentError only if nothing was sent, and NoResponseError in all other cases.
         """
         if self._is_closed:
             raise NotSentError("not_sent", "the client is closed")
@@ -148,7 +148,7 @@ class Connections:
             http = httpx.AsyncClient(
                 base_url=self._gateway,
                 timeout=self._timeout,
-                # All are kept: a burst would otherwise open most of its connections anew.
+                # Keep all connections: each burst would otherwise open most of its own again.
                 limits=httpx.Limits(
                     max_connections=self._connections_max,
                     max_keepalive_connections=self._connections_max,
@@ -157,13 +157,16 @@ class Connections:
             )
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             raise ConnectionSettingsError(
-                f"no connection can be made ({type(error).__name__}): check the gateway and the "
+                f"no connection is possible ({type(error).__name__}): check the gateway and the "
                 "variables HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY"
             ) from error
         return _Pool(http)
 
     def _count_timeout(self, pool: _Pool) -> None:
-        """The pool never gets its lost connections back (encode/httpcore#1093)."""
+        """Replace the pool after repeated timeouts: it never recovers lost connections.
+
+        This is a known fault of the library (encode/httpcore#1093).
+        """
         self._timeouts_in_a_row += 1
         pool.timeouts += 1
         is_ours = self._transport is None
@@ -171,7 +174,7 @@ class Connections:
             self._pool = self._new_pool()
             self._retired.add(pool)
             self.pool_rebuilds += 1
-            log.warning("antom.pool_rebuilt", extra={"calls_on_the_old_one": pool.calls - 1})
+            log.warning("antom.pool_rebuilt", extra={"calls_on_old_pool": pool.calls - 1})
 
     def _close_if_unused(self, pool: _Pool) -> None:
         if pool in self._retired and not pool.calls:
@@ -184,7 +187,7 @@ class Connections:
 async def _close(pool: _Pool) -> None:
     try:
         await pool.http.aclose()
-    except Exception as error:  # noqa: BLE001 - nobody waits for this, and nothing depends on it
+    except Exception as error:  # noqa: BLE001 - nothing depends on the old pool any more
         log.warning("antom.pool_not_closed", extra={"reason": type(error).__name__})
 
 
@@ -216,12 +219,12 @@ async def _read_error_body(response: httpx.Response) -> bytes | None:
 
 
 def _to_antom_error(error: Exception) -> AntomError:
-    """The error's class alone is named: its text may hold addresses."""
+    """Name only the error's class, because its text may contain addresses."""
     name = type(error).__name__
     if isinstance(error, _NEVER_SENT):
         return NotSentError("not_sent", f"no connection to Antom: {name}")
-    # A corrupted TLS record comes as ssl.SSLError, which is an OSError, past httpx.
+    # httpx does not wrap the ssl.SSLError (an OSError) of a corrupted TLS record.
     if not isinstance(error, httpx.HTTPError | httpx.StreamError | OSError):
         log.error("antom.internal_error", exc_info=error)
-        return NoResponseError("internal_error", f"the call broke ({name}): see the log")
-    return NoResponseError("no_response", f"no answer from Antom: {name}")
+        return NoResponseError("internal_error", f"the call failed ({name}): see the log")
+    return NoResponseError("no_response", f"no response from Antom: {name}")

@@ -1,8 +1,8 @@
-"""Antom's JSON. Lenient to what Antom adds, strict in what we send (docs/antom.md#conventions).
+"""Antom's JSON. Lenient in what it accepts, strict in what we send (docs/antom.md#conventions).
 
-Of what we hear, `resultStatus`, `resultCode` and `refundStatus` decide: a body in which one of
-them cannot be read is refused. Ids and amounts are compared with the order: what cannot be read
-of them is None, as if it were missing. Nothing else can spoil the body it came with.
+`resultStatus`, `resultCode` and `refundStatus` decide: a body in which one of them is unreadable is
+rejected. Ids and amounts are compared with the order: an unreadable one is None, as if it were
+missing. No other field can invalidate a body.
 """
 
 import re
@@ -31,43 +31,43 @@ from antom_refunds.domain.order import RefundOrder
 ACKNOWLEDGEMENT: Final = (
     b'{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"success"}}'
 )
-# What Antom grants to resultCode (docs/antom.md#conventions).
+# Antom's maximum length of resultCode (docs/antom.md#conventions).
 _CODE_MAX: Final = 64
 _PLAUSIBLE_ID: Final = re.compile(r"[!-~]{1,64}")
-# One more than an order's ids may have: what is cut off here can never become equal to one.
+# One more than an order's ids may have, so that a truncated id never equals one of them.
 _ID_KEPT_MAX: Final = 65
 
-Form = TypeVar("Form", bound="WireResponse")
+Model = TypeVar("Model", bound="WireResponse")
 
 
 class MalformedBodyError(ValueError):
-    """A body that is not of the documented form. `fields` names what is wrong, without values."""
+    """A body without the documented form. `fields` names the wrong fields, without values."""
 
     def __init__(self, fields: str) -> None:
-        super().__init__(f"not of the documented form: {fields}")
+        super().__init__(f"not in the documented form: {fields}")
         self.fields = fields
 
 
-def parse(body: bytes, form: type[Form]) -> Form:
-    """What these verified bytes say, the one way to read a response or a notification.
+def parse(body: bytes, model: type[Model]) -> Model:
+    """Parse a verified response or notification; the only parser for both.
 
-    Raises MalformedBodyError if the body is no JSON object, or if a field that decides is
-    missing, of another type or appears twice. It is a ValueError and holds nothing of the body.
+    Raises MalformedBodyError if the body is not a JSON object, or if a deciding field is missing,
+    has another type or appears twice. The error contains no values from the body.
     """
     try:
         value = decode(body)
     except ValueError as error:
         raise MalformedBodyError("body") from error
     try:
-        return form.model_validate(value, by_alias=True, by_name=False)
+        return model.model_validate(value, by_alias=True, by_name=False)
     except ValidationError as error:
-        places = (".".join(map(str, flaw["loc"])) or "body" for flaw in error.errors())
-        # Not chained: pydantic's text quotes what was said.
-        raise MalformedBodyError(", ".join(places)) from None
+        fields = (".".join(map(str, flaw["loc"])) or "body" for flaw in error.errors())
+        # Not chained: pydantic's text quotes values from the body.
+        raise MalformedBodyError(", ".join(fields)) from None
 
 
 def _lenient_time(time: object) -> object:
-    """A time that cannot be read must not cost us the word that came with it."""
+    """An unparseable timestamp must not invalidate the rest of the message."""
     try:
         return _AWARE.validate_python(time)
     except ValidationError:
@@ -87,19 +87,19 @@ def _text_or_none(text: object) -> object:
 
 
 def _id_or_none(value: object) -> object:
-    """An id that is no string is none."""
+    """An id that is not a string counts as missing."""
     return value[:_ID_KEPT_MAX] if isinstance(value, str) else None
 
 
 def _reject_repeated(value: object) -> object:
-    """An id that appears twice names two refunds."""
+    """An id that appears twice could name two refunds."""
     if value is REPEATED:
         raise ValueError("appears more than once")
     return value
 
 
 def _if_promised(value: str | None, info: ValidationInfo) -> str | None:
-    """With `S` an odd id is kept, so that it differs from the order's; elsewhere it is none."""
+    """With `S`, keep an invalid id, so that it differs from the order's; otherwise drop it."""
     result = info.data.get("result")
     is_promised = isinstance(result, Result) and result.result_status == "S"
     is_plausible = value is not None and _PLAUSIBLE_ID.fullmatch(value)
@@ -107,7 +107,7 @@ def _if_promised(value: str | None, info: ValidationInfo) -> str | None:
 
 
 def _amount_or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    """An amount that cannot be read counts as missing; one that appears twice is refused."""
+    """An unreadable amount counts as missing; one that appears twice is rejected."""
     if value is REPEATED or (isinstance(value, dict) and REPEATED in value.values()):
         raise ValueError("appears more than once")
     try:
@@ -117,7 +117,7 @@ def _amount_or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
 
 
 def _only_objects(value: object) -> object:
-    """What is no object in the list, or no list at all, is left out."""
+    """Drop everything that is not an object; an empty list for anything but a list."""
     if not isinstance(value, list | tuple):
         return ()
     return tuple(each for each in value if isinstance(each, dict | WireResponse))
@@ -130,24 +130,24 @@ DecisiveId = Annotated[Id, BeforeValidator(_reject_repeated)]
 
 
 def _truncate_code(code: str) -> str:
-    """No code is longer; a monster would not fit into a search attribute and hold up a refund."""
+    """Truncate codes: one too long for a search attribute would block the refund."""
     return code[:_CODE_MAX]
 
 
 class WireRequest(BaseModel):
-    """What we send: only documented fields, every scalar a string."""
+    """The base of what we send: only documented fields, every scalar a string."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
     )
 
     def body(self) -> bytes:
-        """The bytes to sign and send; the same for equal requests, today and next year."""
+        """The bytes to sign and send; always identical for equal requests."""
         return self.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
 class WireResponse(BaseModel):
-    """What Antom sends: unknown fields are ignored, numbers are taken for strings."""
+    """The base of what Antom sends: unknown fields are ignored, numbers become strings."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -169,7 +169,7 @@ class Amount(WireResponse):
         return cls(currency=money.currency, value=str(money.minor))
 
     def money(self) -> Money:
-        """Raises ValueError if this is no amount at all."""
+        """The amount as Money; raises ValueError if it is not a valid amount."""
         if not (self.value.isascii() and self.value.isdigit()):
             raise ValueError("amount.value is not a whole number")
         return Money(currency=self.currency, minor=int(self.value))
@@ -179,7 +179,7 @@ AmountIfReadable = Annotated[Amount | None, WrapValidator(_amount_or_none)]
 
 
 class Result(WireResponse):
-    """How a call went. Only status and code decide; the message is for people."""
+    """The result of a call. Only status and code decide; the message is informative."""
 
     result_code: Annotated[str, AfterValidator(_truncate_code)]
     result_status: Literal["S", "F", "U"]
@@ -211,7 +211,7 @@ class RefundRequest(WireRequest):
 
 
 class RefundResponse(WireResponse):
-    """Antom's answer to refund; the ids and the amount are promised with `S` only."""
+    """The response to refund; the ids and the amount are guaranteed with `S` only."""
 
     result: Result
     refund_request_id: DecisiveId = None
@@ -228,9 +228,10 @@ class InquireRefundRequest(WireRequest):
 
 
 class InquireRefundResponse(WireResponse):
-    """Antom's answer to inquiryRefund: `result` is about the inquiry, `refund_status` about us.
+    """The response to inquiryRefund.
 
-    `refund_status` is SUCCESS, PROCESSING or FAIL; any other value means not final.
+    `result` is about the inquiry, `refund_status` about the refund: SUCCESS, PROCESSING or FAIL;
+    any other value means not final.
     """
 
     result: Result
@@ -248,7 +249,7 @@ class InquirePaymentRequest(WireRequest):
 
 
 class Transaction(WireResponse):
-    """One refund or capture on a payment; whatever of it cannot be read is empty or None."""
+    """One refund or capture on a payment; unreadable fields are empty or None."""
 
     transaction_type: Message = ""
     transaction_status: Message = ""
@@ -259,7 +260,7 @@ class Transaction(WireResponse):
 
 
 class InquirePaymentResponse(WireResponse):
-    """Antom's answer to inquiryPayment; `payment_time` begins the refund window."""
+    """The response to inquiryPayment; the refund period starts at `payment_time`."""
 
     result: Result
     payment_status: str | None = None
@@ -271,15 +272,15 @@ class InquirePaymentResponse(WireResponse):
 
 
 def _normalise_status(status: object) -> object:
-    """Two guide pages say S and F where the API page says SUCCESS and FAIL."""
+    """Two of Antom's guides use S and F where its API reference uses SUCCESS and FAIL."""
     return {"S": "SUCCESS", "F": "FAIL"}.get(str(status), status)
 
 
 class RefundNotification(WireResponse):
-    """notifyRefund: the last word on an asynchronous refund (docs/antom.md#notifyrefund).
+    """notifyRefund: the final result of an asynchronous refund (docs/antom.md#notifyrefund).
 
-    It bears no payment id; `refund_request_id` says which refund it is about. What does not fit
-    this model is still evidence: see from_malformed_notification in
+    It has no payment id; `refund_request_id` identifies the refund. A notification that does not
+    match this model is still evidence: see from_malformed_notification in
     antom_refunds/antom/interpret.py.
     """
 

@@ -1,1 +1,1 @@
-"""The refund itself: money, orders, evidence, the state machine and its waits. No I/O, no clock."""
+"""The domain: money, orders, evidence, the state machine, the retry policy. No I/O, no clock."""

@@ -1,14 +1,15 @@
-"""What an inquiry proves about an end that Antom, or an operator, announced before it."""
+"""Whether an inquiry confirms a result that Antom or an operator announced earlier."""
 
 from antom_refunds.domain.evidence import Evidence, EvidenceKind
 from antom_refunds.domain.refund import Refund
 
 
 def confirm_by_inquiry(refund: Refund, evidence: Evidence, *, is_quiet: bool) -> Evidence:
-    """The evidence of an inquiry that was made when this was known of the refund.
+    """Return the inquiry's evidence, as a terminal kind if it confirms an announced result.
 
-    "No such refund" proves an announced end only if `is_quiet`: no earlier refund call can still
-    be in flight. SUCCESS and PROCESSING are returned as they are: they win over any announcement.
+    `refund` is the refund as it was known when the inquiry was sent. "No such refund" confirms a
+    result only if `is_quiet`: no earlier refund call can still be in flight. SUCCESS and PROCESSING
+    are returned unchanged, because they override any announced result.
     """
     is_absent = evidence.kind is EvidenceKind.NOT_FOUND
     if evidence.kind not in {EvidenceKind.FAILED, EvidenceKind.CLOSED, EvidenceKind.NOT_FOUND} or (
@@ -16,8 +17,8 @@ def confirm_by_inquiry(refund: Refund, evidence: Evidence, *, is_quiet: bool) ->
     ):
         return evidence
     if not is_absent and evidence.mismatches(refund.order):
-        return evidence  # about another refund, or none: it confirms nothing
-    # "No such refund" names none; it is the answer to a question that did.
+        return evidence  # it names another refund, or none, so it confirms nothing
+    # "No such refund" repeats no id; the inquiry's request named ours.
     own = refund.order.refund_request_id
     named = evidence.model_copy(update={"refund_request_id": own}) if is_absent else evidence
     if refund.closure is not None:
@@ -30,12 +31,12 @@ def confirm_by_inquiry(refund: Refund, evidence: Evidence, *, is_quiet: bool) ->
 
 
 def awaits_quiet(refund: Refund, evidence: Evidence) -> bool:
-    """Whether the same inquiry must be made again later, since a call may still be in flight."""
-    return evidence.kind is EvidenceKind.NOT_FOUND and refund.is_end_unconfirmed
+    """Whether the inquiry must be repeated later because a call may still be in flight."""
+    return evidence.kind is EvidenceKind.NOT_FOUND and refund.awaits_confirmation
 
 
 def _confirmed_as(kind: EvidenceKind, evidence: Evidence, announced: Evidence) -> Evidence:
-    """The announced end with its code and advice, and the inquiry's ids."""
+    """The announced result with its code and advice, and the inquiry's ids."""
     return evidence.model_copy(
         update={
             "kind": kind,

@@ -1,4 +1,4 @@
-"""How often in a row calls at Antom were unusable: the measure of when an operator must know."""
+"""Counts unusable calls to Antom in a row, to decide when to alert an operator."""
 
 from typing import Self
 
@@ -13,7 +13,7 @@ from antom_refunds.domain.policy import (
 
 
 class FailureStreak(BaseModel):
-    """Unusable responses in a row. `identical` counts the last ones that say the same."""
+    """Unusable responses in a row; `identical` counts the latest ones with the same cause."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -24,7 +24,7 @@ class FailureStreak(BaseModel):
 
     @classmethod
     def starting_with(cls, evidence: Evidence | None) -> Self:
-        """A streak of this one unusable response, or of none."""
+        """A streak that contains only this unusable response; an empty one for None."""
         return cls() if evidence is None else cls().after(evidence)
 
     def after(self, evidence: Evidence) -> Self:
@@ -42,7 +42,7 @@ class FailureStreak(BaseModel):
 
     @property
     def is_alarming(self) -> bool:
-        """Whether an operator must know of the cause."""
+        """Whether an operator must be alerted."""
         if self.is_unsent:
             return self.total >= UNSENT_IN_A_ROW
         return self.identical >= UNUSABLE_IDENTICAL or self.total >= UNUSABLE_IN_A_ROW

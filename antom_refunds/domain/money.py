@@ -1,4 +1,4 @@
-"""Money as Antom counts it: whole minor units and an ISO 4217 code (docs/antom.md#amounts)."""
+"""Money as Antom represents it: minor units and an ISO 4217 code (docs/antom.md#amounts)."""
 
 import re
 from decimal import Decimal
@@ -6,9 +6,9 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-# Antom's own list first: IDR and TWD have two decimals there, whatever is used in daily life.
-# The rest follows ISO 4217. A currency missing here can be sent in minor units, but not
-# written in major ones: a guessed decimal point is a refund of a hundred times the money.
+# Antom's own list comes first: it defines two decimals for IDR and TWD, unlike everyday use.
+# The rest follows ISO 4217. Amounts in any other currency are accepted in minor units only:
+# a wrong guess at the decimals would refund a hundred times the amount.
 _TWO_DECIMALS: Final = (
     "AUD BDT BRL CAD CNY EUR GBP HKD IDR MXN MYR NZD PEN PHP PKR PLN SGD THB TWD USD "
     "AED ARS BGN CHF COP CZK DKK EGP HUF ILS INR KES KZT LKR MOP NGN NOK NPR QAR RON SAR SEK "
@@ -42,11 +42,11 @@ class Money(BaseModel):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Money as people write it: "12.50 EUR", "100JPY", or "1250 minor EUR".
+        """Parse "12.50 EUR", "100JPY" or "1250 minor EUR".
 
-        Raises ValueError, with a sentence for people, for any other form, for a currency whose
-        decimals are not known here, for more decimals than the currency has and for too many
-        digits. Decimals count as written: "12.500 EUR" may be somebody's twelve thousand.
+        Raises ValueError, with a readable message, for any other form, for a currency whose
+        decimals are not listed here, for more decimals than the currency has and for too many
+        digits. "12.500 EUR" is rejected because it could mean twelve thousand five hundred.
         """
         if minor := _WRITTEN_MINOR.fullmatch(text.strip()):
             return cls(currency=minor["currency"], minor=int(minor["minor"]))
@@ -56,7 +56,7 @@ class Money(BaseModel):
         currency = written["currency"]
         if currency not in _DECIMALS:
             raise ValueError(
-                f"the decimals of {currency} are not known: write minor units, "
+                f"the number of decimals of {currency} is unknown: write minor units, "
                 f"like '1250 minor {currency}'"
             )
         decimals, fraction = _DECIMALS[currency], written["fraction"] or ""
@@ -64,11 +64,11 @@ class Money(BaseModel):
             raise ValueError(f"{currency} has {decimals} decimals, not more: {_quoted(text)}")
         digits = (written["whole"] + fraction.ljust(decimals, "0")).lstrip("0")
         if len(digits) > _DIGITS_MAX:
-            raise ValueError(f"an amount has at most {_DIGITS_MAX} digits at Antom")
+            raise ValueError(f"Antom accepts at most {_DIGITS_MAX} digits in an amount")
         return cls(currency=currency, minor=int(digits or "0"))
 
     def __str__(self) -> str:
-        """The amount for people: "12.50 EUR"; minor units where the decimals are unknown."""
+        """For example "12.50 EUR"; in minor units if the currency's decimals are unknown."""
         decimals = _DECIMALS.get(self.currency)
         if decimals is None:
             return f"{self.minor} minor {self.currency}"
@@ -76,5 +76,5 @@ class Money(BaseModel):
 
 
 def _quoted(text: str) -> str:
-    """What was written, in a length that fits into a sentence."""
+    """The text in quotes, truncated so that the message stays short."""
     return repr(text if len(text) <= _QUOTED_MAX else text[:_QUOTED_MAX] + "...")

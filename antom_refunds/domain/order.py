@@ -1,4 +1,4 @@
-"""What a business service asks for: one refund, under one id that it chose itself."""
+"""A refund order: what a business service requests, under an id that it chooses."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Self
@@ -22,24 +22,24 @@ MerchantKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,3
 
 
 class InvalidOrderError(ValueError):
-    """The order was refused before anything started; the text names each field and its rule."""
+    """The order is invalid and nothing was started; the text names each field and its rule."""
 
 
 def _refundable(amount: Money) -> Money:
     if amount.minor < 1:
         raise ValueError("must be more than 0")
-    # Antom wants the sender to round to whole rupiah; what it does otherwise is unknown.
+    # Antom requires whole rupiah; how it handles other amounts is not documented.
     if amount.currency == "IDR" and amount.minor % 100:
         raise ValueError("IDR must be whole rupiah, so minor units end in 00")
     return amount
 
 
 class RefundOrder(BaseModel):
-    """One refund as it was asked for; it never changes afterwards.
+    """One refund as requested; immutable.
 
-    `refund_request_id` is the idempotency key at Antom and here. `payment_id` is Antom's id of
-    the payment, `reason` is shown to the buyer. `merchant` names the account in our settings.
-    Lengths and required fields are those of docs/antom.md#refund.
+    `refund_request_id` is the idempotency key, at Antom and here. `payment_id` is Antom's id of
+    the payment, and `reason` is shown to the buyer. `merchant` names the account in the settings.
+    Lengths and required fields follow docs/antom.md#refund.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +55,7 @@ class RefundOrder(BaseModel):
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:
-        """The order these fields describe; raises InvalidOrderError naming field and rule."""
+        """Build an order; raises InvalidOrderError, which names each wrong field and its rule."""
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
@@ -63,9 +63,9 @@ class RefundOrder(BaseModel):
 
 
 def describe_errors(error: ValidationError, *, whole: str = "order") -> str:
-    """All that is wrong, on one line: "amount.minor: must be more than 0; colour: ...".
+    """All validation errors on one line: "amount.minor: must be more than 0; colour: ...".
 
-    `whole` names what was checked, where no single field is at fault.
+    `whole` names the validated object, for errors that belong to no single field.
     """
     return "; ".join(
         f"{_field(flaw['loc']) or whole}: {_rule(flaw)}" for flaw in error.errors(include_url=False)
@@ -73,7 +73,7 @@ def describe_errors(error: ValidationError, *, whole: str = "order") -> str:
 
 
 def _field(location: Sequence[int | str]) -> str:
-    """The field's name on one line, also where the caller invented it."""
+    """The field's name on one line, even if the caller's name contains line breaks."""
     return " ".join(".".join(map(str, location)).split())
 
 

@@ -1,4 +1,4 @@
-"""Every number of the refund's life, with its unit. Sources stand in docs/antom.md#timing."""
+"""All business numbers: retry schedules, limits, timeouts. Sources: docs/antom.md#timing."""
 
 from datetime import timedelta
 from typing import Annotated, Final, Self
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Interval(BaseModel):
-    """A steady rhythm: one moment each `every`, until `until` has passed since the beginning."""
+    """Attempts at a fixed interval: one each `every`, until `until` has elapsed since the start."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -16,10 +16,10 @@ class Interval(BaseModel):
 
 
 class Schedule(BaseModel):
-    """Moments counted from a beginning: first after each of `initial_waits`, then by `intervals`.
+    """When attempts are due: first after each of `initial_waits`, then by `intervals`.
 
-    A schedule is asked by elapsed time and not by attempt, so that an operator's reset or a
-    burst of network errors moves nothing.
+    Due times depend on the time elapsed since the start and not on the attempt number, so that an
+    operator's reset or a burst of network errors does not shift them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,7 +28,7 @@ class Schedule(BaseModel):
     intervals: Annotated[tuple[Interval, ...], Field(min_length=1)]
 
     def next_wait(self, elapsed: timedelta) -> timedelta:
-        """How long from `elapsed` to the next moment; always more than zero."""
+        """Time from `elapsed` until the next attempt is due; always more than zero."""
         due = timedelta()
         for step in self.initial_waits:
             due += step
@@ -58,19 +58,19 @@ def _seconds(*waits: float) -> tuple[timedelta, ...]:
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 
-# Antom's refund FAQ names 2 min, 10 min, 10 min, 1 h and nothing beyond.
+# Antom's refund FAQ recommends 2 min, 10 min, 10 min and 1 h; it names no later waits.
 RETRY_IN_DOUBT: Final = Schedule(
     initial_waits=_minutes(2, 10, 10, 60), intervals=(Interval(every=_HOUR),)
 )
-# A person has to mend something first; every refund of the merchant is waiting alike.
+# An operator must fix the cause first, and it blocks every refund of the merchant.
 RETRY_BLOCKED: Final = Schedule(
     initial_waits=_minutes(1, 4, 10), intervals=(Interval(every=timedelta(minutes=15)),)
 )
-# Nothing was sent, so nothing is in doubt: soon, but not in a hot loop.
+# Nothing was sent, so nothing is in doubt: retry soon, but not in a tight loop.
 RETRY_UNSENT: Final = Schedule(
     initial_waits=_seconds(1, 2, 4, 8, 15, 30), intervals=(Interval(every=timedelta(minutes=1)),)
 )
-# Antom names no polling interval.
+# Antom documents no polling interval.
 POLL: Final = Schedule(
     initial_waits=_seconds(5, 15, 30, 60, 120, 300),
     intervals=(
@@ -80,39 +80,39 @@ POLL: Final = Schedule(
     ),
 )
 
-# One attempt of one call at Antom, as the engine sees it: longer than all timeouts of the
-# HTTP client together, or the engine would give up a call that is still alive.
+# Temporal's timeout for one call to Antom. It must exceed the HTTP client's timeouts combined,
+# or Temporal would time out a call that is still in progress.
 CALL_TIMEOUT: Final = timedelta(seconds=30)
-# A worker that is lost in the middle of a call is noticed after this time without a heartbeat.
+# Temporal considers a worker lost after this time without a heartbeat.
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=5)
 HEARTBEAT_INTERVAL: Final = timedelta(seconds=1)
-# After this time no earlier refund call can still be in flight: one that waited for its turn as
-# long as it may, and then took as long as it may.
+# After this time no earlier refund call can still be in flight: the longest permitted wait for
+# the rate limit, plus the longest permitted call, plus a margin.
 QUIET_PERIOD: Final = 2 * CALL_TIMEOUT + timedelta(seconds=5)
-# Unusable responses in a row, identical or of any kind, after which an operator must know.
+# Unusable responses in a row (identical, or of any kind) after which an operator is alerted.
 UNUSABLE_IDENTICAL: Final = 2
 UNUSABLE_IN_A_ROW: Final = 3
-# Calls in a row for which no connection opened: some five minutes of RETRY_UNSENT.
+# Unsent calls in a row after which an operator is alerted: about five minutes of RETRY_UNSENT.
 UNSENT_IN_A_ROW: Final = 10
-# How often an alarm of one refund may be cleared again; the last one stays until the end, so that
-# a cause that comes and goes cannot grow the history without limit.
+# How often one refund's alarm may be cleared. The alarm after that stays until a terminal state,
+# so that an intermittent fault cannot grow the history without limit.
 ALARMS_CLEARED_MAX: Final = 10
-# A history of this many events is continued in a new run, long before Temporal's own limits of
-# 2,000 updates and 10,000 signals would lock an operator or a notification out.
+# A run with this many history events continues as new, well before Temporal's limits per run of
+# 2,000 updates and 10,000 signals would reject an operator's update or a notification.
 HISTORY_EVENTS_MAX: Final = 2_000
-# The engine takes a wait of nothing for none given, and then waits as it sees fit.
+# Temporal treats a retry delay of zero as unset, and applies its own backoff instead.
 WAIT_MIN: Final = timedelta(milliseconds=1)
-# Between attempts that broke for reasons nobody planned for.
+# Backoff after attempts that failed with an unexpected error.
 RETRY_FIRST: Final = timedelta(seconds=1)
 RETRY_MAX: Final = timedelta(minutes=1)
-# How many pieces of evidence a dossier lists, the first ones; the refund itself keeps what counts.
+# A dossier lists only the first pieces of evidence; the refund keeps everything that matters.
 DOSSIER_ENTRIES_MAX: Final = 100
 
 
 class Policy(BaseModel):
-    """When to call Antom again, and when a person should know.
+    """When to call Antom again, and when a refund is overdue.
 
-    `speedup` divides every wait: 1 in production, more to rehearse weeks in minutes.
+    `speedup` divides every wait: 1 in production, higher to rehearse weeks in minutes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -127,12 +127,12 @@ class Policy(BaseModel):
 
     @classmethod
     def at_speedup(cls, speedup: float, *, overdue_after: timedelta | None = None) -> Self:
-        """The usual policy, each wait divided by `speedup`; another overdue limit if given."""
-        chosen = {} if overdue_after is None else {"overdue_after": overdue_after}
-        return cls.model_validate({"speedup": speedup, **chosen})
+        """A policy with every wait divided by `speedup`; `overdue_after` replaces the default."""
+        overrides = {} if overdue_after is None else {"overdue_after": overdue_after}
+        return cls.model_validate({"speedup": speedup, **overrides})
 
     def next_wait(self, schedule: Schedule, elapsed: timedelta) -> timedelta:
-        """How long to wait from `elapsed`, both in real time; always at least WAIT_MIN."""
+        """Wait until the next attempt; both times are real time. Always at least WAIT_MIN."""
         return max(schedule.next_wait(elapsed * self.speedup) / self.speedup, WAIT_MIN)
 
     @property
@@ -142,5 +142,5 @@ class Policy(BaseModel):
 
     @property
     def scaled_overdue_after(self) -> timedelta:
-        """Real time after which a refund without an end counts as overdue."""
+        """Real time after which a refund that is not in a terminal state counts as overdue."""
         return self.overdue_after / self.speedup

@@ -1,4 +1,4 @@
-"""A refund as far as it is known: its state, what it rests on, what to do next."""
+"""The state of one refund: what is known about it, and the next step."""
 
 from enum import StrEnum
 from typing import Final
@@ -10,11 +10,11 @@ from antom_refunds.domain.order import RefundOrder
 
 
 class RefundState(StrEnum):
-    """Where a refund stands."""
+    """The state of a refund (docs/architecture.md#states)."""
 
     REQUESTED = "requested"
     BLOCKED = "blocked"
-    IN_DOUBT = "in_doubt"  # the money may have moved: only Antom can say
+    IN_DOUBT = "in_doubt"  # the money may have moved: only Antom knows
     PROCESSING = "processing"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -22,38 +22,39 @@ class RefundState(StrEnum):
 
 
 TERMINAL_STATES: Final = frozenset({RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CLOSED})
-# Antom has executed nothing, as far as its responses prove it.
+# States in which Antom's responses prove that it has executed nothing.
 UNEXECUTED_STATES: Final = frozenset({RefundState.REQUESTED, RefundState.BLOCKED})
 MERCHANT_NOT_CONFIGURED: Final = "merchant_not_configured"
 WORKER_LOST: Final = "worker_lost"
 
 
 class Step(StrEnum):
-    """What to do next while there is no end."""
+    """The next step of a refund that is not in a terminal state."""
 
     SEND = "send"  # send the refund call, always with the same id and the same bytes
-    POLL = "poll"  # inquire on a schedule until Antom says more
+    POLL = "poll"  # inquire on a schedule until the result changes
     INQUIRE = "inquire"  # inquire now
 
 
 class Refund(BaseModel):
-    """All that is known about one refund.
+    """Everything known about one refund.
 
-    `deciding_evidence` is the evidence that put it in its state. The others keep one piece of
-    evidence each, since each of them changes what may be concluded later:
+    `deciding_evidence` is the evidence that led to the current state. The fields below keep one
+    piece of evidence each, because it affects how later evidence is interpreted:
 
     - `doubt`: the first refund call whose outcome is unknown.
-    - `alarm`: why our calls at Antom do not work, until one of them does again.
-    - `mismatch`: what disagrees with itself or with the order.
+    - `alarm`: why calls to Antom do not work, until one of them works again.
+    - `mismatch`: evidence that is inconsistent with itself or with the order.
     - `id_conflict`: Antom has this id with other fields.
-    - `binding`: what ties the id to this payment; inquiries and notifications name none.
-    - `unbound_success`: a success that names no payment, before anything tied the id to it.
-    - `failure`, `second_failure`: refusals with F, not confirmed by an inquiry made after them.
+    - `binding`: links the id to this payment; inquiries and notifications name no payment.
+    - `unbound_success`: a success without a payment id, received before there was a binding.
+    - `failure`, `second_failure`: refusals with F, not confirmed by a later inquiry.
     - `closure`: ORDER_IS_CLOSED, not confirmed.
     - `call_off`: an operator's instruction not to refund; no refund call is sent after it.
 
-    `is_undecided` means that inquiries could not decide about an unconfirmed end.
-    `contradictions` came after an end and disagree with it: the end stands, a person is called.
+    `is_undecided` means that inquiries could neither confirm nor refute an unconfirmed result.
+    `contradictions` arrived after the terminal state and contradict it: the state stays as it is
+    and an operator is alerted.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -84,32 +85,33 @@ class Refund(BaseModel):
 
     @property
     def was_sent(self) -> bool:
-        """Whether a refund call may have left for Antom, as far as the calls reported it."""
+        """Whether, according to the calls' results, a refund call may have been sent."""
         deciding = self.deciding_evidence
         is_unconfigured = deciding is not None and deciding.code == MERCHANT_NOT_CONFIGURED
         return self.state is not RefundState.REQUESTED and not is_unconfigured
 
     @property
     def is_bound(self) -> bool:
-        """Whether Antom's word on this id is known to be about this payment."""
+        """Whether Antom's statements on this id are known to be about this payment."""
         return self.binding is not None
 
     @property
     def _is_bound_by_payment(self) -> bool:
-        """Whether an inquiry about the payment itself named this refund."""
+        """Whether an inquiry about the payment listed this refund."""
         return self.binding is not None and self.binding.source is Source.INQUIRY
 
     @property
-    def is_end_unconfirmed(self) -> bool:
-        """Whether an inquiry that finds no such refund would end it."""
+    def awaits_confirmation(self) -> bool:
+        """Whether an announced result only needs an inquiry that confirms it."""
         return any((self.failure, self.closure, self.call_off))
 
     @property
     def may_send(self) -> bool:
         """Whether the refund call may be sent.
 
-        Not after a call-off, nor once Antom called the id closed. After a refusal only where
-        inquiries could not decide and every earlier call was answered: then a second refusal does.
+        It may not after a call-off, or once Antom reported the id as closed. After a refusal it
+        may only if inquiries could not confirm it and every earlier call got a response: a second
+        refusal with the same code then decides.
         """
         if self.call_off is not None or self.closure is not None:
             return False
@@ -120,7 +122,7 @@ class Refund(BaseModel):
 
     @property
     def next_step(self) -> Step | None:
-        """What to do now; None at the end."""
+        """The next step; None in a terminal state."""
         if self.is_terminal:
             return None
         if self.is_inquiry_due:
@@ -129,15 +131,15 @@ class Refund(BaseModel):
 
     @property
     def is_sending_over(self) -> bool:
-        """Whether a refund call that is still scheduled must not be sent any more."""
+        """Whether a refund call that is still scheduled must no longer be sent."""
         is_accepted = self.state is RefundState.PROCESSING and not self.is_send_due
         return self.is_terminal or is_accepted or not self.may_send
 
     @property
     def attention_reason(self) -> str | None:
-        """Why a person must look, in one sentence; None if nobody must."""
+        """Why an operator must look, in one sentence; None if there is no reason to."""
         if self.contradictions:
-            return f"Antom contradicted the end: {self.contradictions[0].message}"
+            return f"Antom contradicted the final state: {self.contradictions[0].message}"
         return self._reason_when_terminal() if self.is_terminal else self._reason_while_open()
 
     def _reason_while_open(self) -> str | None:
@@ -146,14 +148,14 @@ class Refund(BaseModel):
         if self.mismatch is not None:
             return self.mismatch.message
         if self.unbound_success is not None and self.unbound_success.source is Source.INQUIRY:
-            return "Antom reports a success for this id, but nothing ties it to this payment"
+            return "Antom reports a success for this id, but nothing links it to this payment"
         if self.call_off is not None and self.state is RefundState.PROCESSING:
             return "called off, but Antom is processing the refund"
         if self.alarm is not None:
             return _cause_and_advice(self.alarm)
         if self.failure is not None and self.is_undecided and not self.may_send:
             return f"{self.failure.code}: refused, and no inquiry could confirm it"
-        return "overdue: Antom has not ended this refund in time" if self.is_overdue else None
+        return "overdue: no final result from Antom in time" if self.is_overdue else None
 
     def _reason_when_terminal(self) -> str | None:
         deciding = self.deciding_evidence
@@ -170,6 +172,6 @@ class Refund(BaseModel):
 
 
 def _cause_and_advice(evidence: Evidence) -> str:
-    """The cause and the remedy; a repeated one in full, since its code says little."""
-    what = evidence.code if evidence.kind is EvidenceKind.BLOCKED else evidence.message
-    return f"{what}: {evidence.advice}" if evidence.advice else what
+    """The code or message, and the advice. Only codes of refusals explain themselves."""
+    cause = evidence.code if evidence.kind is EvidenceKind.BLOCKED else evidence.message
+    return f"{cause}: {evidence.advice}" if evidence.advice else cause

@@ -1,7 +1,8 @@
-"""The state machine: a refund is a pure fold of the evidence about it.
+"""The state machine: a pure function from a refund and new evidence to the updated refund.
 
-Knowledge only grows: requested < blocked < in_doubt < processing < an end. So evidence may come
-in any order, twice or late, and the refund ends in the same state (docs/architecture.md#states).
+States only move forward: requested < blocked < in_doubt < processing < a terminal state. Evidence
+may therefore arrive in any order, repeated or late, and still lead to the same terminal state
+(docs/architecture.md#states).
 """
 
 from typing import Final, assert_never
@@ -24,7 +25,7 @@ _TERMINAL_STATE_OF: Final = {
 
 
 def apply(refund: Refund, evidence: Evidence) -> Refund:
-    """The refund after this evidence; an equal one if the evidence teaches nothing new."""
+    """The refund after this evidence; an equal refund if the evidence adds nothing new."""
     checked = check_against_order(refund.order, evidence)
     if refund.is_terminal:
         return _record_contradiction(refund, checked)
@@ -67,7 +68,7 @@ def _apply_open(refund: Refund, evidence: Evidence) -> Refund:
 
 
 def _apply_without_state(refund: Refund, kind: EvidenceKind) -> Refund:
-    """What changes no state, but perhaps what is to be done next."""
+    """Evidence that does not change the state, but may change the next step."""
     match kind:
         case EvidenceKind.CHECK:
             return _changed(refund, is_inquiry_due=True)
@@ -80,7 +81,7 @@ def _apply_without_state(refund: Refund, kind: EvidenceKind) -> Refund:
 
 
 def _update_alarm(refund: Refund, evidence: Evidence) -> Refund:
-    """The alarm over calls that do not work: raised by repetition, cleared by a call that does."""
+    """Raise the alarm on repeated unusable calls; clear it when a call works again."""
     alarm = refund.alarm
     if evidence.is_repeated:
         return refund if alarm is not None else _changed(refund, alarm=evidence)
@@ -92,39 +93,39 @@ def _update_alarm(refund: Refund, evidence: Evidence) -> Refund:
 
 
 def _clears_alarm(alarm: Evidence, evidence: Evidence) -> bool:
-    """Permissions are per API: a call of one kind does not prove that the other works again.
+    """Permissions are per API, so a working inquiry does not prove that refund calls work.
 
-    Once Antom processes the refund it is only inquired about, so only inquiries must work.
+    Once Antom processes the refund only inquiries are sent, so an alarm on refund calls is moot.
     """
-    is_answered = evidence.is_usable and evidence.source is alarm.source
-    return is_answered or (
+    is_same_call = evidence.is_usable and evidence.source is alarm.source
+    return is_same_call or (
         evidence.kind is EvidenceKind.PROCESSING and alarm.source is Source.RESPONSE
     )
 
 
 def _settle_send(refund: Refund, evidence: Evidence) -> Refund:
-    """Whatever the refund call brought, it is not due at once again."""
+    """After any result of the refund call, it is no longer due immediately."""
     return _changed(refund, is_send_due=False) if evidence.source is Source.RESPONSE else refund
 
 
 def _settle_inquiry(refund: Refund, evidence: Evidence) -> Refund:
-    """Any answer of an inquiry settles that one was due, and so do failures in a row.
+    """An inquiry that was due is done after any usable response, or after repeated failures.
 
-    "No such refund" does not where it would end the refund: that inquiry was asked before there
-    was an end to confirm, or too early (antom_refunds/domain/confirmation.py).
+    "No such refund" does not count while a result awaits confirmation: that inquiry was sent
+    before the result was announced, or too early (antom_refunds/domain/confirmation.py).
     """
     if evidence.source is not Source.INQUIRY:
         return refund
     if evidence.is_repeated:
-        is_undecided = refund.is_undecided or refund.is_end_unconfirmed
+        is_undecided = refund.is_undecided or refund.awaits_confirmation
         return _changed(refund, is_inquiry_due=False, is_undecided=is_undecided)
-    is_too_early = evidence.kind is EvidenceKind.NOT_FOUND and refund.is_end_unconfirmed
+    is_too_early = evidence.kind is EvidenceKind.NOT_FOUND and refund.awaits_confirmation
     is_settled = evidence.is_usable and not is_too_early
     return _changed(refund, is_inquiry_due=False) if is_settled else refund
 
 
 def _on_succeeded(refund: Refund, evidence: Evidence) -> Refund:
-    """A success that names no payment is believed once something tied the id to this payment."""
+    """A success without a payment id counts only once the id is bound to this payment."""
     bound = _bind(refund, evidence)
     if evidence.source is Source.RESPONSE or evidence.source is Source.OPERATOR or bound.is_bound:
         return _on_terminal(bound, evidence)
@@ -132,40 +133,42 @@ def _on_succeeded(refund: Refund, evidence: Evidence) -> Refund:
 
 
 def _bind(refund: Refund, evidence: Evidence) -> Refund:
-    """An acceptance of our call, or an inquiry that names our payment, ties the id to it."""
-    known = refund.binding
+    """An accepted refund call, or an inquiry that names our payment, binds the id to it."""
+    previous = refund.binding
     by_payment = evidence.source is Source.INQUIRY and evidence.payment_id is not None
-    says_more = by_payment and (known is None or known.source is not Source.INQUIRY)
-    is_first = evidence.source is Source.RESPONSE and known is None
-    return _changed(refund, binding=evidence) if says_more or is_first else refund
+    is_stronger = by_payment and (previous is None or previous.source is not Source.INQUIRY)
+    is_first = evidence.source is Source.RESPONSE and previous is None
+    return _changed(refund, binding=evidence) if is_stronger or is_first else refund
 
 
 def _on_unbound_success(refund: Refund, evidence: Evidence) -> Refund:
-    """The refund call, repeated, is answered with the payment; an inquiry about it may be too."""
-    doubted = _raise_to(refund, RefundState.IN_DOUBT, evidence)
+    """The response to a repeated refund call names the payment; an inquiry's may, too."""
+    in_doubt = _raise_to(refund, RefundState.IN_DOUBT, evidence)
     if evidence.source is not Source.INQUIRY:
-        is_known = refund.unbound_success is not None
+        is_recorded = refund.unbound_success is not None
         return (
-            doubted
-            if is_known
-            else _changed(doubted, unbound_success=evidence, is_inquiry_due=True)
+            in_doubt
+            if is_recorded
+            else _changed(in_doubt, unbound_success=evidence, is_inquiry_due=True)
         )
     if refund.unbound_success is not None and refund.unbound_success.source is Source.INQUIRY:
-        return doubted
-    return _changed(doubted, unbound_success=evidence, is_send_due=doubted.may_send)
+        return in_doubt
+    return _changed(in_doubt, unbound_success=evidence, is_send_due=in_doubt.may_send)
 
 
 def _on_terminal(refund: Refund, evidence: Evidence) -> Refund:
-    """What was notified before and cannot be true of this end contradicts it from the first."""
-    end = _changed(
+    """Enter a terminal state; earlier evidence that contradicts it is recorded immediately."""
+    terminal = _changed(
         refund,
         state=_TERMINAL_STATE_OF[evidence.kind],
         deciding_evidence=evidence,
         is_inquiry_due=False,
     )
-    before = (refund.closure, refund.unbound_success)
-    against = tuple(each for each in before if each is not None and contradicts(end, each))
-    return _changed(end, contradictions=against) if against else end
+    earlier = (refund.closure, refund.unbound_success)
+    contradictions = tuple(
+        each for each in earlier if each is not None and contradicts(terminal, each)
+    )
+    return _changed(terminal, contradictions=contradictions) if contradictions else terminal
 
 
 def _raise_to(refund: Refund, state: RefundState, evidence: Evidence) -> Refund:
@@ -175,104 +178,105 @@ def _raise_to(refund: Refund, state: RefundState, evidence: Evidence) -> Refund:
 
 
 def _on_accepted(refund: Refund, evidence: Evidence) -> Refund:
-    """Antom works on it, so an earlier refusal was not about this refund."""
-    reached = _raise_to(_bind(refund, evidence), RefundState.PROCESSING, evidence)
-    is_wiped = evidence.source is Source.INQUIRY and refund.failure is not None
-    cleared = _changed(reached, failure=None, is_undecided=False) if is_wiped else reached
+    """Antom is processing the refund, so an earlier refusal was not about this refund."""
+    accepted = _raise_to(_bind(refund, evidence), RefundState.PROCESSING, evidence)
+    if evidence.source is Source.INQUIRY and refund.failure is not None:
+        accepted = _changed(accepted, failure=None, is_undecided=False)
     return (
-        _on_terminal(cleared, cleared.unbound_success)
-        if cleared.is_bound and cleared.unbound_success
-        else cleared
+        _on_terminal(accepted, accepted.unbound_success)
+        if accepted.is_bound and accepted.unbound_success
+        else accepted
     )
 
 
 def _on_doubt(refund: Refund, evidence: Evidence) -> Refund:
-    doubted = _raise_to(refund, RefundState.IN_DOUBT, evidence)
-    due = _changed(doubted, is_inquiry_due=True) if evidence.code == WORKER_LOST else doubted
-    return due if refund.doubt is not None else _changed(due, doubt=evidence)
+    in_doubt = _raise_to(refund, RefundState.IN_DOUBT, evidence)
+    if evidence.code == WORKER_LOST:
+        in_doubt = _changed(in_doubt, is_inquiry_due=True)
+    return in_doubt if refund.doubt is not None else _changed(in_doubt, doubt=evidence)
 
 
 def _on_blocked(refund: Refund, evidence: Evidence) -> Refund:
-    """A refusal at the gate never lowers doubt: the earlier call may have moved money."""
-    is_known = refund.alarm is not None and refund.alarm.kind is EvidenceKind.BLOCKED
-    alarmed = refund if is_known else _changed(refund, alarm=evidence)
+    """A refusal at the gate does not remove doubt: an earlier call may have moved money."""
+    is_alarmed = refund.alarm is not None and refund.alarm.kind is EvidenceKind.BLOCKED
+    alarmed = refund if is_alarmed else _changed(refund, alarm=evidence)
     if evidence.source is Source.INQUIRY:
         return alarmed
     return _raise_to(alarmed, RefundState.BLOCKED, evidence)
 
 
 def _on_mismatch(refund: Refund, evidence: Evidence) -> Refund:
-    """Antom speaks of this refund but cannot be taken at its word: doubt, and one inquiry."""
-    doubted = _raise_to(refund, RefundState.IN_DOUBT, evidence)
+    """Inconsistent evidence about this refund proves nothing: in doubt, and inquire once."""
+    in_doubt = _raise_to(refund, RefundState.IN_DOUBT, evidence)
     if refund.mismatch is not None:
-        return doubted
+        return in_doubt
     is_due = refund.is_inquiry_due or evidence.source is not Source.INQUIRY
-    return _changed(doubted, mismatch=evidence, is_inquiry_due=is_due)
+    return _changed(in_doubt, mismatch=evidence, is_inquiry_due=is_due)
 
 
 def _on_id_conflict(refund: Refund, evidence: Evidence) -> Refund:
-    """The id may stand for another payment: only an inquiry about ours settles that."""
-    doubted = _raise_to(refund, RefundState.IN_DOUBT, evidence)
+    """The id may belong to another payment: only an inquiry about our payment clarifies that."""
+    in_doubt = _raise_to(refund, RefundState.IN_DOUBT, evidence)
     if refund.id_conflict is not None:
-        return doubted
-    return _changed(doubted, id_conflict=evidence, is_inquiry_due=True)
+        return in_doubt
+    return _changed(in_doubt, id_conflict=evidence, is_inquiry_due=True)
 
 
 def _on_failed_unconfirmed(refund: Refund, evidence: Evidence) -> Refund:
-    """A signed F names no refund: it ends nothing by itself."""
-    doubted = _raise_to(refund, RefundState.IN_DOUBT, evidence)
+    """A signed F names no refund, so one alone is not final."""
+    in_doubt = _raise_to(refund, RefundState.IN_DOUBT, evidence)
     if refund.failure is None:
-        return _changed(doubted, failure=evidence, is_inquiry_due=True)
+        return _changed(in_doubt, failure=evidence, is_inquiry_due=True)
     if not refund.may_send:
-        return doubted
+        return in_doubt
     if evidence.code == refund.failure.code:
-        return _on_terminal(doubted, evidence.model_copy(update={"kind": EvidenceKind.FAILED}))
-    return _changed(doubted, second_failure=evidence)
+        return _on_terminal(in_doubt, evidence.model_copy(update={"kind": EvidenceKind.FAILED}))
+    return _changed(in_doubt, second_failure=evidence)
 
 
 def _on_closed_unconfirmed(refund: Refund, evidence: Evidence) -> Refund:
-    """ORDER_IS_CLOSED ends nothing until an inquiry confirms it (docs/antom.md#order-is-closed)."""
-    doubted = _raise_to(refund, RefundState.IN_DOUBT, evidence)
-    known = refund.closure
-    if known is None:
-        return _changed(doubted, closure=evidence, is_inquiry_due=True)
-    # A notified closure says more than an answered one (see contradicts), in whichever order.
-    says_more = Source.NOTIFICATION is evidence.source is not known.source
-    return _changed(doubted, closure=evidence) if says_more else doubted
+    """ORDER_IS_CLOSED is final only once an inquiry confirms it (docs/antom.md#order-is-closed)."""
+    in_doubt = _raise_to(refund, RefundState.IN_DOUBT, evidence)
+    previous = refund.closure
+    if previous is None:
+        return _changed(in_doubt, closure=evidence, is_inquiry_due=True)
+    # A notification of the closure is stronger than a response (see contradicts), in any order.
+    is_stronger = Source.NOTIFICATION is evidence.source is not previous.source
+    return _changed(in_doubt, closure=evidence) if is_stronger else in_doubt
 
 
 def _on_call_off(refund: Refund, evidence: Evidence) -> Refund:
-    """Only while nothing was executed; from then on no refund call is sent."""
+    """Accepted only while nothing was executed; no refund call is sent after it."""
     if refund.state not in UNEXECUTED_STATES or refund.call_off is not None:
         return refund
     return _changed(refund, call_off=evidence, is_inquiry_due=True)
 
 
 def _on_not_found(refund: Refund) -> Refund:
-    """Antom knows nothing of it, or nothing any more: the same request again, at once."""
+    """Antom does not know the refund, or no longer does: send the same request immediately."""
     is_due = refund.may_send and not refund.is_send_due
     return _changed(refund, is_send_due=True) if is_due else refund
 
 
 def _record_contradiction(refund: Refund, evidence: Evidence) -> Refund:
-    """After an end nothing changes but the list of what contradicts it."""
+    """In a terminal state only the list of contradictions changes."""
     if evidence in refund.contradictions or not contradicts(refund, evidence):
         return refund
     return _changed(refund, contradictions=(*refund.contradictions, evidence))
 
 
 def contradicts(refund: Refund, evidence: Evidence) -> bool:
-    """Whether the evidence cannot be true of a refund that ended as this one did."""
+    """Whether the evidence cannot be true of a refund in this terminal state."""
     checked = check_against_order(refund.order, evidence)
     match checked.kind:
         case EvidenceKind.MISMATCH | EvidenceKind.ID_CONFLICT:
             return True
         case EvidenceKind.CLOSED_UNCONFIRMED:
-            # An answer may mean "closed, for it was refunded"; a notification says FAIL with it.
+            # A response may mean "closed because it was refunded"; a notification also says FAIL.
             is_notified = checked.source is Source.NOTIFICATION
             return is_notified and refund.state is RefundState.SUCCEEDED
         case EvidenceKind.FAILED_UNCONFIRMED:
-            # Antom's own word on the refund outweighs it, a person's does not.
+            # A success reported by Antom itself outweighs it; an operator's resolution does not.
             return refund.state is RefundState.SUCCEEDED and _is_by_operator(refund)
         case EvidenceKind.SUCCEEDED | EvidenceKind.FAILED | EvidenceKind.CLOSED:
             return _TERMINAL_STATE_OF[checked.kind] is not refund.state or _has_other_refund_id(
@@ -289,9 +293,9 @@ def _is_by_operator(refund: Refund) -> bool:
 
 
 def _has_other_refund_id(refund: Refund, evidence: Evidence) -> bool:
-    """Antom's refund ids go one to one with ours: a second one would be a second refund."""
-    known = None if refund.deciding_evidence is None else refund.deciding_evidence.refund_id
-    return None not in {known, evidence.refund_id} and known != evidence.refund_id
+    """Antom has one refund id for each of ours: a second one would be a second refund."""
+    own = None if refund.deciding_evidence is None else refund.deciding_evidence.refund_id
+    return None not in {own, evidence.refund_id} and own != evidence.refund_id
 
 
 def _changed(refund: Refund, **changes: object) -> Refund:

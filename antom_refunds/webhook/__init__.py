@@ -1,7 +1,7 @@
-"""The notification handler: raw bytes, verify, decode, signal, and only then acknowledge.
+"""The webhook for Antom's notifications: verify, decode, signal, and only then acknowledge.
 
-Antom is told "success" only when Temporal has the notification, or when no running refund can
-take it and its bytes are in the log. Otherwise Antom sends it again (docs/antom.md#notifications).
+A notification is acknowledged once Temporal has stored it, or once it is logged because no running
+refund can use it. Otherwise Antom sends it again (docs/antom.md#notifications).
 """
 
 from antom_refunds.webhook.handler import NotificationHandler, create_app, notification_counter

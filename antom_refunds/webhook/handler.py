@@ -1,4 +1,4 @@
-"""The ASGI app: receive, verify, hand to Temporal, acknowledge; or refuse, count and log."""
+"""The webhook's ASGI app: verifies a notification, signals its refund, and acknowledges it."""
 
 import asyncio
 import hashlib
@@ -58,12 +58,12 @@ _LEVELS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationHandler:
-    """Takes notifications for the merchants it has keys of.
+    """Handles notifications for the merchants in `keys`, by client-id.
 
-    `public_path` is the path (with query) that Antom calls, where a proxy shows us another;
-    `count` is called with the outcome of each request: of Delivery, NotForRefund or Rejection. A
-    body must arrive within `body_limit`, and Temporal must take the notification within
-    `temporal_limit`: Antom's own limit is not documented, but a slow "later" is better than none.
+    `public_path` is the path (with query) that Antom calls, if a proxy changes it. `count` is
+    called with the outcome of each request: a value of Delivery, NotForRefund or Rejection. A body
+    must arrive within `body_limit`, and Temporal must store the notification within
+    `temporal_limit`: Antom does not document its own timeout, and should get a response before it.
     """
 
     notifications: NotificationDelivery
@@ -75,7 +75,7 @@ class NotificationHandler:
     _log_limit: LogLimit = field(default_factory=LogLimit)
 
     async def handle(self, request: Request) -> Response:
-        """Antom's exact acknowledgement, or a status that makes it send again."""
+        """Respond with Antom's exact acknowledgement, or a status that makes Antom retry."""
         try:
             outcome = await self._process(request)
         except RejectedNotificationError as error:
@@ -87,7 +87,7 @@ class NotificationHandler:
         return Response(ACKNOWLEDGEMENT, media_type=_JSON)
 
     async def reject_route(self, request: Request, error: Exception) -> Response:
-        """Whatever the router refuses by itself: another method, another path."""
+        """Respond to requests that the router rejects: another method or path."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         return self._reject(_ROUTER_REJECTIONS.get(status, Rejection.DEFECT), request)
 
@@ -117,13 +117,13 @@ class NotificationHandler:
             case UnusableNotification() as flaw:
                 _record_unusable(flaw, body, keys)
                 return NotForRefund.UNUSABLE
-            case unread:
-                assert_never(unread)
+            case unhandled:
+                assert_never(unhandled)
 
     async def _deliver(
         self, parsed: RefundEvidence, body: bytes, keys: NotificationKeys
     ) -> Delivery:
-        # Equal bytes are one notification, however often Antom sends them.
+        # Equal bytes are repetitions of one notification.
         digest = hashlib.sha256(body).hexdigest()
         delivery = await self._notify(parsed, digest, keys)
         _record(delivery, parsed, body, digest, keys)
@@ -156,13 +156,13 @@ def create_app(handler: NotificationHandler, *, path: str) -> Starlette:
         ],
         exception_handlers={HTTPException: handler.reject_route},
     )
-    # A redirect is neither an acknowledgement nor a refusal, and the signature fits one path.
+    # A redirect is neither an acknowledgement nor a rejection, and the signature covers one path.
     app.router.redirect_slashes = False
     return app
 
 
 def notification_counter(meter: MetricMeter) -> Callable[[str], None]:
-    """Counts notifications by outcome, on the process's metrics page."""
+    """A function that counts notifications by outcome, in the process's metrics."""
     counter = meter.create_counter("refund_notifications", "Notifications by outcome")
     return lambda outcome: counter.add(1, {"outcome": outcome})
 
@@ -174,7 +174,7 @@ async def _healthy(_request: Request) -> Response:
 def _record(
     delivery: Delivery, parsed: RefundEvidence, body: bytes, digest: str, keys: NotificationKeys
 ) -> None:
-    """One log line; it keeps the verified bytes where no history does."""
+    """Log one line, including the verified bytes if no history contains them."""
     fields = {
         "refund_request_id": parsed.refund_request_id,
         "merchant": keys.merchant,
@@ -182,7 +182,7 @@ def _record(
         "code": parsed.evidence.code,
     }
     if delivery is not Delivery.DELIVERED and delivery is not Delivery.ALREADY_TERMINAL:
-        fields |= {"notification": _text(body), "digest": digest, "said": parsed.evidence.message}
+        fields |= {"notification": _text(body), "digest": digest, "reason": parsed.evidence.message}
     log.log(_LEVELS[delivery], f"notification.{delivery}", extra=fields)  # noqa: G004 - a fixed set
 
 
@@ -192,9 +192,9 @@ def _record_other(event: OtherEvent, keys: NotificationKeys) -> None:
 
 
 def _record_unusable(flaw: UnusableNotification, body: bytes, keys: NotificationKeys) -> None:
-    """It is acknowledged, since each of Antom's eight repetitions would be the same bytes.
+    """Log a notification that is acknowledged because repetitions would be just as unusable.
 
-    They are in the log, and whichever refund it was about still learns its end by inquiries.
+    The log keeps its bytes, and the refund still gets its result by inquiries.
     """
     fields = {
         "field": flaw.field,
@@ -215,5 +215,5 @@ def _record_undeliverable(error: Exception, parsed: RefundEvidence, keys: Notifi
 
 
 def _text(body: bytes) -> str:
-    """All of it: at most BODY_BYTES_MAX, and the log is the only place that keeps it."""
+    """The whole body (at most BODY_BYTES_MAX), because only the log keeps it."""
     return body.decode("utf-8", "backslashreplace")

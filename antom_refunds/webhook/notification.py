@@ -1,4 +1,4 @@
-"""From verified bytes to what they are: news about a refund, another event, or unusable."""
+"""Parses verified bytes: evidence about a refund, another event, or unusable."""
 
 import codecs
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _TYPE_FIELDS: Final = ("notifyType", "disputeNotificationType")
 
 
 class NotForRefund(StrEnum):
-    """Verified notifications that are acknowledged although no refund is asked about them."""
+    """Outcomes of verified notifications that are acknowledged without being delivered."""
 
     UNUSABLE = "unusable"
     NOT_OURS = "not_ours"
@@ -38,56 +38,58 @@ class RefundEvidence:
 
 @dataclass(frozen=True, slots=True)
 class OtherEvent:
-    """Another event than a refund's result, such as PAYMENT_RESULT."""
+    """An event other than a refund's result, such as PAYMENT_RESULT."""
 
     event_type: str
 
 
 @dataclass(frozen=True, slots=True)
 class UnusableNotification:
-    """Verified, but nobody can tell which refund it is about; `field` says where it is odd."""
+    """Verified, but it does not identify a refund; `field` names the field at fault."""
 
     field: str
     reason: str
 
 
 def parse_notification(body: bytes) -> RefundEvidence | OtherEvent | UnusableNotification:
-    """What these verified bytes say; never raises.
+    """Parse a verified body; never raises.
 
-    A notification that names a refund but is odd in any other way is evidence with
+    A notification that identifies a refund but is malformed otherwise is evidence with
     EvidenceKind.MISMATCH, whose message names the fields.
     """
     try:
         fields = decode_object(body)
     except ValueError as error:
         return UnusableNotification("body", str(error))
-    named = fields.get("refundRequestId")
-    if named is None:
+    refund_request_id = fields.get("refundRequestId")
+    if refund_request_id is None:
         return _without_refund(fields)
-    if not _is_id(named):
-        return UnusableNotification("refundRequestId", f"is no text of 1 to {_ID_MAX} characters")
-    return RefundEvidence(named, _evidence(named, fields))
+    if not _is_id(refund_request_id):
+        return UnusableNotification(
+            "refundRequestId", f"is not a string of 1 to {_ID_MAX} characters"
+        )
+    return RefundEvidence(refund_request_id, _evidence(refund_request_id, fields))
 
 
 def decode_object(body: bytes) -> Mapping[str, Any]:
-    """The JSON object; raises ValueError saying why there is none.
+    """Decode a JSON object; raises ValueError with the reason.
 
-    Characters that are broken become U+FFFD: they spoil an id, but no message.
+    Invalid characters become U+FFFD: they invalidate an id, but not a message.
     """
     try:
         value = decode(body.removeprefix(codecs.BOM_UTF8))
     except ValueError as error:
         raise ValueError("is not JSON, or is nested too deeply") from error
     if not isinstance(value, dict):
-        raise ValueError("is not a JSON object")  # noqa: TRY004 - of the text, not of our types
+        raise ValueError("is not a JSON object")  # noqa: TRY004 - wrong input, not a wrong type
     return value
 
 
 def _without_refund(fields: Mapping[str, Any]) -> OtherEvent | UnusableNotification:
-    named = [fields[name] for name in _TYPE_FIELDS if isinstance(fields.get(name), str)]
-    if not named or named[0] == _REFUND_RESULT:
+    types = [fields[name] for name in _TYPE_FIELDS if isinstance(fields.get(name), str)]
+    if not types or types[0] == _REFUND_RESULT:
         return UnusableNotification("refundRequestId", "is missing")
-    return OtherEvent(_loggable(named[0][:_TYPE_MAX]))
+    return OtherEvent(_loggable(types[0][:_TYPE_MAX]))
 
 
 def _is_id(value: object) -> bool:
@@ -95,7 +97,7 @@ def _is_id(value: object) -> bool:
 
 
 def _loggable(text: str) -> str:
-    """Without lone surrogates, which neither a log nor Temporal can encode."""
+    """Escape lone surrogates, which neither a log nor Temporal can encode."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -1,4 +1,4 @@
-"""What a notification request brings: bounded bytes, and headers as intermediaries leave them."""
+"""Reads a notification's HTTP request: a bounded body, the signed headers and the path."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from antom_refunds.limited_body import read_limited
 from antom_refunds.webhook.rejections import RejectedNotificationError, Rejection
 
 BODY_BYTES_MAX: Final = 64 * 1024
-# What whoever calls us may write into a log line, in characters.
+# Maximum characters per field that an unverified request can put into the log.
 _LOGGED_MAX: Final = 128
 _BLANKS: Final = " \t"
 
 
 @dataclass(frozen=True, slots=True)
 class SignedHeaders:
-    """The headers that carry a signature; `signature` is None where there is none."""
+    """The headers that a signature needs; `signature` is None if the header is missing."""
 
     client_id: str
     time: str
@@ -26,10 +26,10 @@ class SignedHeaders:
 
     @classmethod
     def of(cls, request: Request) -> Self:
-        """Raises RejectedNotificationError if a header has two different values.
+        """The headers of this request.
 
-        The lines of a split signature are joined by commas, as RFC 9110 §5.3 lets intermediaries
-        do with any list.
+        Raises RejectedNotificationError if a header has two different values. A signature that an
+        intermediary split over several lines is joined with commas (RFC 9110 §5.3).
         """
         parts = _values(request, "signature")
         return cls(
@@ -53,7 +53,7 @@ def _single(request: Request, name: str) -> str:
 async def read_body(request: Request, limit: timedelta) -> bytes:
     """The whole body.
 
-    Raises RejectedNotificationError if it is encoded, too large, too slow or cut off.
+    Raises RejectedNotificationError if it is encoded, too large, too slow or incomplete.
     """
     if any(each.lower() not in {"", "identity"} for each in _values(request, "content-encoding")):
         raise RejectedNotificationError(Rejection.UNSUPPORTED_ENCODING)
@@ -70,14 +70,14 @@ async def read_body(request: Request, limit: timedelta) -> bytes:
 
 
 def path_and_query(request: Request) -> str:
-    """Exactly as it was sent: a decoded path is another path to a signature."""
+    """The path exactly as sent: the signature covers the raw, undecoded path."""
     raw: bytes = request.scope["raw_path"]
     query: bytes = request.scope["query_string"]
     return (raw + b"?" + query if query else raw).decode("latin-1")
 
 
 def describe_request(request: Request) -> dict[str, str]:
-    """The request for a log line, each part cut: none of it is verified."""
+    """The request's fields for the log, truncated because none of them is verified."""
     return {
         "method": request.method[:_LOGGED_MAX],
         "path": path_and_query(request).partition("?")[0][:_LOGGED_MAX],

@@ -1,11 +1,11 @@
-"""Why a request is not acknowledged, and the HTTP status that says so."""
+"""Reasons for rejecting a request, and the HTTP status of each."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class Rejection(StrEnum):
-    """Why a request was not acknowledged."""
+    """Why a request is not acknowledged."""
 
     UNKNOWN_CLIENT = "unknown_client"
     MISSING_SIGNATURE = "missing_signature"
@@ -33,12 +33,12 @@ STATUS: Final = {
     Rejection.SLOW_BODY: 408,
     Rejection.TOO_LARGE: 413,
     Rejection.UNSUPPORTED_ENCODING: 415,
-    Rejection.DISCONNECTED: 400,  # nobody reads it
+    Rejection.DISCONNECTED: 400,  # never received, as the client has disconnected
     Rejection.DEFECT: 500,
     Rejection.TEMPORAL_UNAVAILABLE: 503,
 }
 
-# The rest of such a request was not read: what follows on the connection is no new request.
+# These requests were not read completely, so the connection cannot be used for another one.
 CLOSES_CONNECTION: Final = frozenset(
     {
         Rejection.UNKNOWN_PATH,
@@ -51,7 +51,7 @@ CLOSES_CONNECTION: Final = frozenset(
 
 
 class RejectedNotificationError(Exception):
-    """The request changes nothing; Antom is told so by the HTTP status."""
+    """The request is rejected without any effect; the HTTP status reports it."""
 
     def __init__(self, rejection: Rejection) -> None:
         super().__init__(rejection.value)

@@ -1,4 +1,4 @@
-"""Who sent a notification: the merchant whose client-id and Antom's key fit the signature."""
+"""Verifies a notification's signature with Antom's keys for the client-id."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -28,7 +28,10 @@ def verify_sender(
     path: str,
     body: bytes,
 ) -> NotificationKeys:
-    """The keys of this client-id, if they made the signature; else RejectedNotificationError."""
+    """The keys of this client-id, if one of them created the signature.
+
+    Otherwise raises RejectedNotificationError.
+    """
     keys = keys_by_client_id.get(headers.client_id)
     if keys is None:
         raise RejectedNotificationError(Rejection.UNKNOWN_CLIENT)

@@ -311,7 +311,7 @@ async def test_a_process_that_was_suspended_does_not_send_a_call_that_temporal_m
     monkeypatch.setattr("activities.attempts.HEARTBEAT_TIMEOUT", timedelta())
     turns.given.set()
 
-    with pytest.raises(ApplicationError, match="stood still") as later:
+    with pytest.raises(ApplicationError, match="worker was stalled") as later:
         await calling
     assert later.value.type == contract.NOT_SENT
     assert not simulator.ledger.movements

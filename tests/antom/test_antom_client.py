@@ -280,7 +280,7 @@ async def test_any_http_status_but_200_is_doubt_even_if_signed(
         seen.append(str(request.url))
         return httpx.Response(status, headers=headers, content=body)
 
-    await _fails(account, respond, BadStatusError, f"Antom answered HTTP {status}")
+    await _fails(account, respond, BadStatusError, f"Antom returned HTTP {status}")
 
     assert seen == [f"https://antom.example.com{LIVE}"]
 
@@ -379,7 +379,7 @@ async def test_a_signed_response_with_another_structure_is_doubt(
         with pytest.raises(MalformedResponseError) as error:
             await antom.refund(ORDER)
 
-    assert str(error.value) == f"the answer is not of the documented form: {fields}"
+    assert str(error.value) == f"the response is not in the documented form: {fields}"
 
 
 async def test_an_endless_response_is_read_only_up_to_the_limit(account: MerchantAccount) -> None:
@@ -480,7 +480,7 @@ async def test_a_connection_cut_after_sending_is_doubt(account: MerchantAccount)
         writer.transport.abort()
 
     async with _serving(account, cut) as antom:
-        with pytest.raises(NoResponseError, match="no answer from Antom"):
+        with pytest.raises(NoResponseError, match="no response from Antom"):
             await antom.refund(ORDER)
 
 
@@ -515,7 +515,7 @@ async def test_a_slow_endless_response_ends_at_the_deadline(
             await asyncio.sleep(0.05)
 
     async with _serving(account, trickle) as antom:
-        with pytest.raises(NoResponseError, match="no answer within"):
+        with pytest.raises(NoResponseError, match="no response within"):
             await antom.refund(ORDER)
 
 

@@ -81,9 +81,9 @@ def _milliseconds(time: datetime) -> str:
 @pytest.mark.parametrize(
     ("off", "message"),
     [
-        (timedelta(seconds=-301), "was made 301 s before the call"),
-        (timedelta(seconds=303), "was made 301 s after it"),
-        (timedelta(days=-1), "was made 86400 s before the call"),
+        (timedelta(seconds=-301), "was created 301 s before the call"),
+        (timedelta(seconds=303), "was created 301 s after it"),
+        (timedelta(days=-1), "was created 86400 s before the call"),
     ],
 )
 async def test_a_response_with_a_stale_time_is_doubt(

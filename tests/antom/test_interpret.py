@@ -96,7 +96,7 @@ def test_a_response_becomes_evidence_with_all_its_fields() -> None:
         source=Source.RESPONSE,
         kind=EvidenceKind.SUCCEEDED,
         code="SUCCESS",
-        message="the refund call was answered SUCCESS: Antom's words",
+        message="the refund call returned SUCCESS: Antom's words",
         refund_request_id="rf-1",
         payment_id="pay-1",
         refund_id="antom-1",
@@ -139,7 +139,7 @@ def test_long_texts_of_antom_are_truncated_for_the_operators_tables() -> None:
 
     message = from_response(response_of("U", "x", result=result)).message
 
-    assert message == f"the refund call was answered {'C' * 64}: {'m' * 256}"
+    assert message == f"the refund call returned {'C' * 64}: {'m' * 256}"
 
 
 @pytest.mark.parametrize("status", ["S", "F", "U"])
@@ -180,10 +180,10 @@ def test_a_success_without_a_readable_amount_is_not_final(amount: object) -> Non
 @pytest.mark.parametrize(
     "error",
     [
-        NoResponseError("no_response", "no answer from Antom"),
-        BadStatusError("http_500", "Antom answered HTTP 500"),
+        NoResponseError("no_response", "no response from Antom"),
+        BadStatusError("http_500", "Antom returned HTTP 500"),
         UnverifiedResponseError("unverified_response", "not proven"),
-        MalformedResponseError("malformed_response", "not of the documented form"),
+        MalformedResponseError("malformed_response", "not in the documented form"),
     ],
 )
 def test_an_unusable_response_is_doubt_and_the_same_request_is_sent_again(
@@ -203,7 +203,7 @@ def test_an_unusable_response_is_doubt_and_the_same_request_is_sent_again(
     [
         (
             "INVALID_SIGNATURE",
-            "if INVALID_SIGNATURE is true: mend the merchant's private key or its version",
+            "if INVALID_SIGNATURE is true: fix the merchant's private key or its version",
         ),
         ("BRAND_NEW_CODE", "the same request is sent again"),
         ("SUCCESS", "the same request is sent again"),
@@ -226,7 +226,7 @@ def test_an_unverified_code_is_reported_as_unverified(claimed: str, advice: str)
     [
         (
             "KEY_NOT_FOUND",
-            "if KEY_NOT_FOUND is true: upload the merchant's public key at Antom",
+            "if KEY_NOT_FOUND is true: upload the merchant's public key to Antom",
         ),
         ("", ""),
     ],
@@ -255,7 +255,7 @@ def test_a_gate_refusal_blocks_and_alerts_an_operator() -> None:
     evidence = from_error(GateRefusedError("INVALID_SIGNATURE", "Antom refused the call"))
 
     assert evidence.kind is EvidenceKind.BLOCKED
-    assert evidence.advice == "mend the merchant's private key or its version"
+    assert evidence.advice == "fix the merchant's private key or its version"
     assert evidence.needs_attention
 
 
@@ -318,7 +318,7 @@ def test_a_failure_without_its_own_code_says_so() -> None:
     evidence = from_inquiry(inquiry("S", "SUCCESS", "FAIL"))
 
     assert evidence.code == "FAIL"
-    assert evidence.advice == "Antom names no reason: ask its support, or use a new id"
+    assert evidence.advice == "Antom gave no reason: contact its support, or use a new id"
     assert not evidence.needs_attention
 
 
@@ -326,8 +326,8 @@ def test_a_failure_without_its_own_code_says_so() -> None:
     ("code", "advice", "needs_attention"),
     [
         ("MERCHANT_BALANCE_NOT_ENOUGH", "top up the balance", False),
-        ("RISK_REJECT", "ask Antom's support", True),
-        ("BRAND_NEW_CODE", "Antom names no reason", False),
+        ("RISK_REJECT", "contact Antom's support", True),
+        ("BRAND_NEW_CODE", "Antom gave no reason", False),
     ],
 )
 def test_a_failure_with_its_own_code_keeps_the_advice_of_the_code(
@@ -343,7 +343,7 @@ def test_a_failure_with_its_own_code_keeps_the_advice_of_the_code(
 def test_an_unknown_refund_status_is_quoted_and_truncated() -> None:
     evidence = from_inquiry(inquiry("S", "SUCCESS", "P" * 999))
 
-    assert evidence.message == f"the inquiry says '{'P' * 16}', which is no known status"
+    assert evidence.message == f"the inquiry says '{'P' * 16}', which is not a known status"
 
 
 # --- confirmation of an announced result
@@ -429,7 +429,7 @@ def test_a_payment_lists_a_refund_by_type_id_and_amount(
     [
         NotSentError("not_sent", "no connection"),
         NoResponseError("no_response", "no answer"),
-        MalformedResponseError("malformed_response", "not of the documented form"),
+        MalformedResponseError("malformed_response", "not in the documented form"),
     ],
 )
 def test_an_inquiry_without_a_response_says_nothing_about_the_refund(error: AntomError) -> None:
@@ -503,7 +503,7 @@ def test_a_notification_becomes_evidence_with_all_its_fields() -> None:
 
 def test_an_inconsistent_notification_says_which_parts_contradict() -> None:
     assert from_notification(notification_of("F", "PROCESS_FAIL", "SUCCESS")).message == (
-        "the notification disagrees with itself: result F PROCESS_FAIL, refundStatus SUCCESS"
+        "the notification contradicts itself: result F PROCESS_FAIL, refundStatus SUCCESS"
     )
 
 

@@ -43,7 +43,7 @@ def test_a_key_follows_its_file(
     assert key_file.key.public_numbers() == read_public_key(antom_keys[1]).public_numbers()
     assert key_file.key.public_numbers() != before
     assert [(record.message, vars(record)["file"]) for record in caplog.records] == [
-        ("key.read_again", str(file))
+        ("key.reloaded", str(file))
     ]
 
 

@@ -136,7 +136,7 @@ async def test_more_callers_than_slots_wait_and_do_not_block_the_pool() -> None:
 
     assert [received.status for received in (*first, *after)] == [200] * 4
     assert {type(end) for end in ends} == {NotSentError, asyncio.CancelledError}
-    assert "2 calls are running and none ended within 0.1 s" in str(ends[0])
+    assert "2 calls are running and none finished within 0.1 s" in str(ends[0])
     assert server.running_max == 2
     assert (connections.pool_rebuilds, connections.pool_is_stalled) == (0, False)
 

@@ -54,8 +54,8 @@ async def _error(account: MerchantAccount, respond: Respond) -> AntomError:
             {},
             "INVALID_SIGNATURE",
             (
-                "the response is not proven to be Antom's: there is no signature header; "
-                "it claims INVALID_SIGNATURE (unproven); "
+                "the response is not verified as Antom's: there is no signature header; "
+                "it claims INVALID_SIGNATURE (unverified); "
                 "check client_id, private_key_file and key_version"
             ),
         ),
@@ -64,8 +64,8 @@ async def _error(account: MerchantAccount, respond: Respond) -> AntomError:
             {},
             "PROCESS_FAIL",
             (
-                "the response is not proven to be Antom's: there is no signature header; "
-                "it claims PROCESS_FAIL (unproven); check gateway and sandbox"
+                "the response is not verified as Antom's: there is no signature header; "
+                "it claims PROCESS_FAIL (unverified); check gateway and sandbox"
             ),
         ),
         (
@@ -73,7 +73,7 @@ async def _error(account: MerchantAccount, respond: Respond) -> AntomError:
             {"signature": "algorithm=RSA256, signature=AAAA"},
             "",
             (
-                "the response is not proven to be Antom's: no known key made this signature over "
+                "the response is not verified as Antom's: no known key created this signature over "
                 "these bytes; check antom_public_key_files, client_id and sandbox"
             ),
         ),
@@ -96,12 +96,12 @@ async def test_an_unverified_response_keeps_its_claim_and_names_the_settings(
             _refusal("INVALID_CLIENT"),
             "INVALID_CLIENT",
             (
-                "Antom answered HTTP 403; it claims INVALID_CLIENT (unproven); "
+                "Antom returned HTTP 403; it claims INVALID_CLIENT (unverified); "
                 "check client_id, private_key_file and key_version"
             ),
         ),
-        (b"<html>no</html>", "", "Antom answered HTTP 403; check gateway and sandbox"),
-        (b" " * 300_000, "", "Antom answered HTTP 403; check gateway and sandbox"),
+        (b"<html>no</html>", "", "Antom returned HTTP 403; check gateway and sandbox"),
+        (b" " * 300_000, "", "Antom returned HTTP 403; check gateway and sandbox"),
     ],
 )
 async def test_another_status_keeps_its_claim(

@@ -236,7 +236,7 @@ def test_the_deciding_fields_must_be_readable(body: bytes, fields: str) -> None:
         parse(body, InquireRefundResponse)
 
     assert error.value.fields == fields
-    assert str(error.value) == f"not of the documented form: {fields}"
+    assert str(error.value) == f"not in the documented form: {fields}"
 
 
 _GOOD: Final = '"result":{"resultCode":"SUCCESS","resultStatus":"S"}'

@@ -17,7 +17,7 @@ from antom_refunds.connection import (
 )
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
-from antom_refunds.listing import query_for
+from antom_refunds.listing import list_filter
 from antom_refunds.namespace import register_attributes, require_attributes
 from antom_refunds.settings import SettingsError
 
@@ -33,7 +33,7 @@ from antom_refunds.settings import SettingsError
 )
 def test_a_temporal_that_does_not_respond_is_unavailable(status: RPCStatusCode) -> None:
     with (
-        pytest.raises(TemporalUnavailableError, match="does not answer: hush"),
+        pytest.raises(TemporalUnavailableError, match="is unavailable: hush"),
         temporal_errors(),
     ):
         raise RPCError("hush", status, b"")
@@ -50,8 +50,8 @@ def test_other_errors_are_not_hidden() -> None:
     ("text", "status", "advice"),
     [
         ("Namespace x is not found.", RPCStatusCode.NOT_FOUND, "TEMPORAL_NAMESPACE"),
-        ("no", RPCStatusCode.PERMISSION_DENIED, "API key"),
-        ("who are you", RPCStatusCode.UNAUTHENTICATED, "API key"),
+        ("no", RPCStatusCode.PERMISSION_DENIED, "TEMPORAL_API_KEY"),
+        ("who are you", RPCStatusCode.UNAUTHENTICATED, "TEMPORAL_API_KEY"),
         ("no search attribute X", RPCStatusCode.INVALID_ARGUMENT, "register-attributes"),
     ],
 )
@@ -140,7 +140,7 @@ async def test_a_namespace_without_room_for_the_search_attributes_is_named(
 ) -> None:
     await _add(bare_server, **{f"Taken{number}": "KEYWORD" for number in range(9)})
 
-    with pytest.raises(SettingsError, match=r"cannot take .*RefundState.* 10 .*Keyword: remove"):
+    with pytest.raises(SettingsError, match=r"cannot add .*RefundState.* 10 .*Keyword: remove"):
         await register_attributes(bare_server.client)
 
 
@@ -154,6 +154,6 @@ async def test_a_namespace_that_does_not_exist_is_named(dev_server: WorkflowEnvi
 
 
 def test_a_filter_value_is_escaped() -> None:
-    query = query_for(merchant="o'neill\\", needs_attention=True)
+    query = list_filter(merchant="o'neill\\", needs_attention=True)
 
     assert " AND RefundMerchant = 'o\\'neill\\\\' AND (RefundNeedsAttention = true OR " in query

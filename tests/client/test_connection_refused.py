@@ -125,7 +125,7 @@ async def test_a_wrong_api_key_is_named_and_not_shown(set_environment: SetEnviro
 
         message = await refusal()
 
-    assert "refuses us: check TEMPORAL_API_KEY" in message
+    assert "refuses access: check TEMPORAL_API_KEY" in message
     assert "secret" not in message
 
 
@@ -158,7 +158,7 @@ async def test_a_server_that_is_not_temporal_is_reported(set_environment: SetEnv
     async with served(web) as port:
         set_environment(port, host="127.0.0.1")
 
-        with pytest.raises(TemporalUnavailableError, match="is not Temporal's gRPC"):
+        with pytest.raises(TemporalUnavailableError, match="does not speak Temporal's gRPC"):
             await connect()
 
 
@@ -174,7 +174,7 @@ async def test_a_server_that_never_responds_is_awaited_for_a_limited_time(
     async with served(mute) as port:
         set_environment(port, host="127.0.0.1")
 
-        with pytest.raises(TemporalUnavailableError, match="does not answer"):
+        with pytest.raises(TemporalUnavailableError, match="does not respond"):
             await connect()
 
 
@@ -185,8 +185,8 @@ async def test_a_server_that_never_responds_is_awaited_for_a_limited_time(
         (CERTIFICATE, "/nowhere/c.pem", "/nowhere/c.pem cannot be read: No such file"),
         (KEY, "/nowhere/k.pem", "/nowhere/k.pem cannot be read: No such file"),
         (CA, "/", "/ cannot be read: Is a directory"),
-        (CA, os.devnull, "holds no certificate in PEM form"),
-        (KEY, os.devnull, "holds no private key in PEM form"),
+        (CA, os.devnull, "contains no certificate in PEM form"),
+        (KEY, os.devnull, "contains no private key in PEM form"),
         ("TEMPORAL_CONFIG_FILE", "/nowhere/temporal.toml", "cannot be read: No such file"),
         ("TEMPORAL_TLS", "maybe", "must be true or false"),
         ("TEMPORAL_NAMESPACE", " default", "must be ASCII without blanks"),
@@ -223,7 +223,7 @@ async def test_a_certificate_without_its_key_is_named(
 ) -> None:
     set_environment(1, **{CERTIFICATE: authority.issue("client").certificate})
 
-    assert await refusal() == f"{CERTIFICATE} and {KEY} are needed together"
+    assert await refusal() == f"{CERTIFICATE} and {KEY} must be set together"
 
 
 async def test_an_invalid_client_key_is_named(
@@ -235,7 +235,7 @@ async def test_an_invalid_client_key_is_named(
     for key in (spoilt, another):
         set_environment(1, **{CERTIFICATE: authority.issue("client").certificate, KEY: key})
 
-        assert f"{CERTIFICATE} and {KEY} cannot be used together" in await refusal()
+        assert f"{CERTIFICATE} and {KEY} do not match" in await refusal()
 
 
 @pytest.mark.parametrize("content", [b"[profile", b"\xff\xfe"])

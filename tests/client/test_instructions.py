@@ -30,7 +30,7 @@ async def test_more_concurrent_instructions_than_temporal_admits_are_all_accepte
     async with idle_harness.running_worker():
         replies = await asyncio.gather(*sent)
 
-    assert [reply for reply in replies if "being asked now" not in reply] == []
+    assert [reply for reply in replies if "inquiry is being sent" not in reply] == []
     assert len(replies) == UPDATES_MAX + 5
 
 
@@ -56,7 +56,9 @@ async def test_an_instruction_that_collides_is_repeated_as_the_same_instruction(
     monkeypatch.setattr(updates, "_WAITS", (0.001,) * 3)
     handle = Collides(2, status)
 
-    reply = await updates.send_instruction(cast("Any", handle), "check_now", OPS, who="rf_1")
+    reply = await updates.send_instruction(
+        cast("Any", handle), "check_now", OPS, refund_request_id="rf_1"
+    )
 
     assert reply == "taken"
     assert len(handle.ids) == 3
@@ -70,7 +72,9 @@ async def test_an_instruction_that_keeps_colliding_says_that_nothing_was_changed
     handle = Collides(1000, RPCStatusCode.ABORTED)
 
     with pytest.raises(TemporalUnavailableError, match=r"rf_1 is too busy.*nothing was changed"):
-        await updates.send_instruction(cast("Any", handle), "check_now", OPS, who="rf_1")
+        await updates.send_instruction(
+            cast("Any", handle), "check_now", OPS, refund_request_id="rf_1"
+        )
 
 
 class EndsMeanwhile(RefundClient):
@@ -96,7 +100,7 @@ async def test_an_instruction_that_arrives_after_the_end_says_how_the_refund_end
     harness.transport.hold()
     order = await harness.start(harness.payable_order())
 
-    with pytest.raises(InstructionRejectedError, match="has ended: it is succeeded"):
+    with pytest.raises(InstructionRejectedError, match="is already succeeded"):
         await EndsMeanwhile(harness).check_now(order.refund_request_id, OPS)
 
 
@@ -105,5 +109,5 @@ async def _check_now(harness: Harness, refund_request_id: str) -> str:
         contract.workflow_id(refund_request_id, merchant=DEFAULT_MERCHANT)
     )
     return await updates.send_instruction(
-        handle, contract.UPDATE_CHECK_NOW, OPS, who=refund_request_id
+        handle, contract.UPDATE_CHECK_NOW, OPS, refund_request_id=refund_request_id
     )

@@ -63,8 +63,8 @@ def test_money_is_parsed_from_major_units(text: str, minor: int) -> None:
         ("12.50 EURO", "is not an amount"),
         ("\u0661\u0662 EUR", "is not an amount"),  # Arabic-Indic digits
         ("", "is not an amount"),
-        ("1 KWD", "decimals of KWD are not known"),
-        ("1 XYZ", "decimals of XYZ are not known"),
+        ("1 KWD", "number of decimals of KWD is unknown"),
+        ("1 XYZ", "number of decimals of XYZ is unknown"),
         ("12.505 EUR", "EUR has 2 decimals"),
         ("100.5 JPY", "JPY has 0 decimals"),
         ("99999999999999999 JPY", "at most 16 digits"),

@@ -859,7 +859,7 @@ def test_the_sent_calls_are_recorded(pieces: tuple[Evidence, ...], *, was_sent: 
                 evidence_of(Source.OPERATOR, EvidenceKind.SUCCEEDED),
                 evidence_of(Source.RESPONSE, EvidenceKind.FAILED_UNCONFIRMED),
             ],
-            "Antom contradicted the end: response failed_unconfirmed",
+            "Antom contradicted the final state: response failed_unconfirmed",
         ),
         (
             [evidence_of(Source.RESPONSE, EvidenceKind.DOUBT, is_repeated=True, advice="x")],
@@ -875,7 +875,7 @@ def test_the_sent_calls_are_recorded(pieces: tuple[Evidence, ...], *, was_sent: 
         ([evidence_of(Source.NOTIFICATION, EvidenceKind.MISMATCH)], "notification mismatch"),
         (
             [evidence_of(Source.CLOCK, EvidenceKind.OVERDUE)],
-            "overdue: Antom has not ended this refund in time",
+            "overdue: no final result from Antom in time",
         ),
         (
             [
@@ -889,7 +889,7 @@ def test_the_sent_calls_are_recorded(pieces: tuple[Evidence, ...], *, was_sent: 
                 evidence_of(Source.RESPONSE, EvidenceKind.SUCCEEDED),
                 evidence_of(Source.NOTIFICATION, EvidenceKind.FAILED),
             ],
-            "Antom contradicted the end: notification failed",
+            "Antom contradicted the final state: notification failed",
         ),
         (
             [

@@ -82,7 +82,7 @@ async def test_another_field_under_the_same_id_is_rejected_and_named(
     result = await cli(*start(order, *option))
 
     assert result.code == 4
-    assert f"already stands for a refund with another {field}:" in result.error_line
+    assert f"already belongs to a refund with another {field}:" in result.error_line
 
 
 async def test_another_amount_under_the_same_id_is_rejected_and_named(
@@ -248,7 +248,7 @@ async def test_a_refund_that_was_stopped_in_temporal_has_no_outcome(
     assert "stopped in Temporal" not in shown.out
     assert "in Temporal, without a final result from Antom: check with Antom" in shown.out
     assert waited.code == 4
-    assert "ask Antom what became of it" in waited.error_line
+    assert "find out its result at Antom" in waited.error_line
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ async def test_json_of_the_instructions_is_the_reply_and_the_refund(
     resolved = report(await cli("resolve", own, "failed", *BY, "--proof", "T-1", "--json"))
 
     assert (checked.command, checked.refunds[0].refund_request_id) == ("check-now", own)
-    assert "Antom is being asked now" in str(checked.message)
+    assert "an inquiry is being sent" in str(checked.message)
     assert (late.command, late.exit_code, late.refunds) == ("call-off", 4, ())
     assert "too late" in str(late.error)
     assert (resolved.command, resolved.message) == ("resolve", "the refund is failed")
@@ -480,7 +480,7 @@ async def test_check_now_works_while_a_refund_runs(cli: Cli, sample_refunds: Sam
     result = await cli("check-now", order.refund_request_id, *BY)
 
     assert (result.code, result.err) == (0, "")
-    assert "Antom is being asked now" in result.out
+    assert "an inquiry is being sent" in result.out
 
 
 async def test_resolve_sets_the_final_state_manually(
@@ -506,7 +506,7 @@ async def test_a_refund_that_was_not_sent_is_called_off(
     result = await lone_cli("call-off", order.refund_request_id, *BY)
 
     assert (result.code, result.err) == (0, "")
-    assert "called off: it closes once Antom confirms" in result.out
+    assert "called off: the refund closes once Antom confirms" in result.out
 
 
 async def test_a_refund_that_was_sent_is_not_called_off(
@@ -537,7 +537,7 @@ async def test_an_ended_refund_rejects_instructions(
     result = await cli(command, order.refund_request_id, *rest)
 
     assert result.code == 4
-    assert result.error_line == f"{order.refund_request_id} has ended: it is succeeded"
+    assert result.error_line == f"{order.refund_request_id} is already succeeded"
 
 
 @pytest.mark.slow

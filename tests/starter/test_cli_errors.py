@@ -47,7 +47,7 @@ def start(amount: str = "12.50 EUR", *options: str) -> tuple[str, ...]:
         (start("12 EURO"), "amount", "is not an amount: write it like '12.50 EUR'"),
         (start("12.50 eur"), "amount", "is not an amount"),
         (start("12.50"), "amount", "is not an amount"),
-        (start("12 XYZ"), "amount", "the decimals of XYZ are not known: write minor units"),
+        (start("12 XYZ"), "amount", "the number of decimals of XYZ is unknown: write minor units"),
         (start("12.345 EUR"), "amount", "EUR has 2 decimals, not more"),
         (start("100.5 JPY"), "amount", "JPY has 0 decimals, not more"),
         (start("9" * 17 + " EUR"), "amount", "at most 16 digits"),

@@ -102,7 +102,7 @@ async def test_a_refund_that_restarts_during_delivery_must_be_notified_again(
     monkeypatch.setattr(notifications, "RPC_TIMEOUT", SOON)
 
     async with asyncio.timeout(FAR_BELOW):
-        with pytest.raises(TemporalUnavailableError, match="notify it once more"):
+        with pytest.raises(TemporalUnavailableError, match="repeat the notification"):
             await idle_harness.notifications.deliver(
                 waiting.refund_request_id, EVIDENCE, delivery_id="1"
             )
@@ -116,7 +116,7 @@ PASSING = (
 # With the text that the log must contain, so that an operator can fix the cause.
 LASTING = (
     (RPCStatusCode.PERMISSION_DENIED, "TEMPORAL_NAMESPACE"),
-    (RPCStatusCode.UNAUTHENTICATED, "API key"),
+    (RPCStatusCode.UNAUTHENTICATED, "TEMPORAL_API_KEY"),
     (RPCStatusCode.INVALID_ARGUMENT, "said by the server"),
     (RPCStatusCode.FAILED_PRECONDITION, "said by the server"),
     (RPCStatusCode.DATA_LOSS, "said by the server"),

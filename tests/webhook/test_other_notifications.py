@@ -131,4 +131,4 @@ async def test_a_malformed_notification_after_the_end_contradicts_it(
 
     assert response.content == ACKNOWLEDGED
     assert harness.outcomes.outcomes == ["conflicts"]
-    assert "refundAmount" in fields_of(caplog, webhook.__name__)["said"]
+    assert "refundAmount" in fields_of(caplog, webhook.__name__)["reason"]

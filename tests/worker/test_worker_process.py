@@ -194,7 +194,7 @@ async def test_our_own_public_key_as_antoms_is_named_by_worker_and_webhook(
     environment[f"{DEFAULT}ANTOM_PUBLIC_KEY_FILES"] = str(merchant_keys[1])
 
     for module in (("worker",), ("starter", "webhook")):
-        await _is_refused(environment, "is the public half of", module=module)
+        await _is_refused(environment, "is the public key of", module=module)
 
 
 async def test_a_temporal_that_rejects_us_is_named_by_the_webhook(

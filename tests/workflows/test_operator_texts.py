@@ -65,7 +65,7 @@ def test_the_text_about_polling_says_when_a_refund_is_overdue() -> None:
 def test_the_text_about_confirming_a_closure_says_so() -> None:
     assert (
         operator_texts.summary(Step.INQUIRE, refund_after(EvidenceKind.CLOSED_UNCONFIRMED))
-        == "confirm the end by an inquiry"
+        == "confirm the result by an inquiry"
     )
     assert operator_texts.summary(Step.INQUIRE, refund_after(EvidenceKind.DOUBT)) == "inquire now"
 
@@ -92,9 +92,9 @@ def test_the_reason_for_attention_comes_first() -> None:
     assert (
         operator_texts.details(refund, overdue_at=None)
         .splitlines()[1]
-        .startswith("> **A person must")
+        .startswith("> **An operator must")
     )
-    assert "A person must" not in operator_texts.details(
+    assert "An operator must" not in operator_texts.details(
         refund_after(EvidenceKind.PROCESSING), overdue_at=None
     )
 
@@ -119,7 +119,7 @@ def test_external_text_can_neither_break_the_table_nor_inject_markup(text: str) 
     lines = shown.split("\n")
     assert len(lines) == len(plain.split("\n"))
     assert len(lines) == len(shown.splitlines())
-    row = next(line for line in lines if line.startswith("| last word"))
+    row = next(line for line in lines if line.startswith("| latest evidence"))
     assert row.replace("\\|", "").count("|") == 3
     assert "<" not in shown
     assert "[" not in shown.replace("\\[", "")

@@ -124,7 +124,7 @@ async def test_a_second_call_off_is_rejected_with_a_message(harness: Harness) ->
     await harness.transport.arrived.wait()
     await harness.refunds.call_off(order.refund_request_id, OPS)
 
-    with pytest.raises(InstructionRejectedError, match="called off already"):
+    with pytest.raises(InstructionRejectedError, match="already called off"):
         await harness.refunds.call_off(order.refund_request_id, OPS)
 
     harness.transport.release()

@@ -207,7 +207,7 @@ async def test_overdue_is_counted_by_the_servers_clock(
         def now(cls, tz: tzinfo | None = None) -> "Ahead":
             return super().now(tz) + timedelta(days=300)
 
-    monkeypatch.setattr("antom_refunds.starting.datetime", Ahead)
+    monkeypatch.setattr("antom_refunds.workflow_start.datetime", Ahead)
     order = await harness.start(harness.payable_order(is_async=True))
 
     view = await harness.until(order, lambda view: view.state is RefundState.PROCESSING)

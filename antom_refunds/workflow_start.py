@@ -1,4 +1,4 @@
-"""How the workflow of a refund is started, and what Temporal's UI says of it from the start."""
+"""Starts the workflow of a refund, with its search attributes and texts for Temporal's UI."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,11 +16,11 @@ from antom_refunds.domain.refund import Refund
 async def start_workflow(
     temporal: Client, order: RefundOrder, policy: Policy
 ) -> WorkflowHandle[Any, Any]:
-    """Start the one workflow that this refund can have; it is overdue after `policy.patience`.
+    """Start the refund's workflow; it is overdue after `policy.scaled_overdue_after`.
 
-    Raises WorkflowAlreadyStartedError if there is one already, running or ended, or RPCError.
+    Raises WorkflowAlreadyStartedError if it exists, whether running or closed, or RPCError.
     """
-    due_at = datetime.now(UTC) + policy.scaled_overdue_after
+    overdue_at = datetime.now(UTC) + policy.scaled_overdue_after
     return await temporal.start_workflow(
         contract.WORKFLOW,
         order,
@@ -29,7 +29,7 @@ async def start_workflow(
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
         memo={contract.MEMO_OVERDUE_AFTER: policy.scaled_overdue_after.total_seconds()},
-        search_attributes=attributes.initial(Refund(order=order), overdue_at=due_at),
+        search_attributes=attributes.initial(Refund(order=order), overdue_at=overdue_at),
         static_summary=f"refund {order.amount} of payment {order.payment_id}"[:200],
         static_details=_details(order),
         rpc_timeout=RPC_TIMEOUT,
@@ -38,8 +38,8 @@ async def start_workflow(
 
 def _details(order: RefundOrder) -> str:
     return (
-        f"Refund **{order.amount}** of payment `{order.payment_id}`, asked for once as "
-        f"`{order.refund_request_id}` by merchant `{order.merchant}`.\n\n"
-        "Where it stands is under *Current details*; what it waits for, with the next moment, "
-        "under *Pending activities*."
+        f"Refund **{order.amount}** of payment `{order.payment_id}` for merchant "
+        f"`{order.merchant}`, with the idempotency key `{order.refund_request_id}`.\n\n"
+        "*Current details* shows the state; *Pending activities* shows what the refund waits for, "
+        "and when the next attempt is due."
     )
