@@ -18,12 +18,18 @@ from starter.tcp_ports import default_ports
 
 ROOT: Final = Path(__file__).parents[1]
 CONCURRENCY: Final = 40
-# A write-ahead log survives every SIGKILL, as a production database would.
+# A write-ahead log survives every SIGKILL; syncing each commit, which protects against a loss of
+# power, would limit a busy machine to two refunds a second.
 _PRAGMAS: Final = ("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal")
 _UNLIMITED: Final = "10000"  # the most that the product accepts
 _PAYMENTS_PER_REQUEST: Final = 500  # the simulator's limit
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def on_disk(temporal: list[str], database: Path) -> list[str]:
+    """The command of a Temporal server that keeps its data in this file, as in production."""
+    return [*temporal, "--db-filename", str(database), *_PRAGMAS]
 
 
 class UnlimitedStack(Stack):
@@ -38,7 +44,7 @@ class UnlimitedStack(Stack):
 
     def temporal_command(self) -> list[str]:
         usual = super().temporal_command()
-        return [*usual, "--db-filename", str(self.database), *_PRAGMAS] if self.database else usual
+        return on_disk(usual, self.database) if self.database else usual
 
     async def add_payments(self, *payment_ids: str, **fields: object) -> None:
         """Payments large enough for every refund; `fields` override the simulated ones' fields."""
@@ -91,9 +97,7 @@ async def sidecar(stack: Stack, module: str, *arguments: object) -> AsyncIterato
 
 
 async def limited_gather(
-    items: Iterable[Item],
-    call: Callable[[Item], Awaitable[Result]],
-    concurrency: int = CONCURRENCY,
+    items: Iterable[Item], call: Callable[[Item], Awaitable[Result]], concurrency: int = CONCURRENCY
 ) -> list[Result]:
     """The results in the order of the items, with at most `concurrency` calls at a time."""
     limit = asyncio.Semaphore(concurrency)

@@ -209,9 +209,7 @@ def where_others_win(summaries: Sequence[EngineSummary]) -> dict[Column, list[Be
     return {column: better for column, better in wins.items() if better}
 
 
-def explanations(
-    wins: Mapping[Column, Sequence[Better]],
-) -> dict[str, dict[str, list[str]]]:
+def explanations(wins: Mapping[Column, Sequence[Better]]) -> dict[str, dict[str, list[str]]]:
     """For each explanation that is needed: the engines that it explains, and in which topics."""
     needed: dict[str, dict[str, list[str]]] = {}
     for column, better in wins.items():

@@ -64,8 +64,5 @@ async def _call(state: PollingState) -> Evidence:
             retry_policy=_RETRY,
         )
     return await workflow.execute_activity_method(
-        AntomCalls.inquire,
-        state.refund,
-        start_to_close_timeout=CALL_TIMEOUT,
-        retry_policy=_RETRY,
+        AntomCalls.inquire, state.refund, start_to_close_timeout=CALL_TIMEOUT, retry_policy=_RETRY
     )

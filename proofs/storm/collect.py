@@ -36,11 +36,12 @@ _ENDS: Final = ("FAILED", "TIMED_OUT", "CANCELED", "TERMINATED", "CONTINUED_AS_N
 
 
 async def collect_observations(
-    stack: StormStack, plan: Plan, records: Sequence[CallerRecord], *, interruptions: int
+    stack: StormStack, plan: Plan, *, interruptions: int
 ) -> Observations:
     """Reads the ledger first: what it holds by now must be in the histories read after it."""
     async with SimulatorClient(stack.simulator_url) as antom:
         ledger = await antom.ledger()
+    records = stack.records()
 
     def having(status: RequestStatus) -> list[CallerRecord]:
         return [each for each in records if each.status is status]
@@ -134,7 +135,7 @@ def _stops(event: HistoryEvent) -> bool:
 def _finds_nothing(event: HistoryEvent) -> bool:
     """Whether an inquiry reported "no such refund" to the workflow."""
     result = event.activity_task_completed_event_attributes.result
-    said = f'"word":"{EvidenceKind.NOT_FOUND}"'.encode()
+    said = f'"kind":"{EvidenceKind.NOT_FOUND}"'.encode()
     return any(said in each.data for each in result.payloads)
 
 

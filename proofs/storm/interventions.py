@@ -51,7 +51,7 @@ _NAMES: Final = {
 }
 _MALFORMED: Final[tuple[tuple[Any, ...], ...]] = (
     *((), (None,), ("text",), (7,), ([],), ({},), ({}, {}), (None, None)),
-    ({"source": "nobody", "word": "perhaps", "by": ""},),
+    ({"source": "nobody", "kind": "perhaps", "by": ""},),
 )
 # Enough for every rule about repeated failures to apply, lost workers included.
 _UNUSABLE_TIMES: Final = 4

@@ -15,7 +15,7 @@ from antom_refunds.simulator.requests import CallKind
 from bench.figures import Percentiles
 from proofs.storm.invariants import Invariant, history_bound, violations
 from proofs.storm.observations import Observations
-from proofs.storm.process_faults import AppliedFault
+from proofs.storm.process_faults import ProcessFault
 from proofs.storm.schedule import Plan
 
 _OPERATIONS: Final = {CallKind.REFUND: Operation.REFUND, CallKind.INQUIRY: Operation.INQUIRY}
@@ -57,7 +57,7 @@ class StormReport(BaseModel):
 def evaluate(
     plan: Plan,
     seen: Observations,
-    faults: Iterable[AppliedFault],
+    faults: Iterable[ProcessFault],
     *,
     lasted: float,
     mutation: str = "",
@@ -108,7 +108,7 @@ def _calls(seen: Observations) -> list[int]:
     return list(counted.values())
 
 
-def _faults(plan: Plan, seen: Observations, applied: Iterable[AppliedFault]) -> dict[str, int]:
+def _faults(plan: Plan, seen: Observations, applied: Iterable[ProcessFault]) -> dict[str, int]:
     """How often each kind occurred: of processes as it happened, of Antom as the seed has it."""
     counted = Counter(fault.kind.value for fault in applied)
     counted.update(act.kind.value for act in plan.interventions)

@@ -8,7 +8,7 @@ from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.accounts import Payment, SettlementOutcome
 from antom_refunds.simulator.control_models import ExternalRefund
 from antom_refunds.simulator.fault_plan import FaultScript, RandomFaults
-from proofs.storm.antom_faults import random_faults, rate_limit_windows, scripts_for
+from proofs.storm.antom_faults import random_faults, rate_limit_scripts, rate_limit_windows
 from proofs.storm.interventions import (
     Intervention,
     draw_groups,
@@ -79,7 +79,7 @@ def draw_plan(size: StormSize, seed: int) -> Plan:
     faults, windows = draw_process_faults(size, dice), rate_limit_windows(size, dice)
     first = {each.order.refund_request_id: each.at for each in reversed(requests)}
     groups = draw_groups(list(first), dice)
-    limited = scripts_for([(each, first[each]) for each in groups.ordinary], windows, dice)
+    limited = rate_limit_scripts([(each, first[each]) for each in groups.ordinary], windows, dice)
     return Plan(
         seed=seed,
         size=size,
