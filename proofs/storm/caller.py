@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from io import FileIO
@@ -57,13 +58,13 @@ def records_in(path: Path) -> list[CallerRecord]:
     return [CallerRecord.model_validate_json(line) for line in lines]
 
 
+@dataclass(frozen=True, slots=True)
 class Caller:
     """One process's part of the plan."""
 
-    def __init__(self, refunds: RefundClient, started_at: float, records: FileIO) -> None:
-        self._refunds = refunds
-        self._started_at = started_at
-        self._records = records
+    refunds: RefundClient
+    started_at: float
+    records: FileIO
 
     async def serve(self, requests: Iterable[tuple[int, PlannedRequest]]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -71,7 +72,7 @@ class Caller:
                 group.create_task(self._request_when_due(place, request))
 
     async def _request_when_due(self, place: int, request: PlannedRequest) -> None:
-        await asyncio.sleep(max(0.0, self._started_at + request.at - time.time()))
+        await asyncio.sleep(max(0.0, self.started_at + request.at - time.time()))
         try:
             await self._request(place, request)
         except Exception:
@@ -81,21 +82,19 @@ class Caller:
     async def _request(self, place: int, request: PlannedRequest) -> None:
         order = request.order
         try:
-            await _retried(lambda: self._refunds.start(order))
+            await _retried(lambda: self.refunds.start(order))
         except RefundConflictError:
             self._record(place, RequestStatus.REFUSED)
             return
         self._record(place, RequestStatus.ACCEPTED)
         with suppress(RefundTerminatedError):  # its history shows that
-            outcome = await _retried(
-                lambda: self._refunds.outcome(order.refund_request_id, wait=_LIMIT)
-            )
-            if outcome is not None:
+            which = order.refund_request_id
+            if outcome := await _retried(lambda: self.refunds.outcome(which, wait=_LIMIT)):
                 self._record(place, RequestStatus.ENDED, outcome.state)
 
     def _record(self, place: int, status: RequestStatus, state: str = "") -> None:
         record = CallerRecord(request=place, status=status, state=state)
-        self._records.write(record.model_dump_json().encode() + b"\n")
+        self.records.write(record.model_dump_json().encode() + b"\n")
 
 
 async def _retried(call: Callable[[], Awaitable[Result]]) -> Result:
