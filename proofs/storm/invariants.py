@@ -1,6 +1,6 @@
 """What must hold after every storm: each invariant finds the refunds that violate it."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Final
@@ -34,6 +34,7 @@ class Invariant(StrEnum):
     ENDED_WITHOUT_OUTCOME = "a run ended without an outcome"
 
 
+Finder = Callable[[Observations], Iterable[str]]
 _STATUS: Final = {
     RefundState.SUCCEEDED: RefundStatus.SUCCESS,
     RefundState.FAILED: RefundStatus.FAIL,
@@ -71,15 +72,13 @@ _CALLS_IN_DOUBT: Final = 5
 
 def _overpaid(seen: Observations) -> Iterable[str]:
     """Compared with what was requested, one movement for each id; lists payments."""
-    due: defaultdict[str, int] = defaultdict(int)
-    for refund in seen.ledger.refunds:
-        if refund.is_external:
-            due[refund.key_fields.payment_id] += refund.amount.minor
+    due, given = Counter[str](), Counter[str]()
+    for refund in (refund for refund in seen.ledger.refunds if refund.is_external):
+        due[refund.key_fields.payment_id] += refund.amount.minor
     for order in {order.refund_request_id: order for order in seen.accepted}.values():
         moved = seen.moved.get(order.refund_request_id, ())
         if any(each.payment_id == order.payment_id for each in moved):
             due[order.payment_id] += order.amount.minor
-    given: defaultdict[str, int] = defaultdict(int)
     for movement in seen.ledger.movements:
         given[movement.payment_id] += movement.amount.minor
     return (payment_id for payment_id, minor in given.items() if minor > due[payment_id])
@@ -206,14 +205,12 @@ def _sent_after_call_off(seen: Observations, history: History) -> bool:
     return stopped_at is not None and any(at > stopped_at + seen.in_flight for at in times)
 
 
-def _in_each(
-    breaks: Callable[[Observations, History], bool],
-) -> Callable[[Observations], Iterable[str]]:
+def _in_each(breaks: Callable[[Observations, History], bool]) -> Finder:
     """Finds the refunds whose history violates the invariant."""
     return lambda seen: [each for each, its in seen.histories.items() if breaks(seen, its)]
 
 
-FINDERS: Final[Mapping[Invariant, Callable[[Observations], Iterable[str]]]] = {
+FINDERS: Final[Mapping[Invariant, Finder]] = {
     Invariant.MOVED_TWICE: lambda seen: (
         each for each, moved in seen.moved.items() if len(moved) > 1
     ),
