@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -107,24 +107,21 @@ async def _retried(call: Callable[[], Awaitable[Result]]) -> Result:
                 await asyncio.sleep(_RETRY_AFTER.total_seconds())
 
 
-async def serve(
-    requests: Sequence[PlannedRequest], number: int, started_at: float, path: Path
-) -> int:
-    """Until every refund that this caller requested is final."""
+def left_to_do(plan: Plan, number: int, path: Path) -> list[tuple[int, PlannedRequest]]:
+    """This caller's requests and their places in the plan, except the ones it has recorded."""
     done = {each.request for each in records_in(path) if each.status is not RequestStatus.ACCEPTED}
-    mine = [
-        (place, request)
-        for place, request in enumerate(requests)
-        if request.caller == number and place not in done
-    ]
+    requests = enumerate(plan.requests)
+    return [(n, each) for n, each in requests if each.caller == number and n not in done]
+
+
+async def main(plan: Path, number: str, started_at: str, path: Path) -> int:
+    """Until every refund that this caller requested is final."""
+    mine = left_to_do(Plan.model_validate_json(plan.read_bytes()), int(number), path)
     with path.open("ab", buffering=0) as records:  # one write per line: SIGKILL truncates none
-        await Caller(await _retried(RefundClient.connect), started_at, records).serve(mine)
+        await Caller(await _retried(RefundClient.connect), float(started_at), records).serve(mine)
     return OK
 
 
 if __name__ == "__main__":
-    _, plan_file, its_number, its_start, its_records = sys.argv
-    plan = Plan.model_validate_json(Path(plan_file).read_bytes())
-    exit_process(
-        asyncio.run(serve(plan.requests, int(its_number), float(its_start), Path(its_records)))
-    )
+    _, plan_file, its_number, its_start, records_file = sys.argv
+    exit_process(asyncio.run(main(Path(plan_file), its_number, its_start, Path(records_file))))

@@ -9,7 +9,7 @@ from rich.columns import Columns
 from rich.console import Console
 
 from antom_refunds.simulator.fault_plan import draw
-from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import NO_FAULT, FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
 from bench.figures import Percentiles
 from proofs.storm.invariants import Invariant, history_bound, violations
@@ -18,6 +18,7 @@ from proofs.storm.process_faults import ProcessFault
 from proofs.storm.schedule import Plan
 
 _OPERATIONS: Final = {CallKind.REFUND: Operation.REFUND, CallKind.INQUIRY: Operation.INQUIRY}
+_LATE: Final = {FaultKind.NONE: "late"}
 _NAMED_MAX: Final = 4
 
 
@@ -32,7 +33,6 @@ class StormReport(BaseModel):
 
     size: str
     seed: int
-    mutation: str = ""
     lasted: float
     requests: int
     states: dict[str, int]
@@ -51,12 +51,7 @@ class StormReport(BaseModel):
 
 
 def evaluate(
-    plan: Plan,
-    seen: Observations,
-    faults: Iterable[ProcessFault],
-    *,
-    lasted: float,
-    mutation: str = "",
+    plan: Plan, seen: Observations, faults: Iterable[ProcessFault], *, lasted: float
 ) -> StormReport:
     """The report about these observations."""
     histories = seen.histories.values()
@@ -70,7 +65,6 @@ def evaluate(
     return StormReport(
         size=plan.size.name,
         seed=plan.seed,
-        mutation=mutation,
         lasted=lasted,
         requests=len(plan.requests),
         states=dict(Counter(each.outcome.state.value for each in histories if each.outcome)),
@@ -104,7 +98,8 @@ def _faults(plan: Plan, seen: Observations, applied: Iterable[ProcessFault]) -> 
         numbers = range(len(script) + 1, times + 1)
         random = [draw(plan.random_faults, subject, operation, number) for number in numbers]
         faults = [*script[:times], *random]
-        counted.update(_name(operation, fault) for fault in faults if fault != NO_FAULT)
+        kinds = [_LATE.get(each.kind, each.kind) for each in faults if each != NO_FAULT]
+        counted.update(f"{operation}: {kind}" for kind in kinds)
     return dict(sorted(counted.items()))
 
 
@@ -114,16 +109,6 @@ def _tries(seen: Observations) -> Iterable[tuple[str, Operation, int]]:
             yield calls.subject, _OPERATIONS[calls.kind], calls.count
     for subject, sent in seen.sent.items():
         yield subject, Operation.NOTIFY, max(sending.number for sending in sent)
-
-
-def _name(operation: Operation, fault: Fault) -> str:
-    """ "refund: cut_after", "notify: late", "refund: result_code UNKNOWN_EXCEPTION"."""
-    kind = "late" if fault.kind is FaultKind.NONE else fault.kind.value
-    name = f"{operation}: {kind} {fault.code or ''}".rstrip()
-    name += (" (executed)" if fault.executed else "") + (
-        " (immediately)" if fault.concurrent else ""
-    )
-    return name + ("" if fault.is_signed else " (unsigned)")
 
 
 def show(report: StormReport, console: Console) -> None:

@@ -16,10 +16,9 @@ from antom_refunds.simulator.control_client import SimulatorClient
 from proofs.storm.collect import collect_observations
 from proofs.storm.environment import StormStack, running
 from proofs.storm.interventions import Intervention
-from proofs.storm.observations import Observations
+from proofs.storm.observations import Observations, is_quiescent
 from proofs.storm.operators import Operators
 from proofs.storm.process_faults import PAUSES, ProcessFault
-from proofs.storm.quiescence import is_quiescent
 from proofs.storm.report import StormReport, evaluate
 from proofs.storm.schedule import Plan
 
@@ -56,7 +55,7 @@ async def run_storm(
         faults = tuple(runner.applied)
         observations = await collect_observations(stack, plan, interruptions=len(faults))
     lasted, started = time.time() - launched, datetime.fromtimestamp(stack.started_at, UTC)
-    report = evaluate(plan, observations, faults, lasted=lasted, mutation=mutation)
+    report = evaluate(plan, observations, faults, lasted=lasted)
     return Storm(plan, started, faults, observations, report)
 
 
