@@ -52,16 +52,12 @@ _AMOUNT: Final = Money(currency="EUR", minor=1250)
 _IDLE_SECONDS: Final = 0.5
 _LIMIT_SECONDS: Final = 60
 # Billed by Temporal Cloud, in addition to each attempt of an activity.
-_BILLED: Final = frozenset(
-    {
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
-        EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
-        EventType.EVENT_TYPE_TIMER_STARTED,
-    }
-)
-
-
+_BILLED: Final = frozenset({
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+    EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+    EventType.EVENT_TYPE_TIMER_STARTED,
+})  # fmt: skip
 _FAST: Final = Policy(overdue_after=timedelta(days=1000), speedup=600)
 
 
@@ -232,11 +228,8 @@ class TimerLoop(Ours):
         return [{"task_queue": QUEUE, "workflows": [TimerLoopRefund], "activities": activities}]
 
     async def start(self, order: RefundOrder) -> str:
-        arguments, name = (
-            [order, self.policy.speedup, None],
-            f"timer-loop/{order.refund_request_id}",
-        )
-        run = TimerLoopRefund.run
+        run, arguments = TimerLoopRefund.run, [order, self.policy.speedup, None]
+        name = f"timer-loop/{order.refund_request_id}"
         await self.temporal.start_workflow(run, args=arguments, id=name, task_queue=QUEUE)
         return name
 
@@ -285,14 +278,11 @@ async def simulated_antom(home: Path) -> AsyncIterator[tuple[AntomSimulator, Ant
         public = (home / "merchant-public.pem").read_text()
         simulator.register(accounts.AntomMerchant(client_id=_CLIENT_ID, public_keys={"1": public}))
         account = MerchantAccount(
-            client_id=_CLIENT_ID,
+            client_id=_CLIENT_ID, gateway="http://antom", is_sandbox=True,
             keys=KeyRing(home / "merchant-private.pem", [home / "antom-public.pem"]),
-            gateway="http://antom",
-            is_sandbox=True,
-        )
-        async with AntomClient(
-            account, transport=httpx.ASGITransport(create_app(simulator))
-        ) as client:
+        )  # fmt: skip
+        transport = httpx.ASGITransport(create_app(simulator))
+        async with AntomClient(account, transport=transport) as client:
             yield simulator, client
 
 

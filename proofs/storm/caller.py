@@ -114,14 +114,18 @@ def left_to_do(plan: Plan, number: int, path: Path) -> list[tuple[int, PlannedRe
     return [(n, each) for n, each in requests if each.caller == number and n not in done]
 
 
-async def main(plan: Path, number: str, started_at: str, path: Path) -> int:
-    """Until every refund that this caller requested is final."""
-    mine = left_to_do(Plan.model_validate_json(plan.read_bytes()), int(number), path)
+async def serve(
+    requests: Iterable[tuple[int, PlannedRequest]], started_at: float, path: Path
+) -> int:
+    """Until every refund of these requests is final."""
     with path.open("ab", buffering=0) as records:  # one write per line: SIGKILL truncates none
-        await Caller(await _retried(RefundClient.connect), float(started_at), records).serve(mine)
+        await Caller(await _retried(RefundClient.connect), started_at, records).serve(requests)
     return OK
 
 
 if __name__ == "__main__":
     _, plan_file, its_number, its_start, records_file = sys.argv
-    exit_process(asyncio.run(main(Path(plan_file), its_number, its_start, Path(records_file))))
+    its_records = Path(records_file)
+    its_plan = Plan.model_validate_json(Path(plan_file).read_bytes())
+    its_requests = left_to_do(its_plan, int(its_number), its_records)
+    exit_process(asyncio.run(serve(its_requests, float(its_start), its_records)))
