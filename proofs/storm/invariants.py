@@ -102,8 +102,8 @@ def _never_ended(seen: Observations) -> Iterable[str]:
 
 def _ledger_disagrees(seen: Observations, history: History) -> bool:
     """Where Antom signed both results, either may be right: it contradicts itself, we do not."""
-    is_judged = history.outcome and not seen.antom_contradicted_itself(history.refund_request_id)
-    return bool(is_judged) and not _agrees(seen, history)
+    is_contradicted = seen.antom_contradicted_itself(history.refund_request_id)
+    return history.outcome is not None and not is_contradicted and not _agrees(seen, history)
 
 
 def _agrees(seen: Observations, history: History) -> bool:
@@ -151,19 +151,15 @@ def _failed_without_antom(seen: Observations, history: History) -> bool:
 
 def _notification_lost(seen: Observations) -> Iterable[str]:
     for each, sent in seen.sent.items():
-        history = seen.histories.get(each)
-        if any(
-            sending.is_acknowledged and not _is_kept(seen, sending, history) for sending in sent
-        ):
+        history, acknowledged = seen.histories.get(each), [e for e in sent if e.is_acknowledged]
+        if not all(_is_kept(seen, sending, history) for sending in acknowledged):
             yield each
 
 
 def _is_kept(seen: Observations, sending: NotificationAttempt, history: History | None) -> bool:
     """In the history; or too late for it, and then consistent with it or flagged."""
-    if history is None:
-        return False
-    if sending.digest in history.notices:
-        return True
+    if history is None or sending.digest in history.notices:
+        return history is not None
     is_too_late = history.closed_at is not None and history.closed_at <= sending.at
     is_in_agreement = seen.is_true(sending) and _agrees(seen, history)
     return is_too_late and (is_in_agreement or sending.refund_request_id in seen.flagged)
@@ -176,15 +172,8 @@ def _contradiction_hidden(seen: Observations, history: History) -> bool:
 
 
 def _forgery_accepted(seen: Observations) -> Iterable[str]:
-    return (
-        sending.refund_request_id
-        for sending in seen.ledger.notifications
-        if sending.fault == FaultKind.FORGED and sending.is_acknowledged
-    )
-
-
-def _history_too_long(seen: Observations, history: History) -> bool:
-    return history.events > history_bound(history, interruptions=seen.interruptions)
+    forged = [each for each in seen.ledger.notifications if each.fault == FaultKind.FORGED]
+    return (each.refund_request_id for each in forged if each.is_acknowledged)
 
 
 def _doubt_silent(seen: Observations, history: History) -> bool:
@@ -228,7 +217,9 @@ FINDERS: Final[Mapping[Invariant, Finder]] = {
     Invariant.NOTIFICATION_LOST: _notification_lost,
     Invariant.CONTRADICTION_HIDDEN: _in_each(_contradiction_hidden),
     Invariant.FORGERY_ACCEPTED: _forgery_accepted,
-    Invariant.HISTORY_TOO_LONG: _in_each(_history_too_long),
+    Invariant.HISTORY_TOO_LONG: _in_each(
+        lambda seen, its: its.events > history_bound(its, interruptions=seen.interruptions)
+    ),
     Invariant.DOUBT_SILENT: _in_each(_doubt_silent),
     Invariant.SENT_AFTER_CALL_OFF: _in_each(_sent_after_call_off),
     Invariant.ENDED_WITHOUT_OUTCOME: _in_each(lambda _, history: bool(history.broke_off)),
