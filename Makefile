@@ -14,7 +14,7 @@ WITH_PICTURE := .venv/.ready-bench
 PEERS_BIN := .venv-peers/bin
 WITH_PEERS := .venv-peers/.ready
 MUTANTS = $(BIN)/python -m proofs.mutants $(if $(SEED),--seed $(SEED))
-STORM = $(BIN)/python -m proofs.storm $(if $(SEED),--seed $(SEED)) --json .storm/report.json
+STORM = $(BIN)/python -m proofs.storm $(if $(SEED),--seed $(SEED))
 
 ##@ Use it
 
@@ -36,11 +36,11 @@ bench-cost: $(READY) ## Count history events, billable actions and calls in each
 
 .PHONY: storm
 storm: $(WITH_PICTURE) ## Break everything for three minutes, then count what was lost (SEED=n repeats one)
-	$(STORM) usual --picture .storm/storm.png
+	$(STORM) usual --picture storm.png
 
 .PHONY: storm-long
 storm-long: $(WITH_PICTURE) ## The same for half an hour
-	$(STORM) long --picture .storm/storm-long.png
+	$(STORM) long --picture storm-long.png
 
 .PHONY: storm-short
 storm-short: $(READY) ## The same in a minute, without a picture

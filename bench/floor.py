@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import ClassVar, Final, Self
 
 from temporalio.client import Client
 
@@ -14,18 +14,14 @@ from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import Refund
 from bench.bare_workflows import CALLING, LISTED, QUEUE
-from bench.environment import CONCURRENCY, limited_gather, running_stack, sidecar
+from bench.environment import CONCURRENCY, limited_gather, running_stack
 from bench.figures import FrozenModel, MedianRange
-from bench.harness import Findings, Log, rotated
-from bench.machine import MachineInfo
+from bench.harness import Findings, Log, MachineInfo, rotated
 from bench.process_stats import cpu_by_process
 
 _ROUNDS: Final = 6  # each of three kinds is the first equally often
 _BURST: Final = 400
-_GOAL: Final = 0.8
-_DRIVER: Final = "driver"
-
-RunOne = Callable[[int], Awaitable[object]]
+_KINDS: Final = ("bare", "listed", "refund")
 
 
 class Burst(FrozenModel):
@@ -38,17 +34,12 @@ class Burst(FrozenModel):
 class FloorFindings(Findings):
     """Bursts of `bare`, `listed` and `refund` workflows, in the order of the rounds."""
 
+    title: ClassVar[str] = "Floor: refunds per second"
+    goal: ClassVar[float] = 0.8
+
     burst: int
     concurrency: int
     bursts: dict[str, tuple[Burst, ...]]
-
-    @property
-    def goal(self) -> float:
-        return _GOAL
-
-    @property
-    def rounds(self) -> int:
-        return len(self.bursts["refund"])
 
     def rate(self, kind: str) -> MedianRange:
         """Workflows per second."""
@@ -64,84 +55,56 @@ class FloorFindings(Findings):
         spent = [each.cpu_ms[process] for each in self.bursts[kind] if process in each.cpu_ms]
         return MedianRange.of(spent) if spent else None
 
-
-async def measure(quick: bool, log: Log) -> FloorFindings:  # noqa: FBT001 - a measurement's form
-    """Bursts in turn; the first round warms up and does not count."""
-    machine, rounds, size = MachineInfo.now(), *((1, 100) if quick else (_ROUNDS, _BURST))
-    bursts: dict[str, list[Burst]] = {"bare": [], "listed": [], "refund": []}
-    async with running_stack() as stack, sidecar(stack, "bench.bare_workflows") as bare:
-        await stack.add_payments(*(_payment(which) for which in range(size)))
-        temporal = await stack.temporal()
-        server = {"temporal": stack.pid_of("temporal")}
-        bare_pids = {**server, "worker": bare.pid}
-        pids = {**server, **{name: stack.pid_of(name) for name in ("worker", "simulator")}}
-        kinds = [
-            ("bare", bare_pids, _run_bare),
-            ("listed", bare_pids, _run_listed),
-            ("refund", pids, _run_refund),
-        ]
-        for number in range(rounds + 1):
-            for kind, measured, runner in rotated(kinds, number):
-                bursts[kind].append(await _burst(measured, runner(temporal, number), size))
-            latest = (f"{kind} {made[-1].per_second:.0f}/s" for kind, made in bursts.items())
-            log(", ".join(latest))
-    return FloorFindings(
-        machine=machine,
-        burst=size,
-        concurrency=CONCURRENCY,
-        bursts={kind: tuple(made[1:]) for kind, made in bursts.items()},
-    )
+    @classmethod
+    async def measure(cls, log: Log, *, quick: bool) -> Self:
+        """Bursts in turn; the first round warms up and does not count."""
+        machine, rounds, size = MachineInfo.now(), *((1, 100) if quick else (_ROUNDS, _BURST))
+        bursts: dict[str, list[Burst]] = {kind: [] for kind in _KINDS}
+        async with running_stack() as stack:
+            bare = await stack.spawn_module("bench.bare_workflows")
+            await stack.add_payments(*(f"pay-{which}" for which in range(size)))
+            temporal = await stack.temporal()
+            bare_pids = {"temporal": stack.pid_of("temporal"), "worker": bare.pid}
+            pids = {name: stack.pid_of(name) for name in ("temporal", "worker", "simulator")}
+            for number in range(rounds + 1):
+                for kind in rotated(_KINDS, number):
+                    measured = pids if kind == "refund" else bare_pids
+                    run = _runner(kind, temporal, number)
+                    bursts[kind].append(await _burst(measured, run, size))
+                latest = (f"{kind} {made[-1].per_second:.0f}/s" for kind, made in bursts.items())
+                log(", ".join(latest))
+        kept = {kind: tuple(made[1:]) for kind, made in bursts.items()}
+        return cls(machine=machine, burst=size, concurrency=CONCURRENCY, bursts=kept)
 
 
-def _payment(which: int) -> str:
-    """Each refund of a burst has its own payment, as in production."""
-    return f"pay-{which}"
+def _runner(kind: str, temporal: Client, number: int) -> Callable[[int], Awaitable[object]]:
+    """Runs one workflow; each refund of a burst has its own payment, as in production."""
+    refunds, memo = RefundClient(temporal), Policy().scaled_overdue_after.total_seconds()
 
-
-def _run_bare(temporal: Client, number: int) -> RunOne:
-    return lambda which: temporal.execute_workflow(
-        CALLING, id=f"bare-{number}-{which}", task_queue=QUEUE
-    )
-
-
-def _run_listed(temporal: Client, number: int) -> RunOne:
     async def run(which: int) -> None:
-        order = _order(f"listed-{number}-{which}", which)
-        await temporal.execute_workflow(
-            LISTED,
-            id=order.refund_request_id,
-            task_queue=QUEUE,
-            memo={contract.MEMO_OVERDUE_AFTER: Policy().scaled_overdue_after.total_seconds()},
-            search_attributes=attributes.initial(Refund(order=order), overdue_at=datetime.now(UTC)),
-        )
+        name, amount = f"{kind}-{number}-{which}", Money(currency="EUR", minor=1)
+        order = RefundOrder(refund_request_id=name, payment_id=f"pay-{which}", amount=amount)
+        if kind == "bare":
+            await temporal.execute_workflow(CALLING, id=name, task_queue=QUEUE)
+        elif kind == "listed":
+            found = attributes.initial(Refund(order=order), overdue_at=datetime.now(UTC))
+            await temporal.execute_workflow(
+                LISTED, id=name, task_queue=QUEUE, search_attributes=found,
+                memo={contract.MEMO_OVERDUE_AFTER: memo},
+            )  # fmt: skip
+        else:
+            await refunds.start(order)
+            await refunds.outcome(name)
 
     return run
 
 
-def _run_refund(temporal: Client, number: int) -> RunOne:
-    refunds = RefundClient(temporal)
-
-    async def run(which: int) -> None:
-        order = _order(f"refund-{number}-{which}", which)
-        await refunds.start(order)
-        await refunds.outcome(order.refund_request_id)
-
-    return run
-
-
-def _order(refund_request_id: str, which: int) -> RefundOrder:
-    amount = Money(currency="EUR", minor=1)
-    return RefundOrder(
-        refund_request_id=refund_request_id, payment_id=_payment(which), amount=amount
-    )
-
-
-async def _burst(pids: Mapping[str, int], run: RunOne, size: int) -> Burst:
+async def _burst(
+    pids: Mapping[str, int], run: Callable[[int], Awaitable[object]], size: int
+) -> Burst:
     """The driver is measured too, since it shares the machine."""
-    before = cpu_by_process(pids, own=_DRIVER)
-    started = time.perf_counter()
+    before, started = cpu_by_process(pids, own="driver"), time.perf_counter()
     await limited_gather(range(size), run)
-    seconds = time.perf_counter() - started
-    after = cpu_by_process(pids, own=_DRIVER)
+    seconds, after = time.perf_counter() - started, cpu_by_process(pids, own="driver")
     cpu_ms = {name: (after[name] - before[name]) / size * 1000 for name in before}
     return Burst(per_second=size / seconds, cpu_ms=cpu_ms)

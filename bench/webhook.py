@@ -7,33 +7,27 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final, Self
 
 from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.keys import KeyFile
 from antom_refunds.antom.signing import SignatureError, verify
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
-from antom_refunds.merchants import NotificationKeys
-from antom_refunds.simulator.faults import NO_FAULT, Fault
-from antom_refunds.simulator.records import RefundRecord
 from bench.environment import UnlimitedStack, running_stack
 from bench.figures import FrozenModel, MedianRange
-from bench.harness import Findings, Log
-from bench.machine import MachineInfo
+from bench.harness import Findings, Log, MachineInfo
 from bench.notifications import (
     FIRST_INQUIRY_PAST,
     FORGED,
     MISMATCHED,
+    ConnectionPool,
     NotificationSigner,
     ProcessingRefunds,
     SignedNotification,
-    open_connections,
-    send_all,
-)
+)  # fmt: skip
 from bench.process_stats import cpu_by_process
 
 _SERVERS: Final = ("webhook", "temporal", "worker")
-_SENDER: Final = "sender"
 _CONCURRENCY: Final = 32
 # Everything that the last notification triggers is done by then.
 _REST_SECONDS: Final = 1.0
@@ -73,11 +67,13 @@ class Burst(FrozenModel):
 class WebhookFindings(Findings):
     """Every burst of every round; `concurrency` notifications were in flight at a time."""
 
+    title: ClassVar[str] = "Notifications at the webhook"
+
     concurrency: int
     bursts: tuple[Burst, ...]
 
-    def of(self, kind: str) -> tuple[Burst, ...]:
-        return tuple(burst for burst in self.bursts if burst.kind == kind)
+    def of(self, kind: str) -> list[Burst]:
+        return [burst for burst in self.bursts if burst.kind == kind]
 
     def rate(self, kind: str) -> MedianRange:
         """Responses per second, refusals included."""
@@ -98,41 +94,70 @@ class WebhookFindings(Findings):
         return self._over(kind, lambda burst: burst.checking / burst.sent * 1e6)
 
     def _over(self, kind: str, number: Callable[[Burst], float]) -> MedianRange:
-        return MedianRange.of(number(burst) for burst in self.of(kind))
+        return MedianRange.of(map(number, self.of(kind)))
+
+    @classmethod
+    async def measure(cls, log: Log, *, quick: bool) -> Self:
+        """A burst of each kind, round after round."""
+        machine = MachineInfo.now("starlette", "cryptography")
+        rounds, size = (1, 160) if quick else (5, 400)
+        bursts: list[Burst] = []
+        async with running_stack() as stack:
+            load = WebhookLoad(
+                stack, await ProcessingRefunds.open(stack), NotificationSigner.of(stack)
+            )
+            open_ones = await load.signer.sign(await load.refunds.add("open", _OPEN), MISMATCHED)
+            await load.burst(NotificationKind.REPEATED, open_ones)
+            fresh = await load.signer.sign(await load.refunds.add("warm-up", _WARM_UP))
+            await load.burst(NotificationKind.FRESH, fresh)
+            for number in range(1, rounds + 1):
+                log(f"webhook: round {number} of {rounds}")
+                bursts += await load.round(f"round-{number}", size, open_ones)
+        return cls(machine=machine, concurrency=_CONCURRENCY, bursts=tuple(bursts))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class WebhookLoad:
     """Sends bursts to the webhook of this stack."""
 
     stack: UnlimitedStack
     refunds: ProcessingRefunds
     signer: NotificationSigner
-    antom: NotificationKeys
 
-    async def sign(
-        self, refunds: Sequence[RefundRecord], fault: Fault = NO_FAULT
-    ) -> list[SignedNotification]:
-        """One notification for each of them."""
-        return [await self.signer.sign(refund, fault) for refund in refunds]
+    async def round(self, name: str, size: int, open_ones: list[SignedNotification]) -> list[Burst]:
+        """A burst of each kind."""
+        refunds = await self.refunds.add(name, size)
+        forged, sent = await self.signer.sign(refunds, FORGED), await self.signer.sign(refunds)
+        # Between the first inquiry and the second, so that neither coincides with a notification.
+        await asyncio.sleep(FIRST_INQUIRY_PAST.total_seconds())
+        fresh = await self.burst(NotificationKind.FRESH, sent)
+        await self.refunds.wait_until_succeeded([each.refund_request_id for each in sent])
+        repeated = open_ones * (_REPEATED_TIMES * size // _OPEN)
+        return [
+            fresh,
+            await self.burst(NotificationKind.ENDED, sent),
+            await self.burst(NotificationKind.REPEATED, repeated),
+            await self.burst(NotificationKind.FORGED, forged * _FORGED_TIMES),
+        ]
 
     async def burst(
         self, kind: NotificationKind, notifications: Sequence[SignedNotification]
     ) -> Burst:
         """Send them all, and wait until everything is done."""
-        messages = [each.wire_form for each in notifications]
-        before = self._cpu()
+        messages, before = [each.wire_form for each in notifications], self._cpu()
         # New connections for each burst: the webhook closes connections that are idle for seconds.
-        async with open_connections(self.stack.notify_url, _CONCURRENCY) as connections:
+        async with ConnectionPool(self.stack.notify_url) as connections:
             started = time.perf_counter()
-            responses = await send_all(connections, messages)
+            responses = await connections.exchange_all(messages, _CONCURRENCY)
             answered = time.perf_counter()
+        lag = 0.0
         if kind is NotificationKind.FRESH:
             last = [each.refund_request_id for each in notifications[-_CONCURRENCY:]]
             await self.refunds.wait_until_succeeded(last)
-        lag = time.perf_counter() - answered if kind is NotificationKind.FRESH else 0.0
+            lag = time.perf_counter() - answered
         await asyncio.sleep(_REST_SECONDS)
         after = self._cpu()
+        public_key = self.stack.home / "keys" / "antom-public.pem"
         return Burst(
             kind=kind,
             sent=len(notifications),
@@ -140,66 +165,19 @@ class WebhookLoad:
             seconds=round(answered - started, 4),
             lag=round(lag, 3),
             cpu={name: round(after[name] - before[name], 3) for name in before},
-            checking=round(check_seconds(notifications, self.antom), 5),
+            checking=round(check_seconds(notifications, public_key), 5),
         )
 
     def _cpu(self) -> dict[str, float]:
-        pids = {name: self.stack.pid_of(name) for name in _SERVERS}
-        return cpu_by_process(pids, own=_SENDER)
+        return cpu_by_process({name: self.stack.pid_of(name) for name in _SERVERS}, own="sender")
 
 
-def antom_as_sender(public_key: Path) -> NotificationKeys:
-    """Antom as the webhook knows it: by a key that follows its file."""
-    return NotificationKeys("default", (KeyFile(public_key, read_public_key),))
-
-
-def check_seconds(notifications: Iterable[SignedNotification], antom: NotificationKeys) -> float:
+def check_seconds(notifications: Iterable[SignedNotification], public_key: Path) -> float:
     """CPU time to verify each of them, with the webhook's own call and key lookup."""
+    file = KeyFile(public_key, read_public_key)
     received = [(each.signed, each.signature) for each in notifications]
     started = time.thread_time()
     for signed, signature in received:
         with suppress(SignatureError):
-            verify(signed, signature, [file.key for file in antom.keys])
+            verify(signed, signature, [file.key])
     return time.thread_time() - started
-
-
-async def measure(quick: bool, log: Log) -> WebhookFindings:  # noqa: FBT001 - a measurement's form
-    """A burst of each kind, round after round."""
-    machine = MachineInfo.now("starlette", "cryptography")
-    rounds, size = (1, 160) if quick else (5, 400)
-    bursts: list[Burst] = []
-    async with running_stack() as stack:
-        keys = stack.home / "keys"
-        load = WebhookLoad(
-            stack=stack,
-            refunds=await ProcessingRefunds.open(stack),
-            signer=NotificationSigner(keys / "antom-private.pem", stack.notify_url),
-            antom=antom_as_sender(keys / "antom-public.pem"),
-        )
-        open_ones = await load.sign(await load.refunds.add("open", _OPEN), MISMATCHED)
-        await load.burst(NotificationKind.REPEATED, open_ones)
-        fresh = await load.sign(await load.refunds.add("warm-up", _WARM_UP))
-        await load.burst(NotificationKind.FRESH, fresh)
-        for number in range(1, rounds + 1):
-            log(f"webhook: round {number} of {rounds}")
-            bursts += await _round(load, f"round-{number}", size, open_ones)
-    return WebhookFindings(machine=machine, concurrency=_CONCURRENCY, bursts=tuple(bursts))
-
-
-async def _round(
-    load: WebhookLoad, name: str, size: int, open_ones: list[SignedNotification]
-) -> list[Burst]:
-    refunds = await load.refunds.add(name, size)
-    forged = await load.sign(refunds, FORGED)
-    notifications = await load.sign(refunds)
-    # Between the first inquiry and the second one, so that neither coincides with a notification.
-    await asyncio.sleep(FIRST_INQUIRY_PAST.total_seconds())
-    fresh = await load.burst(NotificationKind.FRESH, notifications)
-    await load.refunds.wait_until_succeeded([each.refund_request_id for each in notifications])
-    repeated = open_ones * (_REPEATED_TIMES * size // _OPEN)
-    return [
-        fresh,
-        await load.burst(NotificationKind.ENDED, notifications),
-        await load.burst(NotificationKind.REPEATED, repeated),
-        await load.burst(NotificationKind.FORGED, forged * _FORGED_TIMES),
-    ]

@@ -3,27 +3,24 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from types import TracebackType
 from typing import Final, Self
 
 from temporalio import activity
 
 from antom_refunds.antom import interpret
-from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
+from antom_refunds.antom.antom_client import AntomClient
 from antom_refunds.antom.call_errors import (
     AntomError,
     GateRefusedError,
     NotSentError,
     OutcomeUnknownError,
 )
-from antom_refunds.antom.keys import KeyRing
 from antom_refunds.domain.confirmation import confirm_by_inquiry
 from antom_refunds.domain.evidence import Evidence, EvidenceKind
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy, Schedule
 from antom_refunds.domain.refund import Refund, RefundState, Step
 from antom_refunds.domain.state_machine import apply
-from bench.peers.engine import AntomConfig
 
 # As many as the product's worker makes at a time, and as the client has connections.
 _CONCURRENCY: Final = 100
@@ -38,27 +35,6 @@ class AntomCalls:
     def __init__(self, client: AntomClient) -> None:
         self._client = client
         self._limit = asyncio.Semaphore(_CONCURRENCY)
-
-    @classmethod
-    def to(cls, antom: AntomConfig) -> Self:
-        """Raises KeyFileError if a key file is unusable."""
-        keys = KeyRing(antom.private_key, (antom.antom_public_key,))
-        return cls(
-            AntomClient(
-                MerchantAccount(client_id=antom.client_id, keys=keys, gateway=antom.gateway)
-            )
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._client.aclose()
 
     @activity.defn
     async def ask(self, order: RefundOrder) -> Evidence:
@@ -125,8 +101,5 @@ class PollingState:
             return policy.poll
         if self.last is not None and self.last.kind is EvidenceKind.UNSENT:
             return policy.retry_unsent
-        return (
-            policy.retry_blocked
-            if self.refund.state is RefundState.BLOCKED
-            else policy.retry_in_doubt
-        )
+        is_blocked = self.refund.state is RefundState.BLOCKED
+        return policy.retry_blocked if is_blocked else policy.retry_in_doubt

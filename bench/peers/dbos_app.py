@@ -1,4 +1,4 @@
-"""The refund on DBOS: `python -m bench.peers.dbos_app app|webhook CONFIG DATABASE_URL [PORT]`.
+"""The refund on DBOS: `python -m bench.peers.dbos_app app|webhook DATABASE_URL`.
 
 As in DBOS's own examples, the workflows run inside the web application that starts them.
 """
@@ -20,9 +20,11 @@ from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import Refund, Step
+from antom_refunds.merchants import build_clients
+from antom_refunds.settings import Settings
 from bench.peers.antom_calls import AntomCalls, PollingState
-from bench.peers.engine import AntomConfig, End
-from bench.peers.webhook import Deliver, create_webhook, serve
+from bench.peers.engine import End
+from bench.peers.webhook import create_webhook, serve
 
 ORDERS_PATH: Final = "/refunds"
 NOTIFICATIONS: Final = "notifications"
@@ -113,39 +115,34 @@ def use_write_ahead_log() -> None:
     event.listen(Database, "connect", set_pragmas)
 
 
-def delivery_to(client: DBOSClient) -> Deliver:
-    """To the refund's workflow as a message; raises for an unknown refund."""
+async def run_app(settings: Settings, database_url: str) -> None:
+    """Until SIGTERM."""
+    assert settings.health_listen is not None  # noqa: S101 - the stack always sets it
+    async with (
+        build_clients(settings)["default"] as antom,
+        running(AntomCalls(antom), settings.policy, database_url) as refunds,
+    ):
+        await serve(create_app(refunds), settings.health_listen)
+
+
+async def run_webhook(settings: Settings, database_url: str) -> None:
+    """Until SIGTERM."""
+    # Without a database Antom gets 503 immediately instead of waiting for it.
+    client = DBOSClient(system_database_url=database_url, retry_connection_errors=False)
 
     async def deliver(refund_request_id: str, evidence: Evidence, delivery_id: str) -> None:
         await client.send_async(
             refund_request_id, evidence, NOTIFICATIONS, idempotency_key=delivery_id
         )
 
-    return deliver
-
-
-async def run_app(antom: AntomConfig, database_url: str, port: str) -> None:
-    """Until SIGTERM."""
-    async with (
-        AntomCalls.to(antom) as calls,
-        running(calls, Policy.at_speedup(antom.speedup), database_url) as refunds,
-    ):
-        await serve(create_app(refunds), int(port))
-
-
-async def run_webhook(antom: AntomConfig, database_url: str) -> None:
-    """Until SIGTERM."""
-    # Without a database Antom gets 503 immediately instead of waiting for it.
-    client = DBOSClient(system_database_url=database_url, retry_connection_errors=False)
     try:
-        app = create_webhook(antom, delivery_to(client))
-        await serve(app, antom.notify_port)
+        await serve(create_webhook(settings, deliver), settings.webhook_listen)
     finally:
         client.destroy()
 
 
 if __name__ == "__main__":
-    _, role, config_file, *arguments = sys.argv
+    _, role, its_database_url = sys.argv
     use_write_ahead_log()
     run = run_app if role == "app" else run_webhook
-    asyncio.run(run(AntomConfig.read(config_file), *arguments))
+    asyncio.run(run(Settings.from_env(), its_database_url))

@@ -3,11 +3,11 @@
 import asyncio
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -18,12 +18,14 @@ from dbos import DBOSClient
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.settings import SettingsError
 from bench.peers.dbos_app import ORDERS_PATH
-from bench.peers.engine import AntomConfig, End, Engine, folder_bytes
-from starter.tcp_ports import ANY_PORT, HOST, find_free_ports, is_open
+from bench.peers.engine import End, Engine
+from starter.tcp_ports import HOST
 
 _OWNER: Final = "refunds"
-_NOBODY: Final = "65534"
 _DEBIAN_FOLDER: Final = Path("/usr/lib/postgresql")
+# PostgreSQL refuses to run as root: in a user namespace root has another number.
+_AS_NOBODY: Final = ("unshare", "--user", "--map-user=65534", "--map-group=65534", "--")
+_UNPRIVILEGED: Final = _AS_NOBODY if os.geteuid() == 0 else ()
 # Workflows are listed in the order of their commits, which may differ from that of their times.
 _MARGIN: Final = timedelta(seconds=30)
 
@@ -31,115 +33,102 @@ _MARGIN: Final = timedelta(seconds=30)
 class DbosEngine(Engine):
     """DBOS on SQLite."""
 
-    names: tuple[str, ...] = ("app", "webhook")
+    roles: tuple[str, ...] = ("app", "webhook")
     module = "bench.peers.dbos_app"
-    database = f"SQLite {sqlite3.sqlite_version}, write-ahead log, synchronous=normal"
-
-    def __init__(self, folder: Path, antom: AntomConfig) -> None:
-        super().__init__(folder, antom)
-        self.data = folder / "data"
-        self.url = f"sqlite:///{self.data / 'dbos.sqlite'}"
-        (self._port,) = find_free_ports([ANY_PORT])
-        self._http = httpx.AsyncClient(base_url=f"http://{HOST}:{self._port}", trust_env=False)
-        self._client: DBOSClient | None = None
-        self._ends: dict[str, End] = {}
 
     @property
     def about(self) -> str:
-        return f"dbos {metadata.version('dbos')}; {self.database}"
+        database = f"SQLite {sqlite3.sqlite_version}, write-ahead log, synchronous=normal"
+        return f"dbos {metadata.version('dbos')}; {database}"
 
-    async def prepare(self) -> None:
-        self.data.mkdir(parents=True)
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
 
-    async def start(self) -> None:
-        await self.prepare()
-        await super().start()
-        self._client = DBOSClient(system_database_url=self.url, retry_connection_errors=False)
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.data / 'dbos.sqlite'}"
 
-    async def stop(self) -> None:
-        if self._client is not None:
-            self._client.destroy()
-        await self._http.aclose()
-        await super().stop()
+    async def start_all(self) -> None:
+        self.data.mkdir(exist_ok=True)
+        self.arguments = (self.url,)
+        await super().start_all()
+
+    async def stop_all(self) -> None:
+        if "client" in self.__dict__:
+            self.client.destroy()
+        await self.http.aclose()
+        await super().stop_all()
+
+    @cached_property
+    def client(self) -> DBOSClient:
+        return DBOSClient(system_database_url=self.url, retry_connection_errors=False)
+
+    @cached_property
+    def http(self) -> httpx.AsyncClient:
+        url = f"http://{HOST}:{self.ports.worker}"
+        return httpx.AsyncClient(
+            base_url=url, trust_env=False, headers={"content-type": "application/json"}
+        )
+
+    @cached_property
+    def _ends(self) -> dict[str, End]:
+        return {}
+
+    def server_command(self) -> list[str]:
+        raise SettingsError("SQLite has no server")
 
     async def request(self, order: RefundOrder) -> None:
-        body, headers = order.model_dump_json(), {"content-type": "application/json"}
-        answer = await self._http.post(ORDERS_PATH, content=body, headers=headers)
-        answer.raise_for_status()
+        (await self.http.post(ORDERS_PATH, content=order.model_dump_json())).raise_for_status()
 
     async def ends(self) -> Mapping[str, End]:
-        if self._client is None:
-            return {}
         last = max((end.at for end in self._ends.values()), default=None)
         since = None if last is None else (last - _MARGIN).isoformat()
-        completed = await self._client.list_workflows_async(
+        completed = await self.client.list_workflows_async(
             status="SUCCESS", load_input=False, completed_after=since
         )
-        self._ends |= {
-            each.workflow_id: _end(each.output, each.completed_at)
-            for each in completed
-            if isinstance(each.output, End) and each.completed_at is not None
-        }
+        for each in completed:
+            if isinstance(each.output, End) and each.completed_at is not None:
+                # When DBOS recorded it: with SQLite and Python 3.11 only to the second.
+                recorded = datetime.fromtimestamp(each.completed_at / 1000, UTC)
+                end = End(each.output.state, max(each.output.at, recorded))
+                self._ends[each.workflow_id] = end
         return self._ends
-
-    def stored_bytes(self) -> int:
-        return folder_bytes(self.data)
-
-    def command(self, name: str) -> list[str]:
-        return self.module_command(name, self.url, *([self._port] if name == "app" else []))
-
-    async def is_ready(self, name: str) -> bool:
-        return is_open(self._port if name == "app" else self.antom.notify_port)
 
 
 class DbosPostgresqlEngine(DbosEngine):
     """DBOS on a PostgreSQL cluster with its defaults, so every commit is synced."""
 
-    names = ("server", "app", "webhook")
+    roles = ("server", "app", "webhook")
 
-    def __init__(self, folder: Path, antom: AntomConfig) -> None:
-        super().__init__(folder, antom)
-        (self._server_port,) = find_free_ports([ANY_PORT])
-        self.url = f"postgresql://{_OWNER}@{HOST}:{self._server_port}/refunds"
-        self.database = f"{_version()}, fsync and synchronous_commit on, LISTEN/NOTIFY"
+    @property
+    def about(self) -> str:
+        output = subprocess.run([_tool("postgres"), "--version"], check=True, capture_output=True)  # noqa: S603 - a tool of this machine
+        version = output.stdout.decode().split()[2]  # postgres (PostgreSQL) 15.16 (...)
+        settings = f"PostgreSQL {version}, fsync and synchronous_commit on, LISTEN/NOTIFY"
+        return f"dbos {metadata.version('dbos')}; {settings}"
 
-    async def prepare(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+    @property
+    def url(self) -> str:
+        return f"postgresql://{_OWNER}@{HOST}:{self.ports.temporal}/refunds"
+
+    async def start_all(self) -> None:
         # Every user of the loopback address is trusted: a measurement holds no secrets.
         options = ("--pgdata", str(self.data), "--username", _OWNER, "--auth", "trust")
-        if not await _succeeds(*_unprivileged(), _tool("initdb"), *options):
+        if not await _succeeds(*_UNPRIVILEGED, _tool("initdb"), *options):
             raise SettingsError("initdb could not make a PostgreSQL cluster")
+        await super().start_all()
 
-    def command(self, name: str) -> list[str]:
-        if name != "server":
-            return super().command(name)
-        port = f"port={self._server_port}"
+    def server_command(self) -> list[str]:
+        port = f"port={self.ports.temporal}"
         settings = (f"listen_addresses={HOST}", port, "unix_socket_directories=")
         options = [part for setting in settings for part in ("-c", setting)]
-        return [*_unprivileged(), _tool("postgres"), "-D", str(self.data), *options]
+        return [*_UNPRIVILEGED, _tool("postgres"), "-D", str(self.data), *options]
 
     async def is_ready(self, name: str) -> bool:
-        if name != "server":
-            return await super().is_ready(name)
-        # An open port is not enough: while it recovers it accepts no connections.
-        address = ("--host", HOST, "--port", str(self._server_port), "--username", _OWNER)
-        return await _succeeds(_tool("pg_isready"), *address)
-
-    def stop_signal(self, name: str) -> signal.Signals:
-        # PostgreSQL waits for its clients after SIGTERM, and not after SIGINT.
-        return signal.SIGINT if name == "server" else signal.SIGTERM
-
-
-def _end(end: End, epoch_milliseconds: int) -> End:
-    """When DBOS recorded it: with SQLite and Python 3.11 only to the second."""
-    return End(end.state, max(end.at, datetime.fromtimestamp(epoch_milliseconds / 1000, UTC)))
-
-
-def _unprivileged() -> Sequence[str]:
-    """PostgreSQL refuses to run as root: in a user namespace root has another number."""
-    if os.geteuid() != 0:
-        return ()
-    return ("unshare", "--user", f"--map-user={_NOBODY}", f"--map-group={_NOBODY}", "--")
+        # An open port is not enough: while the server recovers it accepts no connections.
+        address = ("--host", HOST, "--port", str(self.ports.temporal), "--username", _OWNER)
+        return name != "server" or await _succeeds(_tool("pg_isready"), *address)
 
 
 def _tool(name: str) -> str:
@@ -148,11 +137,6 @@ def _tool(name: str) -> str:
     if found is None:
         raise SettingsError(f"PostgreSQL's {name} is missing: run scripts/setup-peers")
     return found
-
-
-def _version() -> str:
-    output = subprocess.run([_tool("postgres"), "--version"], check=True, capture_output=True)  # noqa: S603 - a tool of this machine
-    return f"PostgreSQL {output.stdout.decode().split()[2]}"  # postgres (PostgreSQL) 15.16 (...)
 
 
 async def _succeeds(*command: str) -> bool:

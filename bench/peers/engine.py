@@ -1,31 +1,38 @@
-"""An engine with its application, as processes that can be started, killed and restarted."""
+"""An engine with its application: processes beside a simulator of their own, by name."""
 
 import asyncio
 import os
 import signal
 import sys
 from abc import ABC, abstractmethod
-from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Final
-
-from pydantic import TypeAdapter
 
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import SettingsError
-from bench.environment import ROOT
+from bench.environment import UnlimitedStack
+from bench.peers.job import SPEEDUP
 from bench.process_stats import with_descendants
-from starter.stack import inherited_environment
-from starter.tcp_ports import HOST
+from starter.tcp_ports import ANY_PORT, Ports, find_free_ports
 
 _READY_SECONDS: Final = 60
-_STOP_SECONDS: Final = 10
 _POLL_SECONDS: Final = 0.05
+OURS: Final = "ours"
+# Title, module and class of each; libraries are imported only when their turn comes.
+_ENGINES: Final = {
+    OURS: ("antom-refunds", "temporal", "OurEngine"),
+    "timer_loop": ("Temporal timer loop", "temporal", "TimerLoopEngine"),
+    "dbos_sqlite": ("DBOS on SQLite", "dbos_engine", "DbosEngine"),
+    "dbos_postgresql": ("DBOS on PostgreSQL", "dbos_engine", "DbosPostgresqlEngine"),
+    "restate": ("Restate", "restate_engine", "RestateEngine"),
+}
+TITLES: Final = {key: title for key, (title, *_) in _ENGINES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +43,16 @@ class End:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AntomConfig:
-    """What every application is configured with.
-
-    `gateway` is the simulator's URL; key files are PEM. Notifications arrive at `notify_port` and
-    `notify_path` of the loopback address. `speedup` divides all waits.
-    """
-
-    gateway: str
-    client_id: str
-    private_key: Path
-    antom_public_key: Path
-    notify_port: int
-    notify_path: str
-    speedup: float
-
-    def write(self, path: Path) -> None:
-        path.write_bytes(TypeAdapter(AntomConfig).dump_json(self))
-
-    @staticmethod
-    def read(path: str) -> "AntomConfig":
-        return TypeAdapter(AntomConfig).validate_json(Path(path).read_bytes())
-
-
-class Engine(ABC):
+class Engine(UnlimitedStack, ABC):
     """The processes are `app`, which calls Antom, `webhook`, and the engine's own `server`.
 
-    `names` lists them in the order of starting. All data is below `folder`.
+    `roles` lists them in the order of starting; all of them have the product's settings. All data
+    is below `home`. `module` with a role and `arguments` is a process of the application.
     """
 
-    names: tuple[str, ...] = ("server", "app", "webhook")
+    roles: tuple[str, ...] = ("server", "app", "webhook")
     module: ClassVar[str] = ""
-
-    def __init__(self, folder: Path, antom: AntomConfig) -> None:
-        """Raises SettingsError if the engine is not installed."""
-        self.folder = folder
-        self.antom = antom
-        self._processes: dict[str, Process] = {}
+    arguments: tuple[str, ...] = ()
 
     @property
     @abstractmethod
@@ -81,12 +60,8 @@ class Engine(ABC):
         """Versions and settings that matter, in one line."""
 
     @abstractmethod
-    def command(self, name: str) -> list[str]:
-        """What starts this process."""
-
-    @abstractmethod
-    async def is_ready(self, name: str) -> bool:
-        """Whether this process can do its work."""
+    def server_command(self) -> list[str]:
+        """What starts the server, which listens at the stack's port for Temporal."""
 
     @abstractmethod
     async def request(self, order: RefundOrder) -> None:
@@ -99,93 +74,64 @@ class Engine(ABC):
     async def ends(self) -> Mapping[str, End]:
         """Every final refund by its refundRequestId; raises while the engine is unavailable."""
 
-    @abstractmethod
-    def stored_bytes(self) -> int:
-        """Bytes on disk."""
-
-    def environment(self, name: str) -> dict[str, str]:  # noqa: ARG002 - for engines that differ
-        return {"NO_PROXY": HOST}
-
-    def stop_signal(self, name: str) -> signal.Signals:  # noqa: ARG002 - for engines that differ
-        return signal.SIGTERM
-
-    async def start(self) -> None:
-        """Start every process; ready for requests. Raises SettingsError."""
-        (self.folder / "logs").mkdir(parents=True, exist_ok=True)
-        self.antom.write(self.config_file)
-        for name in self.names:
-            await self.restart(name)
-
-    async def stop(self) -> None:
-        for name in reversed(list(self._processes)):
-            process = self._processes[name]
-            if process.returncode is None:
-                _send(process.pid, self.stop_signal(name))
-                try:
-                    async with asyncio.timeout(_STOP_SECONDS):
-                        await process.wait()
-                except TimeoutError:
-                    await self.kill(name)
-
     @property
-    def config_file(self) -> Path:
-        return self.folder / "config.json"
+    @abstractmethod
+    def data(self) -> Path:
+        """The folder of everything that is stored."""
 
-    def module_command(self, role: str, *arguments: object) -> list[str]:
-        """The command of one role of the application: MODULE ROLE CONFIG ARGUMENTS."""
-        given = [role, str(self.config_file), *map(str, arguments)]
-        return [sys.executable, "-m", self.module, *given]
+    async def is_ready(self, name: str) -> bool:  # noqa: ARG002 - for engines that differ
+        """Whether a process that listens can do its work."""
+        return True
 
-    def pids(self) -> Mapping[str, int]:
-        """The running processes."""
-        running = self._processes.items()
-        return {name: process.pid for name, process in running if process.returncode is None}
+    async def start_all(self) -> None:
+        """Start every process; ready for requests. Raises SettingsError."""
+        for name in ("simulator", *self.roles):
+            await self.start(name)
 
-    async def restart(self, name: str) -> None:
-        """Start this process; ready when it returns. Raises SettingsError if it is not in time."""
-        log = self.folder / "logs" / f"{name}.log"
-        process = self._processes[name] = await self._spawn(name, log)
+    async def start(self, name: str) -> None:
+        """Start one process; ready when it returns. Raises SettingsError if it is not in time."""
+        await super().start(name)
         try:
             async with asyncio.timeout(_READY_SECONDS):
-                while not await self.is_ready(name):
-                    if process.returncode is not None:
-                        raise SettingsError(f"{name} did not start (see {log})")
+                while not await self.is_ready(name):  # noqa: ASYNC110 - another process
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError as error:
-            raise SettingsError(f"{name} is not ready in time (see {log})") from error
+            raise SettingsError(f"{name} is not ready in time (see {self.home}/logs)") from error
 
-    async def kill(self, name: str) -> None:
+    def process_spec(self, name: str) -> tuple[list[str], int]:
+        match name:
+            case "server":
+                return self.server_command(), self.ports.temporal
+            case "app" | "webhook":
+                port = self.ports.worker if name == "app" else self.ports.webhook
+                return [sys.executable, "-m", self.module, name, *self.arguments], port
+            case _:
+                return super().process_spec(name)
+
+    def pids(self) -> dict[str, int]:
+        """The running processes, the simulator excluded."""
+        running = {name: each for name, each in self._processes.items() if each.returncode is None}
+        return {name: running[name].pid for name in self.roles if name in running}
+
+    async def kill_and_wait(self, name: str) -> None:
         """SIGKILL for this process and its descendants."""
-        process = self._processes[name]
-        pids = [process.pid]
         with suppress(FileNotFoundError, ProcessLookupError):  # a child may end meanwhile
-            pids = list(with_descendants(pids))
-        for pid in pids:
-            _send(pid, signal.SIGKILL)
-        await process.wait()
+            for pid in list(with_descendants([self.pid_of(name)])):
+                os.kill(pid, signal.SIGKILL)
+        self.kill(name)
+        await self.stop(name)
 
-    async def _spawn(self, name: str, log: Path) -> Process:
-        command = self.command(name)
-        environment = {**inherited_environment(), **self.environment(name)}
-        try:
-            with log.open("ab") as output:
-                return await asyncio.create_subprocess_exec(
-                    *command, stdin=DEVNULL, stdout=output, stderr=output, cwd=ROOT,
-                    env=environment, start_new_session=True,
-                )  # fmt: skip
-        except OSError as error:
-            raise SettingsError(f"{name} cannot start: {error}") from error
+    def stored_bytes(self) -> int:
+        """Bytes of all files of the data, except files that vanish meanwhile."""
+        total = 0
+        for path in self.data.rglob("*"):
+            with suppress(OSError):
+                total += path.stat().st_size if path.is_file() else 0
+        return total
 
 
-def folder_bytes(folder: Path) -> int:
-    """Bytes of all files in this folder, except files that vanish meanwhile."""
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            total += path.stat().st_size if path.is_file() else 0
-    return total
-
-
-def _send(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)
+def make_engine(key: str, home: Path) -> Engine:
+    """In a new folder; raises ImportError where its library is missing."""
+    _, module, name = _ENGINES[key]
+    kind: type[Engine] = getattr(import_module(f"bench.peers.{module}"), name)
+    return kind.create(home, Ports(*find_free_ports([ANY_PORT] * 5)), speedup=SPEEDUP)

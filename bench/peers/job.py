@@ -4,7 +4,7 @@ Half of them end immediately, two in ten by notification, two in ten by polling 
 notifications are lost, and for one in ten the first response is lost after the money moved.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from random import Random
@@ -18,7 +18,8 @@ from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from bench.figures import FrozenModel
 
-CLIENT_ID: Final = "5X00000000000000"
+# That of the local stack's merchant.
+CLIENT_ID: Final = "SANDBOX_5X00000000000000"
 # Inquiries after 83 ms, 333 ms, 833 ms, ...; refunds in doubt are retried after 2 s.
 SPEEDUP: Final = 60.0
 _POLICY: Final = Policy.at_speedup(SPEEDUP)
@@ -44,9 +45,11 @@ _OF_TEN: Final = (
     SettlementKind.RESPONSE_LOST,
 )
 _WARM_UP: Final = (*(SettlementKind.IMMEDIATE,) * 8, *(SettlementKind.NOTIFIED,) * 2)
-_FAULTS: Final = {  # Antom sends a notification eight times at most
-    SettlementKind.POLLED: (Operation.NOTIFY, (Fault(kind=FaultKind.NOT_SENT),) * 8),
-    SettlementKind.RESPONSE_LOST: (Operation.REFUND, (Fault(kind=FaultKind.CUT_AFTER),)),
+_FAULTS: Final[
+    Mapping[SettlementKind, Mapping[Operation, tuple[Fault, ...]]]
+] = {  # Antom sends a notification eight times at most
+    SettlementKind.POLLED: {Operation.NOTIFY: (Fault(kind=FaultKind.NOT_SENT),) * 8},
+    SettlementKind.RESPONSE_LOST: {Operation.REFUND: (Fault(kind=FaultKind.CUT_AFTER),)},
 }
 
 
@@ -117,22 +120,20 @@ def _job(prefix: str, kinds: Iterable[SettlementKind], dice: Random) -> Job:
 
 def _refund(name: str, kind: SettlementKind, dice: Random) -> PlannedRefund:
     amount = Money(currency="EUR", minor=dice.randint(1, _AMOUNT_MAX))
-    order = RefundOrder(refund_request_id=name, payment_id=f"pay-{name}", amount=amount)
-    fields = {"payment_id": order.payment_id, "client_id": CLIENT_ID, "amount": amount}
-    fields |= _bank(kind, dice)
-    scripts: tuple[FaultScript, ...] = ()
-    if kind in _FAULTS:
-        operation, faults = _FAULTS[kind]
-        scripts = (FaultScript(subject=name, operation=operation, faults=faults),)
-    payment = Payment.model_validate(fields)
-    return PlannedRefund(order=order, kind=kind, payment=payment, scripts=scripts)
-
-
-def _bank(kind: SettlementKind, dice: Random) -> dict[str, Any]:
-    """How the payment's bank settles; every kind draws the same number of values."""
+    # Every kind draws the same number of values.
     settles, luck = dice.uniform(*_SETTLES), dice.random()
-    if kind in {SettlementKind.IMMEDIATE, SettlementKind.RESPONSE_LOST}:
-        return {}
-    ends = SettlementOutcome.FAIL if luck < _REFUSING else SettlementOutcome.SUCCESS
-    # The simulator divides its waits by the speedup.
-    return {"is_async": True, "settle_after": timedelta(seconds=settles * SPEEDUP), "ends": ends}
+    fields: dict[str, Any] = {"payment_id": f"pay-{name}", "client_id": CLIENT_ID, "amount": amount}
+    if kind in {SettlementKind.NOTIFIED, SettlementKind.POLLED}:
+        ends = SettlementOutcome.FAIL if luck < _REFUSING else SettlementOutcome.SUCCESS
+        # The simulator divides its waits by the speedup.
+        settle_after = timedelta(seconds=settles * SPEEDUP)
+        fields |= {"is_async": True, "settle_after": settle_after, "ends": ends}
+    return PlannedRefund(
+        order=RefundOrder(refund_request_id=name, payment_id=f"pay-{name}", amount=amount),
+        kind=kind,
+        payment=Payment.model_validate(fields),
+        scripts=tuple(
+            FaultScript(subject=name, operation=operation, faults=faults)
+            for operation, faults in _FAULTS.get(kind, {}).items()
+        ),
+    )

@@ -1,12 +1,17 @@
 """A job on an engine: as a burst, and at a steady rate with or without faults."""
 
 import asyncio
+import sqlite3
+import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from pydantic import Field
 
@@ -14,20 +19,27 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import SettingsError
+from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.records import LedgerSnapshot, RefundStatus
-from bench.environment import CONCURRENCY
+from bench.environment import CONCURRENCY, limited_gather
 from bench.figures import FrozenModel, Percentiles
-from bench.peers.engine import End, Engine
-from bench.peers.environment import POLL_SECONDS, EngineRun, not_before_antom, running
-from bench.peers.job import Job, SettlementKind
+from bench.peers.engine import End, Engine, make_engine
+from bench.peers.job import Job, SettlementKind, warm_up_job
+from bench.process_stats import cpu_by_process
 
+REQUESTER: Final = "requester"
 PER_SECOND: Final = 15.0
 # What is killed once each in a run with faults, in any order.
 KILLED: Final = ("app", "app", "app", "server", "webhook")
 _BURST_SECONDS: Final = 60
 _DRAIN_SECONDS: Final = 90
 _DOWN_SECONDS: Final = 0.5
-_RETRY_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 1.0
+_WARM_UP_SECONDS: Final = 30
+# One try: an engine with a killed process may delay a call.
+_TRY_SECONDS: Final = 10
+_RETRY_SECONDS: Final = 0.2
+_WAL: Final = "-wal"
 _STATUS: Final = {
     RefundState.SUCCEEDED: RefundStatus.SUCCESS,
     RefundState.FAILED: RefundStatus.FAIL,
@@ -79,10 +91,20 @@ class Audit(FrozenModel):
         )
 
 
+class Kill(FrozenModel):
+    """SIGKILL for this process, this many seconds after the first request."""
+
+    at: float
+    process: str
+
+
 class Run(FrozenModel):
-    """One run of one engine; seconds are from the request, or from when it was due.
+    """One run of one engine; times in seconds are from the request, or from when it was due.
 
     `immediate` are the refunds to which Antom's waits do not apply. `about` has the versions.
+    `early` is how many ends the engine dated before Antom's, `seconds` from the first request to
+    the last end. `cpu` is milliseconds per refund by process, `calls` and `stored` (bytes) are per
+    refund too. `kills` happened; `refused` counts requests not accepted at the first try.
     """
 
     engine: str
@@ -90,21 +112,13 @@ class Run(FrozenModel):
     to_end: Percentiles
     immediate_to_end: Percentiles
     audit: Audit
-
-
-class BurstRun(Run):
-    """The whole job as one burst.
-
-    `early` is how many ends the engine dated before Antom's. `seconds` is from the first request to
-    the last end. `cpu` is milliseconds per refund by process, `calls` and `stored` (bytes) are per
-    refund too.
-    """
-
-    early: int
-    seconds: float
-    calls: float
-    cpu: dict[str, float]
-    stored: float
+    early: int = 0
+    seconds: float = 0
+    calls: float = 0
+    cpu: dict[str, float] = Field(default_factory=dict)
+    stored: float = 0
+    kills: tuple[Kill, ...] = ()
+    refused: int = 0
 
     @property
     def per_second(self) -> float:
@@ -116,72 +130,146 @@ class BurstRun(Run):
         return sum(self.cpu.values())
 
 
-class Kill(FrozenModel):
-    """SIGKILL for this process, this many seconds after the first request."""
+@dataclass(slots=True)
+class EngineRun:
+    """One engine, and a business service that requests refunds from it; its caller sets limits.
 
-    at: float
-    process: str
+    `requested` is when each refund was requested, or should have been; `refused` are ids that
+    were not accepted at the first try.
+    """
+
+    engine: Engine
+    antom: SimulatorClient
+    requested: dict[str, datetime] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+
+    async def burst(self, orders: Iterable[RefundOrder], concurrency: int = CONCURRENCY) -> None:
+        """Request all of them; each one that is accepted makes room for another."""
+        await limited_gather(orders, self._request, concurrency)
+
+    async def steady(self, orders: Iterable[RefundOrder], per_second: float = PER_SECOND) -> None:
+        """Request at this rate, however long the earlier ones take."""
+        started = time.time()
+        timed = enumerate(orders)
+        await asyncio.gather(*(self._request(each, started + n / per_second) for n, each in timed))
+
+    async def _request(self, order: RefundOrder, due: float | None = None) -> None:
+        due = time.time() if due is None else due
+        self.requested[order.refund_request_id] = datetime.fromtimestamp(due, UTC)
+        await asyncio.sleep(max(0.0, due - time.time()))
+        while True:
+            try:
+                async with asyncio.timeout(_TRY_SECONDS):
+                    return await self.engine.request(order)
+            except Exception:  # noqa: BLE001 - each engine has its own errors when unavailable
+                self.refused.add(order.refund_request_id)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def ends(self) -> Mapping[str, End]:
+        """The ends that the engine reports in time; none while it is unavailable."""
+        with suppress(Exception):
+            async with asyncio.timeout(_TRY_SECONDS):
+                return await self.engine.ends()
+        return {}
+
+    async def wait_for(self, job: Job) -> dict[str, float]:
+        """Until all of these are final; the CPU seconds by then, read before each check."""
+        while True:
+            cpu = self.cpu()
+            if job.ids() <= (await self.ends()).keys():
+                return cpu
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def add(self, job: Job) -> None:
+        """Make the job's payments and faults known to the simulator."""
+        await self.antom.add_payments(*(each.payment for each in job.refunds))
+        await self.antom.add_scripts(*(script for each in job.refunds for script in each.scripts))
+
+    def stored_bytes(self) -> int:
+        """What is stored permanently: SQLite's logs are first written to their databases."""
+        for log in self.engine.data.rglob(f"*{_WAL}"):
+            with closing(sqlite3.connect(str(log).removesuffix(_WAL), timeout=10)) as database:
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return self.engine.stored_bytes()
+
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds so far by process; the requester is this one."""
+        return cpu_by_process(self.engine.pids(), own=REQUESTER)
+
+    async def result(self, key: str, job: Job, **figures: object) -> Run:
+        """The run so far, with these further figures."""
+        reported, ids = await self.ends(), job.ids()
+        ledger = await self.antom.ledger()
+        ends, early = not_before_antom(reported, ledger)
+        times = {
+            each: (ends[each].at - at).total_seconds()
+            for each, at in self.requested.items()
+            if each in ends
+        }
+        last = max((end.at for each, end in ends.items() if each in ids), default=None)
+        immediate = job.ids(SettlementKind.IMMEDIATE)
+        return Run.model_validate({
+            "engine": key,
+            "about": self.engine.about,
+            "to_end": Percentiles.of(times.values()),
+            "immediate_to_end": Percentiles.of(times[each] for each in immediate & times.keys()),
+            "audit": Audit.of(job.orders, ends, ledger),
+            "early": early,
+            "seconds": (last - min(self.requested.values())).total_seconds() if last else 0.0,
+            "calls": sum(each.count for each in ledger.calls if each.subject in ids) / len(ids),
+            "refused": len(self.refused),
+            **figures,
+        })  # fmt: skip
 
 
-class SteadyRun(Run):
-    """At a steady rate; `kills` are the ones that happened, `refused` counts requests that were not
-    accepted at the first try."""
+def not_before_antom(
+    ends: Mapping[str, End], ledger: LedgerSnapshot
+) -> tuple[Mapping[str, End], int]:
+    """The ends, none earlier than at Antom; and how many the engine dated earlier.
 
-    kills: tuple[Kill, ...] = ()
-    refused: int
+    With an engine that stores whole seconds refunds would otherwise end before they began.
+    """
+    finals = {each.refund_request_id: each.ended_at for each in ledger.refunds if each.ended_at}
+    early = {each: finals[each] for each in ends.keys() & finals if ends[each].at < finals[each]}
+    return {**ends, **{each: replace(ends[each], at=at) for each, at in early.items()}}, len(early)
 
 
-async def run_burst(key: str, job: Job) -> BurstRun:
-    """Raises SettingsError if the engine does not start."""
-    size = len(job.refunds)
+@asynccontextmanager
+async def running(key: str, job: Job) -> AsyncIterator[EngineRun]:
+    """This engine while inside, warmed up, with new folders; the simulator knows the job.
+
+    Raises SettingsError if something does not start.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        engine = make_engine(key, Path(folder) / "engine")
+        try:
+            await engine.start_all()
+            async with SimulatorClient(engine.simulator_url) as antom:
+                warm_up = EngineRun(engine, antom)
+                await warm_up.add(warm_up_job())
+                async with asyncio.timeout(_WARM_UP_SECONDS):
+                    await warm_up.burst(warm_up_job().orders)
+                    await warm_up.wait_for(warm_up_job())
+                run = EngineRun(engine, antom)
+                await run.add(job)
+                yield run
+        finally:
+            await engine.stop_all()
+
+
+async def run_burst(key: str, job: Job) -> Run:
+    """The whole job as one burst; raises SettingsError if the engine does not start."""
     async with running(key, job) as run:
         stored, before = run.stored_bytes(), run.cpu()
-        after = await _until_ended(run, job)
-        common, ends, early, ledger = await _results(key, run, job)
-        ids = job.ids()
-        last = max((end.at for each, end in ends.items() if each in ids), default=None)
-        first = min(run.requested.values())
-        return BurstRun(
-            **common,
-            early=early,
-            seconds=(last - first).total_seconds() if last else 0.0,
-            calls=sum(each.count for each in ledger.calls if each.subject in ids) / size,
-            cpu={name: round((after[name] - before[name]) * 1000 / size, 2) for name in before},
-            stored=(run.stored_bytes() - stored) / size,
-        )
-
-
-async def _results(
-    key: str, run: EngineRun, job: Job
-) -> tuple[dict[str, Any], Mapping[str, End], int, LedgerSnapshot]:
-    """The fields of every run, the ends, how many were early, and the ledger."""
-    reported = await run.ends()
-    ledger = await run.antom.ledger()
-    ends, early = not_before_antom(reported, ledger)
-    fields = {
-        "engine": key,
-        "about": run.engine.about,
-        "to_end": run.durations(ends, job.ids()),
-        "immediate_to_end": run.durations(ends, job.ids(SettlementKind.IMMEDIATE)),
-        "audit": Audit.of(job.orders, ends, ledger),
-    }
-    return fields, ends, early, ledger
-
-
-async def _until_ended(run: EngineRun, job: Job) -> dict[str, float]:
-    """CPU seconds when all refunds are final, or at the time limit.
-
-    Read before each check, which costs the engine CPU time too.
-    """
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_BURST_SECONDS):
-            await run.burst(job.orders, concurrency=CONCURRENCY)
-            while True:
-                cpu = run.cpu()
-                if await run.have_ended(job.ids()):
-                    return cpu
-                await asyncio.sleep(POLL_SECONDS)
-    return run.cpu()
+        try:
+            async with asyncio.timeout(_BURST_SECONDS):
+                await run.burst(job.orders)
+                after = await run.wait_for(job)
+        except TimeoutError:
+            after = run.cpu()
+        size = len(job.refunds)
+        cpu = {name: round((after[name] - before[name]) * 1000 / size, 2) for name in before}
+        return await run.result(key, job, cpu=cpu, stored=(run.stored_bytes() - stored) / size)
 
 
 def draw_kills(job: Job, seed: int) -> tuple[Kill, ...]:
@@ -194,19 +282,15 @@ def draw_kills(job: Job, seed: int) -> tuple[Kill, ...]:
     return tuple(Kill(at=at, process=each) for at, each in zip(times, processes, strict=True))
 
 
-async def run_steady(key: str, job: Job, kills: Iterable[Kill] = ()) -> SteadyRun:
-    """Raises SettingsError if the engine does not start."""
+async def run_steady(key: str, job: Job, kills: Iterable[Kill] = ()) -> Run:
+    """At a steady rate; raises SettingsError if the engine does not start."""
     async with running(key, job) as run:
         happened: list[Kill] = []
-        limit = len(job.refunds) / PER_SECOND + _DRAIN_SECONDS
         with suppress(TimeoutError):
-            async with asyncio.timeout(limit):
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(run.steady(job.orders, per_second=PER_SECOND))
-                    group.create_task(_kill(run.engine, kills, happened))
-                await run.wait_for(job.ids())
-        common, *_ = await _results(key, run, job)
-        return SteadyRun(**common, kills=tuple(happened), refused=len(run.refused))
+            async with asyncio.timeout(len(job.refunds) / PER_SECOND + _DRAIN_SECONDS):
+                await asyncio.gather(run.steady(job.orders), _kill(run.engine, kills, happened))
+                await run.wait_for(job)
+        return await run.result(key, job, kills=tuple(happened))
 
 
 async def _kill(engine: Engine, kills: Iterable[Kill], happened: list[Kill]) -> None:
@@ -217,11 +301,8 @@ async def _kill(engine: Engine, kills: Iterable[Kill], happened: list[Kill]) -> 
         if kill.process not in engine.pids():
             continue
         happened.append(Kill(at=round(time.monotonic() - started, 2), process=kill.process))
-        await engine.kill(kill.process)
-        await asyncio.sleep(_DOWN_SECONDS)
-        while True:  # as a supervisor would
-            try:
-                await engine.restart(kill.process)
-                break
-            except SettingsError:
-                await asyncio.sleep(_RETRY_SECONDS)
+        await engine.kill_and_wait(kill.process)
+        while kill.process not in engine.pids():  # as a supervisor would
+            await asyncio.sleep(_DOWN_SECONDS)
+            with suppress(SettingsError):
+                await engine.start(kill.process)

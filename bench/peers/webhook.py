@@ -10,11 +10,10 @@ from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import DEFAULT_MERCHANT
+from antom_refunds.merchants import load_notification_keys
 from antom_refunds.notifications import NotificationDelivery
+from antom_refunds.settings import Address, Settings
 from antom_refunds.webhook import NotificationHandler, create_app
-from bench.peers.engine import AntomConfig
-from bench.webhook import antom_as_sender
-from starter.tcp_ports import HOST
 
 # (refundRequestId, evidence, delivery id); durable when it returns. Equal bodies have equal ids.
 Deliver = Callable[[str, Evidence, str], Awaitable[None]]
@@ -44,20 +43,17 @@ class EngineNotifications(NotificationDelivery):
         return Delivery.DELIVERED
 
 
-def create_webhook(antom: AntomConfig, deliver: Deliver) -> ASGIApp:
-    """Raises KeyFileError if the key file is unusable."""
-    sender = antom_as_sender(antom.antom_public_key)
-    notifications = EngineNotifications(deliver)
-    handler = NotificationHandler(
-        notifications=notifications, keys={antom.client_id: sender}, count=lambda _: None
-    )
-    return create_app(handler, path=antom.notify_path)
+def create_webhook(settings: Settings, deliver: Deliver) -> ASGIApp:
+    """Raises SettingsError if a key file is unusable."""
+    notifications, keys = EngineNotifications(deliver), load_notification_keys(settings)
+    handler = NotificationHandler(notifications=notifications, keys=keys, count=lambda _: None)
+    return create_app(handler, path=settings.webhook_path)
 
 
-async def serve(app: ASGIApp, port: int) -> None:
-    """Serves the app on the loopback address until SIGTERM."""
+async def serve(app: ASGIApp, listen: Address) -> None:
+    """Serves the app there until SIGTERM."""
     config = uvicorn.Config(
-        app, host=HOST, port=port, log_level="warning", access_log=False, lifespan="off",
-        timeout_graceful_shutdown=_STOP_SECONDS,
+        app, host=listen.host, port=listen.port, log_level="warning", access_log=False,
+        lifespan="off", timeout_graceful_shutdown=_STOP_SECONDS,
     )  # fmt: skip
     await uvicorn.Server(config).serve()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import atheris
 
-# The module of each target: it has NAME(data) and NAME_seeds().
+# The module of each target: it has NAME(data) and NAME_SEEDS.
 TARGETS: Final = {
     "signature": "inputs",
     "notice": "inputs",
@@ -21,14 +21,6 @@ TARGETS: Final = {
 }
 _INPUT_BYTES_MAX: Final = 4096
 _HANG_SECONDS: Final = 10
-
-
-def _corpus(seeds: list[bytes], home: Path) -> Path:
-    corpus = home / "corpus"
-    corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(seeds):
-        (corpus / f"seed-{number}").write_bytes(seed)
-    return corpus
 
 
 def main() -> None:
@@ -40,16 +32,17 @@ def main() -> None:
     with atheris.instrument_imports(include=["antom_refunds", "workflows"]):
         module: Any = importlib.import_module(f"proofs.fuzz.{TARGETS[given.target]}")
     home = Path(".fuzz") / given.target
-    subject = given.again or _corpus(getattr(module, f"{given.target}_seeds")(), home)
+    corpus = home / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(getattr(module, f"{given.target.upper()}_SEEDS")):
+        (corpus / f"seed-{number}").write_bytes(seed)
     options = (
-        f"-max_total_time={given.seconds}",
-        f"-max_len={_INPUT_BYTES_MAX}",
-        f"-timeout={_HANG_SECONDS}",
-        f"-artifact_prefix={home}/",
-        "-print_final_stats=1",
-        "-verbosity=0" if given.again is None else "-verbosity=1",
-    )
-    atheris.Setup([sys.argv[0], *options, str(subject)], getattr(module, given.target))
+        f"-max_total_time={given.seconds}", f"-max_len={_INPUT_BYTES_MAX}",
+        f"-timeout={_HANG_SECONDS}", f"-artifact_prefix={home}/", "-print_final_stats=1",
+        f"-verbosity={0 if given.again is None else 1}",
+    )  # fmt: skip
+    subject = str(given.again or corpus)
+    atheris.Setup([sys.argv[0], *options, subject], getattr(module, given.target))
     atheris.Fuzz()
 
 

@@ -28,12 +28,15 @@ _KEYWORD_MAX: Final = 255
 _DETAILS_BYTES_MAX: Final = 20_000
 _TEXT_MAX: Final = 400
 _CONVERTER: Final = pydantic_data_converter.payload_converter
-
-
-def signature_seeds() -> list[bytes]:
-    bare = "algorithm=RSA256, keyVersion=1, signature="
-    texts = (_HEADER, bare, f"{bare}%2B%2F==", _HEADER.replace(", ", ","), _HEADER.upper())
-    return [text.encode() for text in texts]
+_BARE: Final = "algorithm=RSA256, keyVersion=1, signature="
+SIGNATURE_SEEDS: Final = tuple(
+    text.encode()
+    for text in (_HEADER, _BARE, f"{_BARE}%2B%2F==", _HEADER.replace(", ", ","), _HEADER.upper())
+)
+_AMOUNTS: Final = ("12.50 EUR", "100JPY", "1250 minor EUR", "1 IDR", "0.10 USD", "007 minor XTS")
+_ORDERS: Final = (messages.ORDER.model_dump_json(), '{"amount": {"currency": "IDR", "minor": 101}}')
+ORDER_SEEDS: Final = tuple(text.encode() for text in (*_AMOUNTS, *_ORDERS))
+NOTICE_SEEDS: Final = messages.NOTICES
 
 
 def signature(data: bytes) -> None:
@@ -51,12 +54,6 @@ def signature(data: bytes) -> None:
         assert not is_true, "Antom's own signature is refused"
     else:
         assert is_true, "a signature that Antom never made is accepted"
-
-
-def order_seeds() -> list[bytes]:
-    amounts = ("12.50 EUR", "100JPY", "1250 minor EUR", "1 IDR", "0.10 USD", "007 minor XTS")
-    orders = (messages.ORDER.model_dump_json(), '{"amount": {"currency": "IDR", "minor": 101}}')
-    return [text.encode() for text in (*amounts, *orders)]
 
 
 def order(data: bytes) -> None:
@@ -80,20 +77,14 @@ def _amount(text: str) -> None:
 
 
 def _draw_fields(data: Any) -> dict[str, Any]:
-    return {
-        name: data.PickValueInList(
-            [
-                data.ConsumeUnicode(70),
-                data.ConsumeInt(9),
-                data.ConsumeString(8),
-                {"currency": data.ConsumeUnicode(3), "minor": data.ConsumeInt(8)},
-                {"currency": "IDR", "minor": data.ConsumeIntInRange(0, 1000)},
-                getattr(messages.ORDER, name),
-            ]
-        )
-        for name in RefundOrder.model_fields
-        if data.ConsumeBool()
-    }
+    def value(usual: object) -> Any:
+        amount = {"currency": data.ConsumeUnicode(3), "minor": data.ConsumeInt(8)}
+        odd = {"currency": "IDR", "minor": data.ConsumeIntInRange(0, 1000)}
+        texts = [data.ConsumeUnicode(70), data.ConsumeString(8)]
+        return data.PickValueInList([*texts, data.ConsumeInt(9), amount, odd, usual])
+
+    names = [name for name in RefundOrder.model_fields if data.ConsumeBool()]
+    return {name: value(getattr(messages.ORDER, name)) for name in names}
 
 
 def _order(fields: dict[str, Any]) -> None:
@@ -108,14 +99,14 @@ def _order(fields: dict[str, Any]) -> None:
     assert len(workflow_id) < _WORKFLOW_ID_MAX
 
 
-def notice_seeds() -> list[bytes]:
-    return list(messages.NOTICES)
-
-
 def notice(data: bytes) -> None:
     """A notification with a valid signature: decoded, read, applied, stored, shown; or refused."""
-    _notice(data)
-    _notice(_draw_notice(atheris.FuzzedDataProvider(data)))
+    for body in (data, _draw_notice(atheris.FuzzedDataProvider(data))):
+        try:
+            decoded = RefundNotification.model_validate_json(body)
+        except ValidationError:
+            continue
+        check_evidence(interpret.from_notification(decoded))
 
 
 def _draw_notice(data: Any) -> bytes:
@@ -134,14 +125,6 @@ def _draw_notice(data: Any) -> bytes:
         refundAmount={"currency": text("EUR", "USD"), "value": text("1250", "1251", "-1")},
         refundTime=text("2026-09-11T10:04:09+08:00", "0"),
     )
-
-
-def _notice(body: bytes) -> None:
-    try:
-        notice = RefundNotification.model_validate_json(body)
-    except ValidationError:
-        return
-    check_evidence(interpret.from_notification(notice))
 
 
 def check_evidence(evidence: Evidence) -> None:

@@ -42,16 +42,9 @@ class _Notifications(NotificationDelivery):
         self.delivered = 0
 
     async def deliver(
-        self,
-        refund_request_id: str,
-        evidence: Evidence,
-        *,
-        delivery_id: str,
-        merchant: str = "default",
-    ) -> Delivery:
-        assert refund_request_id
-        assert delivery_id
-        assert merchant
+        self, refund_request_id: str, evidence: Evidence, *, delivery_id: str, merchant: str = "",
+    ) -> Delivery:  # fmt: skip
+        assert all((refund_request_id, delivery_id, merchant))
         check_evidence(evidence)
         if self.delivery is None:
             raise TemporalUnavailableError("unavailable")
@@ -71,9 +64,10 @@ _APP: Final = create_app(
 )
 
 
-def webhook_seeds() -> list[bytes]:
-    # Decisions are read from the end of the input, the body from its beginning.
-    return [body + bytes(range(size)) for body in messages.NOTICES for size in (4, 16)]
+# Decisions are read from the end of the input, the body from its beginning.
+WEBHOOK_SEEDS: Final = tuple(
+    body + bytes(range(size)) for body in messages.NOTICES for size in (4, 16)
+)
 
 
 def webhook(data: bytes) -> None:
@@ -112,20 +106,11 @@ async def _call(
     method: str, query: bytes, headers: dict[bytes, bytes], pieces: list[bytes]
 ) -> tuple[int, bytes]:
     scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": messages.PATH,
-        "raw_path": messages.PATH.encode(),
-        "query_string": query,
-        "root_path": "",
-        "headers": list(headers.items()),
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80),
-        "state": {},
-    }
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
+        "scheme": "http", "path": messages.PATH, "raw_path": messages.PATH.encode(),
+        "query_string": query, "root_path": "", "headers": list(headers.items()),
+        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {},
+    }  # fmt: skip
     coming = [
         {"type": "http.request", "body": piece, "more_body": number < len(pieces)}
         for number, piece in enumerate(pieces, start=1)

@@ -7,7 +7,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 from queue import SimpleQueue
@@ -24,10 +24,15 @@ _UNCHANGED_SECONDS_MAX: Final = 900.0
 
 def main(arguments: Sequence[str]) -> int:
     """Prints what was found; 0 if the tests notice enough, 1 if not, 2 if they cannot judge."""
-    given = _parser().parse_args(arguments)
-    areas = {name: AREAS[name] for name in given.only or AREAS}
+    parser = argparse.ArgumentParser(prog="python -m proofs.mutants", description=__doc__)
+    parser.add_argument("only", nargs="*", choices=[*AREAS, []], help="areas; all if none")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=40, help="changes of each area; 0: all")
+    parser.add_argument("--seconds", type=float, default=7200, help="no change begins later")
+    parser.add_argument("--jobs", type=int, default=2, help="changes tried at the same time")
+    given = parser.parse_args(arguments)
     try:
-        tried = _try_all(areas, given)
+        tried = _try_all({name: AREAS[name] for name in given.only or AREAS}, given)
     except BrokenTrialError as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
@@ -36,43 +41,28 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if is_enough(tried) else 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m proofs.mutants", description=__doc__)
-    parser.add_argument("only", nargs="*", choices=[*AREAS, []], help="areas; all if none")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--count", type=int, default=40, help="changes of each area; 0: all")
-    parser.add_argument("--seconds", type=float, default=7200, help="no change begins later")
-    parser.add_argument("--jobs", type=int, default=2, help="changes tried at the same time")
-    return parser
-
-
 def _try_all(areas: Mapping[str, Area], given: Namespace) -> list[Tried]:
-    ends_at = time.monotonic() + given.seconds
-    reasons = accepted()
+    """Each change in whichever copy of the project is free."""
+    ends_at, reasons = time.monotonic() + given.seconds, accepted()
     copies: SimpleQueue[Path] = SimpleQueue()
-
-    @contextmanager
-    def a_copy() -> Iterator[Path]:
-        copy = copies.get()
-        try:
-            yield copy
-        finally:
-            copies.put(copy)
 
     def try_one(job: tuple[str, Change]) -> Tried | None:
         name, change = job
         if time.monotonic() > ends_at:
             return None
-        with a_copy() as copy:
+        copy = copies.get()
+        try:
             verdict = try_change(copy, change, areas[name].tests, limit=limits[name])
+        finally:
+            copies.put(copy)
         print(f"{verdict:<9}  {change.file}:{change.line}  {change.key[2]}"[:160], flush=True)
         return Tried(area=name, change=change, verdict=verdict, reason=reasons.get(change.key))
 
     with ExitStack() as stack:
-        for _ in range(given.jobs):
-            copies.put(stack.enter_context(copy_of(ROOT)))
-        with a_copy() as copy:
-            limits = {name: _limit(copy, area) for name, area in areas.items()}
+        folders = [stack.enter_context(copy_of(ROOT)) for _ in range(given.jobs)]
+        limits = {name: _limit(folders[0], area) for name, area in areas.items()}
+        for folder in folders:
+            copies.put(folder)
         with ThreadPoolExecutor(given.jobs) as pool:
             return [each for each in pool.map(try_one, _draw(areas, given)) if each]
 
@@ -89,8 +79,7 @@ def _draw(areas: Mapping[str, Area], given: Namespace) -> Iterator[tuple[str, Ch
         changes = list(area.changes(ROOT))
         random.Random(f"{given.seed} {name}").shuffle(changes)  # noqa: S311 - not for secrets
         drawn.append([(name, each) for each in changes[: given.count or len(changes)]])
-    for turn in zip_longest(*drawn):
-        yield from (each for each in turn if each)
+    return (each for turn in zip_longest(*drawn) for each in turn if each)
 
 
 if __name__ == "__main__":

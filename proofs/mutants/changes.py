@@ -2,29 +2,18 @@
 
 import ast
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+_OPPOSITES: Final[tuple[tuple[type[ast.AST], type[ast.AST]], ...]] = (
+    (ast.Eq, ast.NotEq), (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Is, ast.IsNot),
+    (ast.In, ast.NotIn), (ast.And, ast.Or), (ast.Add, ast.Sub), (ast.Mult, ast.Div),
+)  # fmt: skip
 _OPERATORS: Final[dict[type[ast.AST], type[ast.AST]]] = {
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-    ast.And: ast.Or,
-    ast.Or: ast.And,
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
-    ast.FloorDiv: ast.Mult,
-    ast.Mod: ast.Mult,
+    **dict(_OPPOSITES),
+    **{other: one for one, other in _OPPOSITES},
+    **dict.fromkeys((ast.FloorDiv, ast.Mod), ast.Mult),
 }
 _Spot = ast.expr | ast.stmt | ast.pattern
 
@@ -94,97 +83,72 @@ def _only_describes(node: ast.AST) -> bool:
             return True
         case ast.Assign(targets=[ast.Name(id="__all__")]):
             return True
-        case ast.Expr(value=ast.Call(func=ast.Attribute() as called)):
-            return ast.unparse(called).startswith(("log.", "workflow.logger."))
-        case ast.Expr(value=ast.Call(func=ast.Name(id="assert_never"))):
-            return True
+        case ast.Expr(value=ast.Call(func=called)):
+            return ast.unparse(called).startswith(("log.", "workflow.logger.", "assert_never"))
         case _:
             return False
 
 
 def _changed(node: ast.AST, parent: ast.AST | None) -> Iterator[tuple[_Spot, str]]:
     """The changes at this node: which piece of source is replaced, and by what."""
-    yield from _changed_value(node, parent)
-    yield from _changed_step(node)
-
-
-def _changed_value(node: ast.AST, parent: ast.AST | None) -> Iterator[tuple[ast.expr, str]]:
     match node:
-        case ast.Compare() | ast.BoolOp() | ast.BinOp():
-            yield from _other_operator(node)
+        case ast.Compare(ops=[op, *ops]) if other := _OPERATORS.get(type(op)):
+            yield node, f"({_unparse(node, ops=[other(), *ops])})"
+        case ast.BoolOp(op=op) | ast.BinOp(op=op) if other := _OPERATORS.get(type(op)):
+            yield node, f"({_unparse(node, op=other())})"
         case ast.UnaryOp(op=ast.Not()):
             yield node, f"({ast.unparse(node.operand)})"
-        case ast.Constant() if (other := _other_constant(node)) is not None:
-            yield node, other
-        case ast.Set() | ast.Tuple() | ast.List() if not isinstance(parent, ast.Subscript):
-            yield from _shorter(node)
+        case ast.Constant() if (changed := _other_constant(node.value)) is not None:
+            yield node, changed
+        case ast.Set() | ast.Tuple() | ast.List() if _is_shortened(node, parent):
+            yield from ((node, _unparse(node, elts=kept)) for kept in _without_one(node.elts))
         case ast.Dict(keys=keys) if len(keys) > 1:
             yield node, ast.unparse(ast.Dict(keys[:-1], node.values[:-1]))
         case ast.Call(keywords=keywords):
-            for each in keywords:
-                kept = [other for other in keywords if other is not each]
-                yield node, ast.unparse(ast.Call(node.func, node.args, kept))
-
-
-def _changed_step(node: ast.AST) -> Iterator[tuple[_Spot, str]]:
-    match node:
+            yield from ((node, _unparse(node, keywords=kept)) for kept in _without_one(keywords))
         case ast.MatchOr(patterns=patterns):
-            for gone in patterns:
-                yield (
-                    node,
-                    ast.unparse(ast.MatchOr([each for each in patterns if each is not gone])),
-                )
+            yield from ((node, _unparse(node, patterns=kept)) for kept in _without_one(patterns))
         case ast.Return(value=value) if value is not None and not _is_none(value):
             yield node, "return None"
-        case ast.Expr(value=ast.Call() | ast.Await()) | ast.Raise() | ast.AugAssign():
-            yield node, "pass"
-        case ast.Continue() | ast.Break():
+        case (
+            ast.Expr(value=ast.Call() | ast.Await())
+            | ast.Raise() | ast.AugAssign() | ast.Continue() | ast.Break()
+        ):  # fmt: skip
             yield node, "pass"
         case ast.If() | ast.IfExp() | ast.While() if _is_plain(node.test):
             yield node.test, f"(not {ast.unparse(node.test)})"
 
 
-def _other_operator(
-    node: ast.Compare | ast.BoolOp | ast.BinOp,
-) -> Iterator[tuple[ast.expr, str]]:
-    operators = node.ops if isinstance(node, ast.Compare) else [node.op]
-    other = _OPERATORS.get(type(operators[0]))
-    if other is None:
-        return
-    swapped: ast.expr
-    match node:
-        case ast.Compare():
-            swapped = ast.Compare(node.left, [other(), *node.ops[1:]], node.comparators)  # type: ignore[list-item]
-        case ast.BoolOp():
-            swapped = ast.BoolOp(other(), node.values)  # type: ignore[arg-type]
-        case ast.BinOp():
-            swapped = ast.BinOp(node.left, other(), node.right)  # type: ignore[arg-type]
-    yield node, f"({ast.unparse(swapped)})"
+def _unparse(node: ast.AST, **changes: object) -> str:
+    """The source of this node with some of its fields changed."""
+    fields = {name: getattr(node, name) for name in node._fields}
+    return ast.unparse(type(node)(**{**fields, **changes}))
 
 
-def _other_constant(node: ast.Constant) -> str | None:
+def _without_one(items: Sequence[ast.AST]) -> Iterator[list[ast.AST]]:
+    for gone in items:
+        yield [each for each in items if each is not gone]
+
+
+def _other_constant(value: object) -> str | None:
     """True for False, one more, a name with a letter more; sentences are left as they are."""
-    match node.value:
-        case bool(value):
+    match value:
+        case bool():
             return str(not value)
-        case int(value):
+        case int():
             return str(value + 1)
-        case float(value):
+        case float():
             return str(value * 2)
-        case str(value) if value and not any(letter.isspace() for letter in value):
+        case str() if value and not any(letter.isspace() for letter in value):
             return repr(f"{value}X")
         case _:
             return None
 
 
-def _shorter(node: ast.Set | ast.Tuple | ast.List) -> Iterator[tuple[ast.expr, str]]:
-    """Without one element; a starred or assigned-to list is left alone."""
-    if len(node.elts) < 2 or isinstance(getattr(node, "ctx", None), ast.Store):  # noqa: PLR2004
-        return
-    for gone in node.elts:
-        rest = [each for each in node.elts if each is not gone]
-        kept = ast.Set(rest) if isinstance(node, ast.Set) else type(node)(rest, ast.Load())
-        yield node, ast.unparse(kept)
+def _is_shortened(node: ast.Set | ast.Tuple | ast.List, parent: ast.AST | None) -> bool:
+    """A subscript's or assigned-to list is left alone, and one that would be empty."""
+    is_target = isinstance(getattr(node, "ctx", None), ast.Store)
+    return len(node.elts) > 1 and not is_target and not isinstance(parent, ast.Subscript)
 
 
 def _is_plain(test: ast.expr) -> bool:

@@ -37,22 +37,20 @@ def is_enough(tried: Sequence[Tried]) -> bool:
 
 def table(tried: Sequence[Tried]) -> str:
     """A line for each area, and one for all."""
-    columns = (*Verdict, "accepted")
-    lines = [f"{'area':<12}{'tried':>7}" + "".join(f"{column:>11}" for column in columns)]
+    columns = ("tried", *Verdict, "accepted")
+    rows = [("area", columns)]
     for area in (*dict.fromkeys(each.area for each in tried), "all"):
         labels = Counter(each.label for each in tried if area in {each.area, "all"})
-        numbers = "".join(f"{labels[column]:>11}" for column in columns)
-        lines.append(f"{area:<12}{labels.total():>7}{numbers}")
-    lines.append("enough" if is_enough(tried) else f"NOT ENOUGH: below {NOTICED_MIN:.0%}")
-    return "\n".join(lines)
+        rows.append((area, (labels.total(), *(labels[column] for column in columns[1:]))))
+    lines = [f"{name:<12}" + "".join(f"{cell:>11}" for cell in cells) for name, cells in rows]
+    enough = "enough" if is_enough(tried) else f"NOT ENOUGH: below {NOTICED_MIN:.0%}"
+    return "\n".join([*lines, enough])
 
 
 def unnoticed(tried: Sequence[Tried], root: Path) -> str:
     """Each change that no test noticed, with file, line and difference."""
     return "\n\n".join(
-        f"{each.change.file}:{each.change.line}, in {each.change.within}\n"
-        f"  {each.change.key[2]}\n"
-        f"{each.change.diff((root / each.change.file).read_text(encoding='utf-8'))}"
-        for each in tried
-        if each.label == Verdict.SURVIVED
+        f"{each.file}:{each.line}, in {each.within}\n  {each.key[2]}\n"
+        + each.diff((root / each.file).read_text(encoding="utf-8"))
+        for each in (one.change for one in tried if one.label == Verdict.SURVIVED)
     )

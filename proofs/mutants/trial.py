@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -16,6 +16,7 @@ from typing import IO, Final
 from proofs.mutants.changes import Change
 
 _PYTEST: Final = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0")
+_LISTED: Final = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 _NO_TESTS: Final = 5
 _SHOWN_CHARACTERS: Final = 3000
 
@@ -35,13 +36,7 @@ class BrokenTrialError(Exception):
 @contextmanager
 def copy_of(root: Path) -> Iterator[Path]:
     """The project's files in a temporary folder: what git knows or would add, and no more."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
-        cwd=root,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    listed = subprocess.run(_LISTED, cwd=root, check=True, capture_output=True, text=True)  # noqa: S603
     with TemporaryDirectory(prefix="mutants-") as folder:
         copy = Path(folder) / root.name
         for name in filter(None, listed.stdout.split("\0")):
@@ -52,16 +47,16 @@ def copy_of(root: Path) -> Iterator[Path]:
 
 
 def try_unchanged(copy: Path, tests: Sequence[str], *, limit: float) -> float:
-    """Seconds that the tests take on the code as it is; raises BrokenTrialError if they fail.
+    """Seconds that the tests take on the unchanged code; raises BrokenTrialError if they fail.
 
     Their output goes to standard error then.
     """
     began = time.monotonic()
-    with TemporaryFile() as said:
-        verdict = _run(copy, tests, limit=limit, output=said)
+    with TemporaryFile() as output:
+        verdict = _run(copy, tests, limit=limit, output=output)
         if verdict is not Verdict.SURVIVED:
-            said.seek(0)
-            print(said.read().decode(errors="replace")[-_SHOWN_CHARACTERS:], file=sys.stderr)
+            output.seek(0)
+            print(output.read().decode(errors="replace")[-_SHOWN_CHARACTERS:], file=sys.stderr)
             raise BrokenTrialError(f"{' '.join(tests)}: fail without any change ({verdict})")
     return time.monotonic() - began
 
@@ -78,32 +73,22 @@ def try_change(copy: Path, change: Change, tests: Sequence[str], *, limit: float
 
 
 def _run(
-    copy: Path, tests: Sequence[str], *, limit: float, output: IO[bytes] | None = None
+    copy: Path, tests: Sequence[str], *, limit: float, output: IO[bytes] | int = subprocess.DEVNULL
 ) -> Verdict:
     """No bytecode is kept: two changes of one module may have the same size and second."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy)}
     process = subprocess.Popen(  # noqa: S603
-        [sys.executable, *_PYTEST, *tests],
-        cwd=copy,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy)},
-        stdout=output or subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+        [sys.executable, *_PYTEST, *tests], cwd=copy, env=environment, stdout=output,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
     try:
         code = process.wait(timeout=limit)
     except subprocess.TimeoutExpired:
         return Verdict.TIMED_OUT
     finally:
-        _end(process)
+        with suppress(ProcessLookupError):  # the tests and every server that they left running
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     if code == _NO_TESTS:
         raise BrokenTrialError(f"{' '.join(tests)}: no tests there")
     return Verdict.SURVIVED if code == 0 else Verdict.KILLED
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """The tests and every server that they left running."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    process.wait()

@@ -17,6 +17,7 @@ from proofs.storm.schedule import draw_plan
 from proofs.storm.sizes import SIZES
 
 _SEEDS: Final = 1_000_000
+_FOLDER: Final = Path(".storm")
 
 app = App(name="storm", help="Break everything on purpose, and count what was lost: nothing.")
 
@@ -26,9 +27,7 @@ def storm(
     size: Literal["short", "usual", "long"] = "usual",
     *,
     seed: int | None = None,
-    json: Path | None = None,
-    picture: Path | None = None,
-    folder: Path = Path(".storm"),
+    picture: str = "",
 ) -> int:
     """Run one storm and check it; exits 0 only if every invariant is 0.
 
@@ -38,30 +37,21 @@ def storm(
         short: a minute; usual: three; long: half an hour.
     seed
         Determines the schedule of all faults; random by default.
-    json
-        Where to write the report as JSON.
     picture
-        Where to write the timeline; needs matplotlib.
-    folder
-        Logs, keys and Temporal's database of the last storm are written here.
+        The name of the timeline beside the report in .storm/; none by default, needs matplotlib.
     """
-    console = Console(width=120)
-    chosen = SystemRandom().randrange(_SEEDS) if seed is None else seed
-    console.print(f"storm {size}, seed {chosen}: repeat it with --seed {chosen}")
-    plan = draw_plan(SIZES[size], chosen)
+    console = Console(width=120, highlight=False)
+    plan = draw_plan(SIZES[size], SystemRandom().randrange(_SEEDS) if seed is None else seed)
+    console.print(f"storm {size}, seed {plan.seed}: repeat it with --seed {plan.seed}")
     try:
-        found = asyncio.run(
-            run_storm(plan, folder / "stack", log=lambda text: console.print(text, highlight=False))
-        )
+        found = asyncio.run(run_storm(plan, _FOLDER / "stack", log=console.print))
     except SettingsError as error:
         print_error(error)
         return FAILED
     show(found.report, console)
-    if json is not None:
-        json.parent.mkdir(parents=True, exist_ok=True)
-        json.write_text(found.report.model_dump_json(indent=2) + "\n")
-    if picture is not None:
-        console.print(render(found, picture))
+    (_FOLDER / "report.json").write_text(found.report.model_dump_json(indent=2) + "\n")
+    if picture:
+        console.print(render(found, _FOLDER / picture))
     return OK if found.report.holds else FAILED
 
 

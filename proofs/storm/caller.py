@@ -8,8 +8,9 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from io import FileIO
@@ -57,13 +58,13 @@ def records_in(path: Path) -> list[CallerRecord]:
     return [CallerRecord.model_validate_json(line) for line in lines]
 
 
+@dataclass(frozen=True, slots=True)
 class Caller:
     """One process's part of the plan."""
 
-    def __init__(self, refunds: RefundClient, started_at: float, records: FileIO) -> None:
-        self._refunds = refunds
-        self._started_at = started_at
-        self._records = records
+    refunds: RefundClient
+    started_at: float
+    records: FileIO
 
     async def serve(self, requests: Iterable[tuple[int, PlannedRequest]]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -71,7 +72,7 @@ class Caller:
                 group.create_task(self._request_when_due(place, request))
 
     async def _request_when_due(self, place: int, request: PlannedRequest) -> None:
-        await asyncio.sleep(max(0.0, self._started_at + request.at - time.time()))
+        await asyncio.sleep(max(0.0, self.started_at + request.at - time.time()))
         try:
             await self._request(place, request)
         except Exception:
@@ -81,21 +82,19 @@ class Caller:
     async def _request(self, place: int, request: PlannedRequest) -> None:
         order = request.order
         try:
-            await _retried(lambda: self._refunds.start(order))
+            await _retried(lambda: self.refunds.start(order))
         except RefundConflictError:
             self._record(place, RequestStatus.REFUSED)
             return
         self._record(place, RequestStatus.ACCEPTED)
         with suppress(RefundTerminatedError):  # its history shows that
-            outcome = await _retried(
-                lambda: self._refunds.outcome(order.refund_request_id, wait=_LIMIT)
-            )
-            if outcome is not None:
+            which = order.refund_request_id
+            if outcome := await _retried(lambda: self.refunds.outcome(which, wait=_LIMIT)):
                 self._record(place, RequestStatus.ENDED, outcome.state)
 
     def _record(self, place: int, status: RequestStatus, state: str = "") -> None:
         record = CallerRecord(request=place, status=status, state=state)
-        self._records.write(record.model_dump_json().encode() + b"\n")
+        self.records.write(record.model_dump_json().encode() + b"\n")
 
 
 async def _retried(call: Callable[[], Awaitable[Result]]) -> Result:
@@ -108,24 +107,25 @@ async def _retried(call: Callable[[], Awaitable[Result]]) -> Result:
                 await asyncio.sleep(_RETRY_AFTER.total_seconds())
 
 
-async def serve(
-    requests: Sequence[PlannedRequest], number: int, started_at: float, path: Path
-) -> int:
-    """Until every refund that this caller requested is final."""
+def left_to_do(plan: Plan, number: int, path: Path) -> list[tuple[int, PlannedRequest]]:
+    """This caller's requests and their places in the plan, except the ones it has recorded."""
     done = {each.request for each in records_in(path) if each.status is not RequestStatus.ACCEPTED}
-    mine = [
-        (place, request)
-        for place, request in enumerate(requests)
-        if request.caller == number and place not in done
-    ]
+    requests = enumerate(plan.requests)
+    return [(n, each) for n, each in requests if each.caller == number and n not in done]
+
+
+async def serve(
+    requests: Iterable[tuple[int, PlannedRequest]], started_at: float, path: Path
+) -> int:
+    """Until every refund of these requests is final."""
     with path.open("ab", buffering=0) as records:  # one write per line: SIGKILL truncates none
-        await Caller(await _retried(RefundClient.connect), started_at, records).serve(mine)
+        await Caller(await _retried(RefundClient.connect), started_at, records).serve(requests)
     return OK
 
 
 if __name__ == "__main__":
-    _, plan_file, its_number, its_start, its_records = sys.argv
-    plan = Plan.model_validate_json(Path(plan_file).read_bytes())
-    exit_process(
-        asyncio.run(serve(plan.requests, int(its_number), float(its_start), Path(its_records)))
-    )
+    _, plan_file, its_number, its_start, records_file = sys.argv
+    its_records = Path(records_file)
+    its_plan = Plan.model_validate_json(Path(plan_file).read_bytes())
+    its_requests = left_to_do(its_plan, int(its_number), its_records)
+    exit_process(asyncio.run(serve(its_requests, float(its_start), its_records)))

@@ -1,9 +1,8 @@
 """Collects the facts after a storm: ledger, histories, records of callers, webhook log."""
 
-import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -21,45 +20,42 @@ from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import EvidenceKind
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.simulator.control_client import SimulatorClient
+from bench.environment import limited_gather
 from proofs.storm.antom_faults import RESPONSE_TIMEOUT
-from proofs.storm.caller import CallerRecord, RequestStatus
+from proofs.storm.caller import RequestStatus
 from proofs.storm.environment import StormStack
 from proofs.storm.observations import History, Observations
 from proofs.storm.process_faults import PAUSES
 from proofs.storm.schedule import Plan
 
 _CONCURRENCY: Final = 8
-_ACCEPTED: Final = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
-_CANCEL: Final = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
-_COMPLETED: Final = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
 _ENDS: Final = ("FAILED", "TIMED_OUT", "CANCELED", "TERMINATED", "CONTINUED_AS_NEW")
 
 
 async def collect_observations(
-    stack: StormStack, plan: Plan, records: Sequence[CallerRecord], *, interruptions: int
+    stack: StormStack, plan: Plan, *, interruptions: int
 ) -> Observations:
     """Reads the ledger first: what it holds by now must be in the histories read after it."""
     async with SimulatorClient(stack.simulator_url) as antom:
         ledger = await antom.ledger()
-
-    def having(status: RequestStatus) -> list[CallerRecord]:
-        return [each for each in records if each.status is status]
-
-    broken = {each.request for each in having(RequestStatus.BROKEN)}
-    answered = {each.request for each in records} - broken
     orders = [request.order for request in plan.requests]
+    known = [(orders[each.request], each) for each in stack.records()]
+    of = {status: [each for each in known if each[1].status is status] for status in RequestStatus}
+    answered = {each.request for _, each in known}
+    answered -= {each.request for _, each in of[RequestStatus.BROKEN]}
     pauses = (fault.lasts for fault in plan.process_faults if fault.kind in PAUSES)
+    temporal = await stack.temporal()
+    histories = await limited_gather(
+        sorted(plan.ids), lambda each: _history(temporal, each), _CONCURRENCY
+    )
     return Observations(
         chosen=plan.ids,
         unanswered=frozenset(
             order.refund_request_id for place, order in enumerate(orders) if place not in answered
         ),
-        accepted=tuple({orders[each.request] for each in having(RequestStatus.ACCEPTED)}),
-        reported=tuple(
-            (orders[each.request].refund_request_id, each.state)
-            for each in having(RequestStatus.ENDED)
-        ),
-        histories=await _histories(await stack.temporal(), plan.ids),
+        accepted=tuple({order for order, _ in of[RequestStatus.ACCEPTED]}),
+        reported=tuple((o.refund_request_id, each.state) for o, each in of[RequestStatus.ENDED]),
+        histories={each.refund_request_id: each for each in histories if each},
         ledger=ledger,
         flagged=flagged_in(stack.home / "logs" / "webhook.log"),
         interruptions=interruptions,
@@ -75,33 +71,25 @@ def flagged_in(log: Path) -> frozenset[str]:
     return frozenset(json.loads(line)["refund_request_id"] for line in lines)
 
 
-async def _histories(temporal: Client, ids: Iterable[str]) -> dict[str, History]:
-    limit = asyncio.Semaphore(_CONCURRENCY)
-
-    async def read(refund_request_id: str) -> History | None:
-        """None if Temporal has no such refund."""
-        handle = temporal.get_workflow_handle(
-            contract.workflow_id(refund_request_id, merchant=DEFAULT_MERCHANT)
-        )
-        async with limit:
-            try:
-                events = [event async for event in handle.fetch_history_events()]
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
-                return None
-        return history_of(refund_request_id, events)
-
-    found = await asyncio.gather(*(read(each) for each in sorted(ids)))
-    return {history.refund_request_id: history for history in found if history is not None}
+async def _history(temporal: Client, refund_request_id: str) -> History | None:
+    """None if Temporal has no such refund."""
+    workflow_id = contract.workflow_id(refund_request_id, merchant=DEFAULT_MERCHANT)
+    handle = temporal.get_workflow_handle(workflow_id)
+    try:
+        events = [event async for event in handle.fetch_history_events()]
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return None
+    return history_of(refund_request_id, events)
 
 
 def history_of(refund_request_id: str, events: Sequence[HistoryEvent]) -> History:
     """What the invariants need of these events."""
-    count = Counter(event.event_type for event in events)
-    last = events[-1]
-    kind = EventType.Name(last.event_type).removeprefix("EVENT_TYPE_WORKFLOW_EXECUTION_")
-    has_completed = last.event_type == _COMPLETED
+    kinds = [EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in events]
+    count, last = Counter(kinds), events[-1]
+    end = kinds[-1].removeprefix("WORKFLOW_EXECUTION_")
+    has_completed = end == "COMPLETED"
     return History(
         refund_request_id=refund_request_id,
         started_at=_time(events[0]),
@@ -110,17 +98,17 @@ def history_of(refund_request_id: str, events: Sequence[HistoryEvent]) -> Histor
         events=len(events),
         notices=tuple(
             event.workflow_execution_signaled_event_attributes.request_id
-            for event in events
-            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+            for kind, event in zip(kinds, events, strict=True)
+            if kind == "WORKFLOW_EXECUTION_SIGNALED"
         ),
-        lost_tasks=count[EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT]
-        + count[EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED],
-        lost_calls=count[EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT],
+        lost_tasks=count["WORKFLOW_TASK_TIMED_OUT"] + count["WORKFLOW_TASK_FAILED"],
+        lost_calls=count["ACTIVITY_TASK_TIMED_OUT"],
         not_found=sum(_finds_nothing(event) for event in events),
         flagged_at=_flagged_at(events),
         called_off_at=next((_time(event) for event in events if _stops(event)), None),
-        instructions=count[_ACCEPTED] + count[_CANCEL],
-        broke_off=kind if kind in _ENDS else "",
+        instructions=count["WORKFLOW_EXECUTION_UPDATE_ACCEPTED"]
+        + count["WORKFLOW_EXECUTION_CANCEL_REQUESTED"],
+        broke_off=end if end in _ENDS else "",
     )
 
 
@@ -128,14 +116,15 @@ def _stops(event: HistoryEvent) -> bool:
     """Whether the run was cancelled, or accepted a call-off that is not malformed."""
     update = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
     is_ours = any(b'"by":"storm"' in each.data for each in update.args.payloads)
-    return event.event_type == _CANCEL or (is_ours and update.name == contract.UPDATE_CALL_OFF)
+    is_cancelled = event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+    return is_cancelled or (is_ours and update.name == contract.UPDATE_CALL_OFF)
 
 
 def _finds_nothing(event: HistoryEvent) -> bool:
     """Whether an inquiry reported "no such refund" to the workflow."""
     result = event.activity_task_completed_event_attributes.result
-    said = f'"word":"{EvidenceKind.NOT_FOUND}"'.encode()
-    return any(said in each.data for each in result.payloads)
+    found = f'"kind":"{EvidenceKind.NOT_FOUND}"'.encode()
+    return any(found in each.data for each in result.payloads)
 
 
 def _flagged_at(events: Sequence[HistoryEvent]) -> datetime | None:

@@ -51,7 +51,7 @@ _NAMES: Final = {
 }
 _MALFORMED: Final[tuple[tuple[Any, ...], ...]] = (
     *((), (None,), ("text",), (7,), ([],), ({},), ({}, {}), (None, None)),
-    ({"source": "nobody", "word": "perhaps", "by": ""},),
+    ({"source": "nobody", "kind": "perhaps", "by": ""},),
 )
 # Enough for every rule about repeated failures to apply, lost workers included.
 _UNUSABLE_TIMES: Final = 4
@@ -109,19 +109,14 @@ def draw_interventions(
 ) -> tuple[Intervention, ...]:
     """Soon after these refunds were requested."""
     malformed = [each for each in requested if dice.random() < _MALFORMED_SHARE]
-    drawn: list[tuple[str, InterventionKind, str, tuple[Any, ...]]] = [
-        (each, dice.choice(_STOPS), "", ()) for each in groups.stopped
+    drawn: list[dict[str, Any]] = [
+        {"refund": each, "kind": dice.choice(_STOPS)} for each in groups.stopped
     ]
     for each in malformed:
         kind = dice.choice(tuple(_NAMES))
-        drawn.append((each, kind, dice.choice(_NAMES[kind]), dice.choice(_MALFORMED)))
+        name, arguments = dice.choice(_NAMES[kind]), dice.choice(_MALFORMED)
+        drawn.append({"refund": each, "kind": kind, "name": name, "arguments": arguments})
     return tuple(
-        Intervention(
-            at=requested[each] + dice.uniform(*_DELAYS),
-            kind=kind,
-            refund=each,
-            name=name,
-            arguments=arguments,
-        )
-        for each, kind, name, arguments in drawn
+        Intervention(at=requested[fields["refund"]] + dice.uniform(*_DELAYS), **fields)
+        for fields in drawn
     )

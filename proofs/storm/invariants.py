@@ -1,6 +1,6 @@
 """What must hold after every storm: each invariant finds the refunds that violate it."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Final
@@ -34,6 +34,7 @@ class Invariant(StrEnum):
     ENDED_WITHOUT_OUTCOME = "a run ended without an outcome"
 
 
+Finder = Callable[[Observations], Iterable[str]]
 _STATUS: Final = {
     RefundState.SUCCEEDED: RefundStatus.SUCCESS,
     RefundState.FAILED: RefundStatus.FAIL,
@@ -71,15 +72,13 @@ _CALLS_IN_DOUBT: Final = 5
 
 def _overpaid(seen: Observations) -> Iterable[str]:
     """Compared with what was requested, one movement for each id; lists payments."""
-    due: defaultdict[str, int] = defaultdict(int)
-    for refund in seen.ledger.refunds:
-        if refund.is_external:
-            due[refund.key_fields.payment_id] += refund.amount.minor
+    due, given = Counter[str](), Counter[str]()
+    for refund in (refund for refund in seen.ledger.refunds if refund.is_external):
+        due[refund.key_fields.payment_id] += refund.amount.minor
     for order in {order.refund_request_id: order for order in seen.accepted}.values():
         moved = seen.moved.get(order.refund_request_id, ())
         if any(each.payment_id == order.payment_id for each in moved):
             due[order.payment_id] += order.amount.minor
-    given: defaultdict[str, int] = defaultdict(int)
     for movement in seen.ledger.movements:
         given[movement.payment_id] += movement.amount.minor
     return (payment_id for payment_id, minor in given.items() if minor > due[payment_id])
@@ -103,8 +102,8 @@ def _never_ended(seen: Observations) -> Iterable[str]:
 
 def _ledger_disagrees(seen: Observations, history: History) -> bool:
     """Where Antom signed both results, either may be right: it contradicts itself, we do not."""
-    is_judged = history.outcome and not seen.antom_contradicted_itself(history.refund_request_id)
-    return bool(is_judged) and not _agrees(seen, history)
+    is_contradicted = seen.antom_contradicted_itself(history.refund_request_id)
+    return history.outcome is not None and not is_contradicted and not _agrees(seen, history)
 
 
 def _agrees(seen: Observations, history: History) -> bool:
@@ -152,19 +151,15 @@ def _failed_without_antom(seen: Observations, history: History) -> bool:
 
 def _notification_lost(seen: Observations) -> Iterable[str]:
     for each, sent in seen.sent.items():
-        history = seen.histories.get(each)
-        if any(
-            sending.is_acknowledged and not _is_kept(seen, sending, history) for sending in sent
-        ):
+        history, acknowledged = seen.histories.get(each), [e for e in sent if e.is_acknowledged]
+        if not all(_is_kept(seen, sending, history) for sending in acknowledged):
             yield each
 
 
 def _is_kept(seen: Observations, sending: NotificationAttempt, history: History | None) -> bool:
     """In the history; or too late for it, and then consistent with it or flagged."""
-    if history is None:
-        return False
-    if sending.digest in history.notices:
-        return True
+    if history is None or sending.digest in history.notices:
+        return history is not None
     is_too_late = history.closed_at is not None and history.closed_at <= sending.at
     is_in_agreement = seen.is_true(sending) and _agrees(seen, history)
     return is_too_late and (is_in_agreement or sending.refund_request_id in seen.flagged)
@@ -177,15 +172,8 @@ def _contradiction_hidden(seen: Observations, history: History) -> bool:
 
 
 def _forgery_accepted(seen: Observations) -> Iterable[str]:
-    return (
-        sending.refund_request_id
-        for sending in seen.ledger.notifications
-        if sending.fault == FaultKind.FORGED and sending.is_acknowledged
-    )
-
-
-def _history_too_long(seen: Observations, history: History) -> bool:
-    return history.events > history_bound(history, interruptions=seen.interruptions)
+    forged = [each for each in seen.ledger.notifications if each.fault == FaultKind.FORGED]
+    return (each.refund_request_id for each in forged if each.is_acknowledged)
 
 
 def _doubt_silent(seen: Observations, history: History) -> bool:
@@ -206,14 +194,12 @@ def _sent_after_call_off(seen: Observations, history: History) -> bool:
     return stopped_at is not None and any(at > stopped_at + seen.in_flight for at in times)
 
 
-def _in_each(
-    breaks: Callable[[Observations, History], bool],
-) -> Callable[[Observations], Iterable[str]]:
+def _in_each(breaks: Callable[[Observations, History], bool]) -> Finder:
     """Finds the refunds whose history violates the invariant."""
     return lambda seen: [each for each, its in seen.histories.items() if breaks(seen, its)]
 
 
-FINDERS: Final[Mapping[Invariant, Callable[[Observations], Iterable[str]]]] = {
+FINDERS: Final[Mapping[Invariant, Finder]] = {
     Invariant.MOVED_TWICE: lambda seen: (
         each for each, moved in seen.moved.items() if len(moved) > 1
     ),
@@ -231,7 +217,9 @@ FINDERS: Final[Mapping[Invariant, Callable[[Observations], Iterable[str]]]] = {
     Invariant.NOTIFICATION_LOST: _notification_lost,
     Invariant.CONTRADICTION_HIDDEN: _in_each(_contradiction_hidden),
     Invariant.FORGERY_ACCEPTED: _forgery_accepted,
-    Invariant.HISTORY_TOO_LONG: _in_each(_history_too_long),
+    Invariant.HISTORY_TOO_LONG: _in_each(
+        lambda seen, its: its.events > history_bound(its, interruptions=seen.interruptions)
+    ),
     Invariant.DOUBT_SILENT: _in_each(_doubt_silent),
     Invariant.SENT_AFTER_CALL_OFF: _in_each(_sent_after_call_off),
     Invariant.ENDED_WITHOUT_OUTCOME: _in_each(lambda _, history: bool(history.broke_off)),

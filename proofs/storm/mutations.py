@@ -6,7 +6,7 @@ that must find it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -36,6 +36,7 @@ from proofs.storm.interventions import Intervention, InterventionKind
 from proofs.storm.invariants import Invariant
 from proofs.storm.schedule import CLIENT_ID, SPEEDUP, Plan, PlannedRequest
 from proofs.storm.sizes import StormSize
+from workflows import inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +44,8 @@ class Mutation:
     """How to break a process, the scenario for it, and the invariants that must find it.
 
     `payment` are fields of the payment, `faults` what Antom's successive calls meet. `amounts` are
-    requested under one refund's id, each by another caller. `called_off_after` is in seconds; None
-    for never.
+    requested under one refund's id, each by another caller. `intervention` is the fields of what
+    is done to each refund, if anything.
     """
 
     apply: Callable[[], None]
@@ -52,7 +53,7 @@ class Mutation:
     payment: Mapping[str, Any] = field(default_factory=dict)
     faults: Mapping[Operation, tuple[Fault, ...]] = field(default_factory=dict)
     amounts: tuple[int, ...] = (1000,)
-    called_off_after: float | None = None
+    intervention: Mapping[str, Any] | None = None
 
 
 _SETTLES_SOON: Final = 0.3 * SPEEDUP  # in the simulator's time, which is faster
@@ -171,6 +172,21 @@ def unsigned_trusted() -> None:
 
 
 @_mutation(
+    Invariant.LEDGER_DISAGREES,
+    # Genuine and old: a refusal, although the refund is executed, and its confirmation.
+    faults={
+        Operation.REFUND: (
+            Fault(kind=FaultKind.STALE_RESPONSE, code="PROCESS_FAIL", executed=True),
+        ),
+        Operation.INQUIRY: (Fault(kind=FaultKind.STALE_RESPONSE, code="REFUND_NOT_EXIST"),) * 20,
+    },
+)
+def stale_trusted() -> None:
+    """Responses are trusted without checking that they are fresh."""
+    _replace(AntomClient, "_require_fresh", lambda *_: None)
+
+
+@_mutation(
     Invariant.HISTORY_TOO_LONG,
     payment=_AT_BANK,
     faults={
@@ -266,7 +282,7 @@ def doubt_unshown() -> None:
 @_mutation(
     Invariant.SENT_AFTER_CALL_OFF,
     faults={Operation.REFUND: (_SLOW_ERROR, *[_ERROR] * 5)},
-    called_off_after=0.7,
+    intervention={"at": 0.7, "kind": InterventionKind.CALL_OFF},
 )
 def call_off_forgotten() -> None:
     """A call-off is accepted, and then treated as a request to inquire."""
@@ -276,6 +292,25 @@ def call_off_forgotten() -> None:
         return original(EvidenceKind.CHECK if word is EvidenceKind.CALL_OFF else word, instruction)
 
     _replace(contract, "evidence_from_instruction", instructed)
+
+
+@_mutation(
+    Invariant.NEVER_ENDED,
+    payment=_AT_BANK,
+    faults=_STALE_INQUIRIES,
+    intervention={"at": 0.7, "kind": InterventionKind.MALFORMED_SIGNAL, "name": "notify"},
+)
+def malformed_fatal() -> None:
+    """A signal that is no notification makes every workflow task of its refund fail."""
+    original = inputs.notification_evidence
+
+    def notification_evidence(arguments: Sequence[Any]) -> Evidence:
+        try:
+            return original(arguments)
+        except inputs.InvalidInputError as error:
+            raise TypeError(str(error)) from error
+
+    _replace(inputs, "notification_evidence", notification_evidence)
 
 
 @_mutation(Invariant.ENDED_WITHOUT_OUTCOME, payment={"refuses_with": "RISK_REJECT"})
@@ -292,16 +327,9 @@ def failure_raised() -> None:
 
 
 _SIZE: Final = StormSize(
-    name="scenario",
-    request_seconds=1,
-    fault_seconds=0,
-    pause_seconds=0,
-    fault_gap=(1, 1),
-    drain_seconds=20,
-    per_second=3,
-    workers=1,
-    callers=2,
-)
+    name="scenario", request_seconds=1, fault_seconds=0, pause_seconds=0, fault_gap=(1, 1),
+    drain_seconds=20, per_second=3, workers=1, callers=2,
+)  # fmt: skip
 # A refund that is requested again exists by then.
 _REQUESTED_AGAIN_AFTER: Final = 0.5
 
@@ -314,39 +342,35 @@ def control_plan() -> Plan:
 
 def plan_for(*names: str) -> Plan:
     """A few refunds for each of these mutations, all with the same faults; nothing else happens."""
+    payments = [
+        {"payment_id": f"{each}-pay", "amount": _euros(100_000), **MUTATIONS[each].payment}
+        for each in names
+    ]
+    refunds = [(MUTATIONS[name], each) for name in names for each in _ids(name)]
     return Plan(
         seed=0,
         size=_SIZE,
-        payments=tuple(_payment(name) for name in names),
+        payments=tuple(Payment.model_validate({"client_id": CLIENT_ID, **e}) for e in payments),
         requests=tuple(request for name in names for request in _requests(name)),
         scripts=tuple(
             FaultScript(subject=each, operation=operation, faults=faults)
-            for name in names
-            for each in _ids(name)
-            for operation, faults in MUTATIONS[name].faults.items()
+            for mutation, each in refunds
+            for operation, faults in mutation.faults.items()
         ),
         interventions=tuple(
-            Intervention(at=after, kind=InterventionKind.CALL_OFF, refund=each)
-            for name in names
-            if (after := MUTATIONS[name].called_off_after) is not None
-            for each in _ids(name)
+            Intervention(refund=each, **mutation.intervention)
+            for mutation, each in refunds
+            if mutation.intervention
         ),
         unusable=frozenset(_ids("doubt_unshown")),
     )
 
 
-def _payment(name: str) -> Payment:
-    fields = {"payment_id": f"{name}-pay", "client_id": CLIENT_ID, "amount": _euros(100_000)}
-    return Payment.model_validate({**fields, **MUTATIONS[name].payment})
-
-
 def _requests(name: str) -> Iterator[PlannedRequest]:
-    for place, refund_request_id in enumerate(_ids(name)):
+    for place, each in enumerate(_ids(name)):
         for turn, minor in enumerate(MUTATIONS[name].amounts):
-            order = RefundOrder(
-                refund_request_id=refund_request_id, payment_id=f"{name}-pay", amount=_euros(minor)
-            )
-            caller = (place + turn) % _SIZE.callers
+            amount, caller = _euros(minor), (place + turn) % _SIZE.callers
+            order = RefundOrder(refund_request_id=each, payment_id=f"{name}-pay", amount=amount)
             yield PlannedRequest(at=turn * _REQUESTED_AGAIN_AFTER, caller=caller, order=order)
 
 

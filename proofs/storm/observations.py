@@ -1,7 +1,7 @@
 """What is known after a storm: the facts that the invariants are checked against."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -10,14 +10,16 @@ from typing import Final, TypeVar
 
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.order import RefundOrder
+from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.faults import Fault, FaultKind
-from antom_refunds.simulator.notifier import messages_for
+from antom_refunds.simulator.notifier import SCHEDULE, messages_for
 from antom_refunds.simulator.records import (
     CallCount,
     LedgerSnapshot,
     Movement,
     NotificationAttempt,
     RefundRecord,
+    RefundStatus,
 )
 from antom_refunds.simulator.requests import CallKind
 
@@ -133,3 +135,26 @@ def by_id(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:
     for entry in entries:
         found[entry.refund_request_id].append(entry)
     return found
+
+
+def is_quiescent(ledger: LedgerSnapshot, payments: Iterable[Payment]) -> bool:
+    """Whether every refund is final at Antom, and its notification acknowledged or given up.
+
+    Before that a storm is not evaluated: notifications after a refund's end are checked too.
+    """
+    notified = {payment.payment_id for payment in payments if payment.is_async}
+    sent = by_id(ledger.notifications)
+    return all(
+        refund.status is not RefundStatus.PROCESSING and _is_done(sent[refund.refund_request_id])
+        for refund in ledger.refunds
+        if refund.was_accepted and refund.key_fields.payment_id in notified
+    )
+
+
+def _is_done(sent: Sequence[NotificationAttempt]) -> bool:
+    if not sent:
+        return False
+    last = [sending for sending in sent if sending.number == sent[-1].number]
+    # The opposite still follows; of several messages of one try the first one counts.
+    is_whole = last[0].fault != FaultKind.CONTRADICTING or len(last) > 1
+    return is_whole and (last[0].is_acknowledged or last[0].number == len(SCHEDULE))

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Self, assert_never
+from typing import Final, Self
 
 from temporalio.client import (
     Client,
@@ -70,8 +70,6 @@ class Operators:
                 await handle.execute_update("call_off", _CALL_OFF, rpc_timeout=_LIMIT)
             case InterventionKind.CANCEL:
                 await handle.cancel(rpc_timeout=_LIMIT)
-            case _:
-                assert_never(act.kind)
 
     async def resolve(self, refund_request_id: str) -> None:
         """Resolve this refund by hand, if it asks for an operator by now."""

@@ -1,7 +1,6 @@
 """Which of our own processes fail, how, and when: drawn from the seed."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from enum import StrEnum
 from random import Random
 from typing import Final
@@ -35,44 +34,28 @@ class ProcessFault(StormModel):
         return self.at + self.lasts
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedFault:
-    """A process fault that happened; times in seconds after the storm's start."""
-
-    kind: ProcessFaultKind
-    targets: tuple[str, ...]
-    since: float
-    until: float
-
-
 PAUSES: Final = frozenset({ProcessFaultKind.WORKER_PAUSED, ProcessFaultKind.ANTOM_HANGS})
-# Seconds from SIGKILL to the restart: as quick as a supervisor, or as slow as a new machine.
-_DURATIONS: Final = {
-    ProcessFaultKind.WORKER_KILLED: (0.2, 2.0),
-    ProcessFaultKind.WORKERS_KILLED: (0.2, 1.0),
-    ProcessFaultKind.WEBHOOK_KILLED: (0.1, 0.3),
-    ProcessFaultKind.WEBHOOK_UNAVAILABLE: (2.0, 5.0),
-    ProcessFaultKind.TEMPORAL_KILLED: (0.2, 1.5),
-    ProcessFaultKind.ANTOM_HANGS: (1.0, 4.0),
-    ProcessFaultKind.CALLER_KILLED: (0.2, 1.0),
-}
-_ONLY_TARGET: Final = {
-    ProcessFaultKind.TEMPORAL_KILLED: "temporal",
-    ProcessFaultKind.ANTOM_HANGS: "simulator",
-    ProcessFaultKind.WEBHOOK_KILLED: "webhook",
-    ProcessFaultKind.WEBHOOK_UNAVAILABLE: "webhook",
+# What each kind hits, and for how many seconds: from SIGKILL to the restart it is as quick as a
+# supervisor, or as slow as a new machine. How long workers pause depends on the size.
+_KINDS: Final = {
+    ProcessFaultKind.WORKER_KILLED: ("worker", (0.2, 2.0)),
+    ProcessFaultKind.WORKERS_KILLED: ("worker", (0.2, 1.0)),
+    ProcessFaultKind.WORKER_PAUSED: ("worker", None),
+    ProcessFaultKind.WEBHOOK_KILLED: ("webhook", (0.1, 0.3)),
+    ProcessFaultKind.WEBHOOK_UNAVAILABLE: ("webhook", (2.0, 5.0)),
+    ProcessFaultKind.TEMPORAL_KILLED: ("temporal", (0.2, 1.5)),
+    ProcessFaultKind.ANTOM_HANGS: ("simulator", (1.0, 4.0)),
+    ProcessFaultKind.CALLER_KILLED: ("caller", (0.2, 1.0)),
 }
 # A restarted process has time to come up before its next fault.
 _RECOVERY: Final = 3.0
 _FIRST: Final = 1.0
 
 
-def worker_names(size: StormSize) -> list[str]:
-    return [f"worker-{number}" for number in range(size.workers)]
-
-
-def caller_names(size: StormSize) -> list[str]:
-    return [f"caller-{number}" for number in range(size.callers)]
+def names_of(process: str, size: StormSize) -> list[str]:
+    """All processes of this kind: of workers and callers there are several."""
+    count = {"worker": size.workers, "caller": size.callers}.get(process)
+    return [process] if count is None else [f"{process}-{number}" for number in range(count)]
 
 
 def draw_process_faults(size: StormSize, dice: Random) -> tuple[ProcessFault, ...]:
@@ -80,8 +63,7 @@ def draw_process_faults(size: StormSize, dice: Random) -> tuple[ProcessFault, ..
     process at the same time."""
     faults: list[ProcessFault] = []
     free_from: dict[str, float] = {}
-    at = _FIRST
-    kinds = _shuffled_kinds(dice)
+    at, kinds = _FIRST, _shuffled_kinds(dice)
     while at <= size.fault_seconds:
         fault = _draw_one(next(kinds), at, size, free_from, dice)
         free_from |= dict.fromkeys(fault.targets, fault.until + _RECOVERY)
@@ -98,24 +80,14 @@ def _shuffled_kinds(dice: Random) -> Iterator[ProcessFaultKind]:
 
 
 def _draw_one(
-    kind: ProcessFaultKind,
-    at: float,
-    size: StormSize,
-    free_from: Mapping[str, float],
-    dice: Random,
+    kind: ProcessFaultKind, at: float, size: StormSize, free_from: dict[str, float], dice: Random
 ) -> ProcessFault:
     """At this time, or as soon as one of the possible targets is up again."""
-    candidates = _candidates(kind, size)
-    start = max(at, min(free_from.get(each, 0.0) for each in candidates))
-    running = [each for each in candidates if free_from.get(each, 0.0) <= start]
+    process, duration = _KINDS[kind]
+    free = {each: free_from.get(each, 0.0) for each in names_of(process, size)}
+    start = max(at, min(free.values()))
+    running = [each for each, since in free.items() if since <= start]
     is_for_all = kind is ProcessFaultKind.WORKERS_KILLED
     targets = running if is_for_all else [dice.choice(running)]
-    is_pause = kind is ProcessFaultKind.WORKER_PAUSED
-    lasts = size.pause_seconds if is_pause else dice.uniform(*_DURATIONS[kind])
+    lasts = size.pause_seconds if duration is None else dice.uniform(*duration)
     return ProcessFault(at=start, kind=kind, targets=tuple(targets), lasts=lasts)
-
-
-def _candidates(kind: ProcessFaultKind, size: StormSize) -> list[str]:
-    if kind is ProcessFaultKind.CALLER_KILLED:
-        return caller_names(size)
-    return [_ONLY_TARGET[kind]] if kind in _ONLY_TARGET else worker_names(size)

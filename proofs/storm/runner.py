@@ -10,18 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from temporalio.client import Client
 from temporalio.service import RPCError
 
 from antom_refunds.simulator.control_client import SimulatorClient
-from proofs.storm.caller_processes import CallerPool
 from proofs.storm.collect import collect_observations
 from proofs.storm.environment import StormStack, running
 from proofs.storm.interventions import Intervention
-from proofs.storm.observations import Observations
+from proofs.storm.observations import Observations, is_quiescent
 from proofs.storm.operators import Operators
-from proofs.storm.process_faults import PAUSES, AppliedFault, ProcessFault
-from proofs.storm.quiescence import is_quiescent
+from proofs.storm.process_faults import PAUSES, ProcessFault
 from proofs.storm.report import StormReport, evaluate
 from proofs.storm.schedule import Plan
 
@@ -33,11 +30,11 @@ _OPEN: Final = "WorkflowType = 'Refund' AND ExecutionStatus = 'Running'"
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """A storm that is over."""
+    """A storm that is over; `faults` have the times at which they happened."""
 
     plan: Plan
     started_at: datetime
-    faults: tuple[AppliedFault, ...]
+    faults: tuple[ProcessFault, ...]
     observations: Observations
     report: StormReport
 
@@ -48,21 +45,18 @@ async def run_storm(
     """Run this plan in a new folder and evaluate it; raises SettingsError if it cannot start."""
     launched = time.time()
     async with running(plan, home, mutation=mutation) as stack:
-        started = time.time()
-        log(f"all processes run after {started - launched:.1f} s; logs in {home / 'logs'}")
-        callers = CallerPool(stack, plan, started)
-        runner = StormRunner(stack, callers, plan, started, log)
+        stack.started_at = time.time()
+        log(f"all processes run after {stack.started_at - launched:.1f} s; logs in {home / 'logs'}")
+        runner = StormRunner(stack, plan, log)
         try:
             await runner.run()
         finally:
-            await callers.finish()
+            await stack.finish_callers()
         faults = tuple(runner.applied)
-        observations = await collect_observations(
-            stack, plan, callers.records(), interruptions=len(faults)
-        )
-    lasted = time.time() - launched
-    report = evaluate(plan, observations, faults, lasted=lasted, mutation=mutation)
-    return Storm(plan, datetime.fromtimestamp(started, UTC), faults, observations, report)
+        observations = await collect_observations(stack, plan, interruptions=len(faults))
+    lasted, started = time.time() - launched, datetime.fromtimestamp(stack.started_at, UTC)
+    report = evaluate(plan, observations, faults, lasted=lasted)
+    return Storm(plan, started, faults, observations, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +64,17 @@ class StormRunner:
     """One storm that is running; `log` receives its progress."""
 
     stack: StormStack
-    callers: CallerPool
     plan: Plan
-    started: float
     log: Callable[[str], None]
-    applied: list[AppliedFault] = field(default_factory=list)
+    applied: list[ProcessFault] = field(default_factory=list)
     _locks: defaultdict[str, asyncio.Lock] = field(
         default_factory=lambda: defaultdict(asyncio.Lock)
     )
 
     async def run(self) -> None:
         """Until every refund is final and Antom is quiescent, or the plan's time is over."""
-        for name in self.callers.names:
-            await self.callers.start(name)
+        for name in self.stack.callers:
+            await self.stack.start(name)
         operators = await Operators.at(self.stack.temporal_address)
         async with asyncio.TaskGroup() as group:
             for fault in self.plan.process_faults:
@@ -101,7 +93,7 @@ class StormRunner:
 
     @property
     def _now(self) -> float:
-        return time.time() - self.started
+        return time.time() - self.stack.started_at
 
     async def _sleep_until(self, at: float) -> None:
         await asyncio.sleep(max(0.0, at - self._now))
@@ -111,7 +103,8 @@ class StormRunner:
         self.log(f"{self._now:6.1f} s  {fault.kind}: {', '.join(fault.targets)}")
         since = self._now
         await asyncio.gather(*(self._apply(name, fault) for name in fault.targets))
-        self.applied.append(AppliedFault(fault.kind, fault.targets, since, self._now))
+        times = {"at": since, "lasts": self._now - since}
+        self.applied.append(fault.model_copy(update=times))
 
     async def _intervene(self, operators: Operators, act: Intervention) -> None:
         await self._sleep_until(act.at)
@@ -120,29 +113,24 @@ class StormRunner:
     async def _apply(self, name: str, fault: ProcessFault) -> None:
         """One fault after another for each process, however late the previous one ended."""
         async with self._locks[name]:
-            if fault.kind in PAUSES:
-                self.stack.pause(name)
-                try:
-                    await asyncio.sleep(fault.lasts)
-                finally:
-                    self.stack.resume(name)
-            elif name in self.callers.names:
-                await self.callers.kill(name)
-                await asyncio.sleep(fault.lasts)
-                await self.callers.start(name)
-            else:
+            if fault.kind not in PAUSES:
                 self.stack.kill(name)
                 await self.stack.stop(name)
                 await asyncio.sleep(fault.lasts)
-                await self.stack.start(name)
+                return await self.stack.start(name)
+            self.stack.pause(name)
+            try:
+                return await asyncio.sleep(fault.lasts)
+            finally:
+                self.stack.resume(name)
 
     async def _wait_for_requests(self, operators: Operators) -> None:
         """Operators resolve what only they can, once nothing else is running."""
         by_hand = sorted(str(each.refund_request_id) for each in self.plan.refunds_elsewhere)
         # Callers and Temporal are other processes: there is no event to wait for.
-        while len({each.request for each in self.callers.records()}) < len(self.plan.requests):  # noqa: ASYNC110
+        while len({each.request for each in self.stack.records()}) < len(self.plan.requests):  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
-        while count := await _open_refunds(operators.temporal):
+        while count := await _open_refunds(operators):
             if count <= len(by_hand):
                 await asyncio.gather(*(operators.resolve(each) for each in by_hand))
             await asyncio.sleep(_POLL_SECONDS)
@@ -154,9 +142,9 @@ class StormRunner:
                 await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _open_refunds(temporal: Client) -> int:
+async def _open_refunds(operators: Operators) -> int:
     """How many workflows run; at least one while Temporal cannot answer."""
     try:
-        return (await temporal.count_workflows(_OPEN, rpc_timeout=_COUNT_LIMIT)).count
+        return (await operators.temporal.count_workflows(_OPEN, rpc_timeout=_COUNT_LIMIT)).count
     except RPCError:
         return 1

@@ -8,7 +8,7 @@ from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.accounts import Payment, SettlementOutcome
 from antom_refunds.simulator.control_models import ExternalRefund
 from antom_refunds.simulator.fault_plan import FaultScript, RandomFaults
-from proofs.storm.antom_faults import random_faults, rate_limit_windows, scripts_for
+from proofs.storm.antom_faults import random_faults, rate_limit_scripts, rate_limit_windows
 from proofs.storm.interventions import (
     Intervention,
     draw_groups,
@@ -79,7 +79,7 @@ def draw_plan(size: StormSize, seed: int) -> Plan:
     faults, windows = draw_process_faults(size, dice), rate_limit_windows(size, dice)
     first = {each.order.refund_request_id: each.at for each in reversed(requests)}
     groups = draw_groups(list(first), dice)
-    limited = scripts_for([(each, first[each]) for each in groups.ordinary], windows, dice)
+    limited = rate_limit_scripts([(each, first[each]) for each in groups.ordinary], windows, dice)
     return Plan(
         seed=seed,
         size=size,
@@ -116,15 +116,11 @@ def _elsewhere(
 
 
 def _payment(number: int, dice: Random) -> Payment:
-    fields = {
-        "payment_id": f"storm-pay-{number}",
-        "client_id": CLIENT_ID,
-        "amount": _PAID,
-        # The simulator divides its waits by the pace; these are meant as real seconds.
-        "settle_after": dice.uniform(*_SETTLES) * SPEEDUP,
-        **_KINDS[number % len(_KINDS)],
-    }
-    return Payment.model_validate(fields)
+    # The simulator divides its waits by the speedup; these are meant as real seconds.
+    settles = dice.uniform(*_SETTLES) * SPEEDUP
+    usual = {"client_id": CLIENT_ID, "amount": _PAID, "settle_after": settles}
+    kind = _KINDS[number % len(_KINDS)]
+    return Payment.model_validate({"payment_id": f"storm-pay-{number}", **usual, **kind})
 
 
 def _requests(
@@ -133,26 +129,17 @@ def _requests(
     """At a steady rate; some by several callers, some repeated with another amount."""
     requests: list[PlannedRequest] = []
     for number in range(size.refunds):
-        at = number / size.per_second
-        order = _order(number, dice.choice(payments), dice)
-        callers = _callers(size, dice)
+        at, payment = number / size.per_second, dice.choice(payments)
+        amount = Money(currency=_PAID.currency, minor=dice.randint(1, _AMOUNT_MAX))
+        fields = {"refund_request_id": f"storm-{number}", "payment_id": payment.payment_id}
+        order = RefundOrder.model_validate({**fields, "amount": amount})
+        several = dice.random() < _CONCURRENT
+        count = dice.randint(2, size.callers) if several else 1
+        callers = dice.sample(range(size.callers), k=count)
         requests += [PlannedRequest(at=at, caller=caller, order=order) for caller in callers]
         if dice.random() < _CONFLICTING:
-            amount = order.amount.model_copy(update={"minor": order.amount.minor + 1})
-            other = order.model_copy(update={"amount": amount})
-            again = PlannedRequest(at=at + _CONFLICT_AFTER, caller=callers[0], order=other)
-            requests.append(again)
+            other = amount.model_copy(update={"minor": amount.minor + 1})
+            again = order.model_copy(update={"amount": other})
+            repeated = PlannedRequest(at=at + _CONFLICT_AFTER, caller=callers[0], order=again)
+            requests.append(repeated)
     return tuple(sorted(requests, key=lambda request: request.at))
-
-
-def _order(number: int, payment: Payment, dice: Random) -> RefundOrder:
-    return RefundOrder(
-        refund_request_id=f"storm-{number}",
-        payment_id=payment.payment_id,
-        amount=Money(currency=_PAID.currency, minor=dice.randint(1, _AMOUNT_MAX)),
-    )
-
-
-def _callers(size: StormSize, dice: Random) -> list[int]:
-    several = dice.random() < _CONCURRENT
-    return dice.sample(range(size.callers), k=dice.randint(2, size.callers) if several else 1)

@@ -16,11 +16,9 @@ class StormModel(BaseModel):
 class StormSize(StormModel):
     """One size of storm; all times are real seconds after its start.
 
-    Refunds are requested for `request_seconds`. Process faults start within `fault_seconds`:
-    Temporal gives up a call lost with its worker after 30 s, so a storm may last that much longer.
-    A paused worker stays paused for `pause_seconds`. `fault_gap` is the minimum and maximum
-    between two process faults. Refunds that are not final `drain_seconds` after the last request
-    count as lost.
+    Process faults start within `fault_seconds`, so that calls lost with their worker, which
+    Temporal gives up after 30 s, can end. `fault_gap` is the minimum and maximum between two of
+    them. Refunds that are not final `drain_seconds` after the last request count as lost.
     """
 
     name: str

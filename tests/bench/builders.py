@@ -8,7 +8,7 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.records import RefundRecord, RefundStatus
 from antom_refunds.simulator.requests import KeyFields
-from bench.machine import MachineInfo
+from bench.harness import MachineInfo
 
 NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MACHINE: Final = MachineInfo(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cost import SCENARIOS, Cost, ScenarioCost, _compared, real_server
+from bench.cost import SCENARIOS, Cost, ScenarioCost, compare, real_server
 from starter.key_pairs import write_pair
 
 
@@ -14,7 +14,7 @@ async def test_an_immediate_refund_costs_what_its_history_shows(tmp_path: Path) 
     write_pair(tmp_path, "antom")
 
     async with real_server() as server:
-        found = await _compared(SCENARIOS[0], 0, server, tmp_path)
+        found = await compare(SCENARIOS[0], 0, server, tmp_path)
 
     assert found.is_within
     assert found.ours.calls == 1

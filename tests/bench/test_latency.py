@@ -6,7 +6,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from bench.latency import Delivered, LatencyFindings, Round, Segment, Variant, _send, segments_in
+from bench.latency import Delivered, LatencyFindings, Round, Segment, Variant, segments_in, send
 from tests.bench.builders import MACHINE, NOON, after
 
 DELIVERED = Delivered("refund/default/r-1", NOON, after(5))
@@ -69,4 +69,4 @@ async def test_a_message_does_not_wait_for_the_answer_to_another_one() -> None:
         is_second_sent.set()
         return DELIVERED
 
-    assert await _send(1000, [first, second]) == [DELIVERED, DELIVERED]
+    assert await send(1000, [first, second]) == [DELIVERED, DELIVERED]

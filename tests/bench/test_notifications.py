@@ -13,15 +13,8 @@ from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.signing import WrongSignatureError, verify
 from antom_refunds.antom.wire import RefundNotification
 from antom_refunds.domain.evidence import EvidenceKind
-from bench.notifications import (
-    FORGED,
-    MISMATCHED,
-    ConnectionPool,
-    NotificationSigner,
-    open_connections,
-    send_all,
-)
-from bench.webhook import antom_as_sender, check_seconds
+from bench.notifications import FORGED, MISMATCHED, ConnectionPool, NotificationSigner
+from bench.webhook import check_seconds
 from starter.key_pairs import write_pair
 from tests.bench.builders import ORDER, PROCESSING
 
@@ -41,12 +34,10 @@ def signer(keys: Path) -> NotificationSigner:
 
 
 async def test_a_notice_is_accepted_by_the_product(signer: NotificationSigner, keys: Path) -> None:
-    notification = await signer.sign(PROCESSING)
+    (notice,) = await signer.sign([PROCESSING])
 
-    verify(
-        notification.signed, notification.signature, [read_public_key(keys / "antom-public.pem")]
-    )
-    evidence = from_notification(RefundNotification.model_validate_json(notification.body))
+    verify(notice.signed, notice.signature, [read_public_key(keys / "antom-public.pem")])
+    evidence = from_notification(RefundNotification.model_validate_json(notice.request.content))
 
     assert evidence.kind is EvidenceKind.SUCCEEDED
     assert not evidence.mismatches(ORDER)
@@ -55,12 +46,12 @@ async def test_a_notice_is_accepted_by_the_product(signer: NotificationSigner, k
 async def test_a_forged_notice_is_refused_by_the_product(
     signer: NotificationSigner, keys: Path
 ) -> None:
-    notification = await signer.sign(PROCESSING, FORGED)
+    (notice,) = await signer.sign([PROCESSING], FORGED)
 
     with pytest.raises(WrongSignatureError):
         verify(
-            notification.signed,
-            notification.signature,
+            notice.signed,
+            notice.signature,
             [read_public_key(keys / "antom-public.pem")],
         )
 
@@ -68,33 +59,31 @@ async def test_a_forged_notice_is_refused_by_the_product(
 async def test_a_mismatched_notice_is_genuine_and_about_another_amount(
     signer: NotificationSigner, keys: Path
 ) -> None:
-    notification = await signer.sign(PROCESSING, MISMATCHED)
+    (notice,) = await signer.sign([PROCESSING], MISMATCHED)
 
-    verify(
-        notification.signed, notification.signature, [read_public_key(keys / "antom-public.pem")]
-    )
-    evidence = from_notification(RefundNotification.model_validate_json(notification.body))
+    verify(notice.signed, notice.signature, [read_public_key(keys / "antom-public.pem")])
+    evidence = from_notification(RefundNotification.model_validate_json(notice.request.content))
 
     assert evidence.mismatches(ORDER)
 
 
 async def test_forged_notifications_are_checked_too(signer: NotificationSigner, keys: Path) -> None:
-    notices = [await signer.sign(PROCESSING), await signer.sign(PROCESSING, FORGED)]
+    notices = await signer.sign([PROCESSING]) + await signer.sign([PROCESSING], FORGED)
 
-    assert check_seconds(notices, antom_as_sender(keys / "antom-public.pem")) > 0
+    assert check_seconds(notices, keys / "antom-public.pem") > 0
 
 
 async def test_what_is_sent_is_what_was_signed(signer: NotificationSigner) -> None:
-    notification = await signer.sign(PROCESSING)
+    (notice,) = await signer.sign([PROCESSING])
 
-    head, _, body = notification.wire_form.decode().partition("\r\n\r\n")
+    head, _, body = notice.wire_form.decode().partition("\r\n\r\n")
     first, *lines = head.split("\r\n")
     headers = httpx.Headers(dict(line.split(": ", 1) for line in lines))
 
     assert first == "POST /antom/refund-notify HTTP/1.1"
-    assert headers["signature"] == notification.signature
+    assert headers["signature"] == notice.signature
     assert headers["content-length"] == str(len(body))
-    assert body.encode() == notification.body
+    assert body.encode() == notice.request.content
 
 
 @asynccontextmanager
@@ -115,8 +104,8 @@ async def echo(answers_max: int) -> AsyncIterator[str]:
 async def test_every_message_has_one_response() -> None:
     messages = [f"{number:02}".encode() for number in range(20)]
 
-    async with echo(answers_max=20) as url, open_connections(url, 3) as opened:
-        answers = await send_all(opened, messages)
+    async with echo(answers_max=20) as url, ConnectionPool(url) as pool:
+        answers = await pool.exchange_all(messages, 3)
 
     assert sorted(answers) == [(200, message) for message in messages]
 

@@ -7,8 +7,7 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.records import LedgerSnapshot, Movement, RefundStatus
 from bench.peers.engine import End
-from bench.peers.environment import not_before_antom
-from bench.peers.runs import Audit
+from bench.peers.runs import Audit, not_before_antom
 from tests.bench.builders import NOON, ORDER, PROCESSING
 
 SUCCEEDED = {"r-1": End(RefundState.SUCCEEDED, NOON + timedelta(seconds=1))}

@@ -4,7 +4,7 @@ from typing import Any
 
 from bench.figures import Percentiles
 from bench.peers.measure import PeersFindings
-from bench.peers.runs import Audit, BurstRun, Kill, SteadyRun
+from bench.peers.runs import Audit, Kill, Run
 from bench.report import render_section
 from tests.bench.builders import MACHINE
 
@@ -12,7 +12,7 @@ ONE = Percentiles(p50=1, p99=1, max=1)
 CLEAN = Audit(requested=40, ended=40)
 
 
-def burst(engine: str, seconds: float = 2, **changes: Any) -> BurstRun:
+def burst(engine: str, seconds: float = 2, **changes: Any) -> Run:
     """Everything else is equal for all engines."""
     usual = {
         "engine": engine,
@@ -25,11 +25,11 @@ def burst(engine: str, seconds: float = 2, **changes: Any) -> BurstRun:
         "stored": 1000.0,
         "audit": CLEAN,
     }
-    return BurstRun.model_validate({**usual, **changes})
+    return Run.model_validate({**usual, **changes})
 
 
-def with_faults(engine: str, audit: Audit = CLEAN) -> SteadyRun:
-    return SteadyRun(
+def with_faults(engine: str, audit: Audit = CLEAN) -> Run:
+    return Run(
         engine=engine,
         kills=(Kill(at=1, process="app"), Kill(at=2, process="webhook")),
         refused=0,
@@ -39,7 +39,7 @@ def with_faults(engine: str, audit: Audit = CLEAN) -> SteadyRun:
     )
 
 
-def text(*bursts: BurstRun, **changes: Any) -> str:
+def text(*bursts: Run, **changes: Any) -> str:
     engines = {each.engine: "version 1" for each in bursts}
     fields = {"machine": MACHINE, "size": 40, "wait_least": 2.0, "engines": engines}
     found = PeersFindings.model_validate({**fields, "bursts": bursts, **changes})
@@ -73,16 +73,15 @@ def test_only_columns_in_which_another_engine_is_better_are_explained() -> None:
     assert "library inside the application" not in page
 
 
-def test_the_best_engines_of_each_column_are_named() -> None:
+def test_the_best_number_of_each_column_is_bold() -> None:
     page = text(burst("ours", seconds=2), burst("restate", seconds=4, calls=1.0))
 
-    assert "- refunds per second: antom-refunds (20.0)" in page
-    assert "- calls to Antom per refund: Restate (1.00)" in page
-    assert "- p50 to final: antom-refunds, Restate (1.00)" in page
+    assert "| antom-refunds | **20.0** | **1.00** | **1.00** | **1.00** | **1.00** | 1.50 |" in page
+    assert "| Restate | 10.0 | **1.00** | **1.00** | **1.00** | **1.00** | **1.00** |" in page
 
 
 def test_medians_are_shown_and_not_single_bursts() -> None:
-    assert "| antom-refunds | 10.0 |" in text(*(burst("ours", each) for each in (2, 4, 40)))
+    assert "| antom-refunds | **10.0** |" in text(*(burst("ours", each) for each in (2, 4, 40)))
 
 
 def test_an_engine_that_could_not_run_is_named_with_the_reason() -> None:
@@ -100,7 +99,7 @@ def test_wrong_money_is_reported_before_the_comparison() -> None:
 
     assert "| Restate | 2 | 40 | 39 | 2 | 0 | 1 |" in page
     line = "2 moved money twice, 0 disagree with the ledger, 1 did not end in time, of 40 with 2"
-    assert page.index(line) < page.index("Best in each column")
+    assert page.index(line) < page.index("No other engine")
 
 
 def test_ours_is_audited_too() -> None:

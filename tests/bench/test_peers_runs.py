@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -13,9 +12,8 @@ from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import SettingsError
 from bench.peers import measure, runs
 from bench.peers.engine import End, Engine
-from bench.peers.environment import EngineRun
 from bench.peers.job import draw_job
-from bench.peers.runs import BurstRun, Kill
+from bench.peers.runs import EngineRun, Kill, Run
 
 ORDERS = draw_job(10, 1).orders
 
@@ -28,6 +26,7 @@ class FakeEngine:
         self.taken: list[str] = []
         self.requesting = self.requesting_most = 0
         self.done: list[str] = []
+        self.running = {"app": 1, "webhook": 2}
 
     async def request(self, order: RefundOrder) -> None:
         self.requesting += 1
@@ -45,20 +44,22 @@ class FakeEngine:
         return {each: End(RefundState.SUCCEEDED, datetime.now(UTC)) for each in self.taken}
 
     def pids(self) -> Mapping[str, int]:
-        return {"app": 1, "webhook": 2}
+        return self.running
 
-    async def kill(self, name: str) -> None:
+    async def kill_and_wait(self, name: str) -> None:
         self.done.append(f"kill {name}")
+        del self.running[name]
 
-    async def restart(self, name: str) -> None:
-        self.done.append(f"restart {name}")
+    async def start(self, name: str) -> None:
+        self.done.append(f"start {name}")
         if self.unavailable_for:
             self.unavailable_for -= 1
             raise SettingsError("not yet")
+        self.running[name] = 3
 
 
 def run_of(engine: FakeEngine) -> EngineRun:
-    return EngineRun(cast("Engine", engine), Path(), cast("Any", None))
+    return EngineRun(cast("Engine", engine), cast("Any", None))
 
 
 async def test_a_burst_requests_everything_with_limited_concurrency() -> None:
@@ -96,18 +97,17 @@ async def test_an_unavailable_engine_reports_no_ends() -> None:
     assert await run_of(FakeEngine(unavailable_for=1)).ends() == {}
 
 
-async def test_only_running_processes_are_killed_and_restarted_until_they_run(
+async def test_only_running_processes_are_killed_and_started_until_they_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(runs, "_DOWN_SECONDS", 0)
-    monkeypatch.setattr(runs, "_RETRY_SECONDS", 0)
     engine, happened = FakeEngine(unavailable_for=1), list[Kill]()
     kills = [Kill(at=0, process="server"), Kill(at=0, process="webhook")]
 
     await runs._kill(cast("Engine", engine), kills, happened)
 
     assert [kill.process for kill in happened] == ["webhook"]
-    assert engine.done == ["kill webhook", "restart webhook", "restart webhook"]
+    assert engine.done == ["kill webhook", "start webhook", "start webhook"]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ async def test_an_engine_that_cannot_run_is_left_out_with_the_reason(
     logged: list[str] = []
     comparison = measure.Comparison(measure.QUICK, logged.append)
 
-    async def run(_: str) -> BurstRun:
+    async def run(_: str) -> Run:
         raise error
 
     assert await comparison._run("restate", run) is None

@@ -11,9 +11,9 @@ from antom_refunds.antom.keys import KeyRing
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.refund import Refund
+from antom_refunds.settings import MerchantSettings, Settings
 from bench.notifications import NotificationSigner
 from bench.peers.antom_calls import AntomCalls
-from bench.peers.engine import AntomConfig
 from bench.peers.webhook import Deliver, create_webhook
 from tests.bench.builders import ORDER, PROCESSING
 
@@ -21,40 +21,37 @@ URL = "http://127.0.0.1/notify"
 Keys = tuple[Path, Path]
 
 
-async def sent(deliver: Deliver, keys: Keys, tmp_path: Path) -> httpx.Response:
-    """The response to a genuine notification; the configuration is read from its file."""
-    file = tmp_path / "config.json"
-    AntomConfig(
-        gateway="", client_id="shop", private_key=keys[0], antom_public_key=keys[1],
-        notify_port=1, notify_path="/notify", speedup=1,
-    ).write(file)  # fmt: skip
-    notification = await NotificationSigner(keys[0], URL).sign(PROCESSING)
-    transport = httpx.ASGITransport(create_webhook(AntomConfig.read(str(file)), deliver))
+async def sent(deliver: Deliver, keys: Keys) -> httpx.Response:
+    """The response to a genuine notification."""
+    merchant = MerchantSettings(client_id="shop", antom_public_key_files=[keys[1]])
+    settings = Settings(merchants={"default": merchant}, webhook_path="/notify")
+    (notification,) = await NotificationSigner(keys[0], URL).sign([PROCESSING])
+    transport = httpx.ASGITransport(create_webhook(settings, deliver))
     async with httpx.AsyncClient(transport=transport) as antom:
         return await antom.send(notification.request)
 
 
 async def test_a_notification_is_acknowledged_once_the_engine_has_it(
-    antom_keys: Keys, tmp_path: Path
+    antom_keys: Keys,
 ) -> None:
     delivered: list[tuple[str, EvidenceKind]] = []
 
     async def deliver(refund_request_id: str, evidence: Evidence, _: str) -> None:
         delivered.append((refund_request_id, evidence.kind))
 
-    response = await sent(deliver, antom_keys, tmp_path)
+    response = await sent(deliver, antom_keys)
 
     assert (response.status_code, response.content) == (200, ACKNOWLEDGEMENT)
     assert delivered == [("r-1", EvidenceKind.SUCCEEDED)]
 
 
 async def test_antom_sends_again_while_the_engine_is_unavailable(
-    antom_keys: Keys, tmp_path: Path
+    antom_keys: Keys,
 ) -> None:
     async def deliver(*_: object) -> None:
         raise ConnectionError
 
-    assert (await sent(deliver, antom_keys, tmp_path)).status_code == 503
+    assert (await sent(deliver, antom_keys)).status_code == 503
 
 
 def _refusing(_: httpx.Request) -> httpx.Response:
@@ -80,7 +77,8 @@ async def test_a_lost_call_is_evidence(
         gateway="http://antom.example",
     )
 
-    async with AntomCalls(AntomClient(account, transport=httpx.MockTransport(antom))) as calls:
+    async with AntomClient(account, transport=httpx.MockTransport(antom)) as client:
+        calls = AntomCalls(client)
         sent_evidence, inquired = await calls.ask(ORDER), await calls.inquire(Refund(order=ORDER))
 
     assert (sent_evidence.source, sent_evidence.kind) == (Source.RESPONSE, word)

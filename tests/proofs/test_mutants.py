@@ -10,13 +10,7 @@ import pytest
 from proofs.mutants.areas import AREAS, accepted
 from proofs.mutants.changes import Change, changes_of
 from proofs.mutants.report import Tried, is_enough, table, unnoticed
-from proofs.mutants.trial import (
-    BrokenTrialError,
-    Verdict,
-    copy_of,
-    try_change,
-    try_unchanged,
-)
+from proofs.mutants.trial import BrokenTrialError, Verdict, copy_of, try_change, try_unchanged
 
 ROOT: Final = Path(__file__).parents[2]
 PROJECT: Final = {

@@ -61,9 +61,7 @@ async def test_an_undocumented_error_of_start_is_recorded(tmp_path: Path) -> Non
     ]
 
 
-async def test_an_undocumented_error_of_outcome_is_recorded(
-    tmp_path: Path,
-) -> None:
+async def test_an_undocumented_error_of_outcome_is_recorded(tmp_path: Path) -> None:
     records = await recorded(Refunds(end=LookupError()), tmp_path)
 
     assert [record.status for record in records] == [RequestStatus.ACCEPTED, RequestStatus.BROKEN]

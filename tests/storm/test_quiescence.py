@@ -7,7 +7,7 @@ import pytest
 from antom_refunds.domain.money import Money
 from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.records import RefundStatus
-from proofs.storm.quiescence import is_quiescent
+from proofs.storm.observations import is_quiescent
 from tests.storm.builders import ledger, refund, sending
 
 
