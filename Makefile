@@ -69,7 +69,7 @@ test: $(READY) ## Run all tests with branch coverage
 	@$(BIN)/coverage report --include='antom_refunds/domain/*,antom_refunds/antom/*' --fail-under=100 > .coverage-core || { cat .coverage-core; exit 1; }
 
 .PHONY: test-slow
-test-slow: $(READY) ## Run the tests that take ten seconds or more: workers lost at every step, whole stacks
+test-slow: $(READY) ## Run the tests that take long: workers lost at every step, whole processes and stacks
 	$(BIN)/pytest -m slow $(ARGS)
 
 .PHONY: check

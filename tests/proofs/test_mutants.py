@@ -57,6 +57,7 @@ def test_descriptive_code_is_not_changed(source: str) -> None:
     assert changed(source) == set()
 
 
+@pytest.mark.slow
 def test_each_change_of_our_own_code_is_valid_python_and_a_change() -> None:
     for area in AREAS.values():
         for change in area.changes(ROOT):

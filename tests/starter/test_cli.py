@@ -557,6 +557,7 @@ async def test_fifty_shows_in_fifty_processes_exit_0(
     assert codes == [0] * SHOWS
 
 
+@pytest.mark.slow
 async def test_processes_exit_with_the_documented_codes(
     processes: Processes, sample_refunds: SampleRefunds
 ) -> None:

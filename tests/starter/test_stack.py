@@ -307,6 +307,7 @@ def test_a_cli_on_the_path_is_used_without_the_wheel(
     assert temporal_cli() == str(tmp_path / "bin" / "temporal")
 
 
+@pytest.mark.slow
 async def test_the_commands_that_up_prints_work_until_it_is_stopped(
     lone_processes: Processes,
 ) -> None:

@@ -26,6 +26,9 @@ from tests.harness import Harness, KeyFiles
 from tests.worker.conftest import fetched, free_port, started
 from worker import build_workers
 
+# Each starts one or more processes.
+pytestmark = pytest.mark.slow
+
 DEFAULT = "ANTOM_REFUNDS_MERCHANTS__DEFAULT__"
 
 
@@ -86,7 +89,6 @@ async def test_a_call_waits_for_its_share_of_the_rate_limit(harness: Harness) ->
     assert [harness.movements(each.refund.order) for each in (first, second)] == [1, 0]
 
 
-@pytest.mark.slow
 async def test_a_call_in_flight_is_completed_when_the_worker_stops(
     harness: Harness, serving: dict[str, str]
 ) -> None:
@@ -131,7 +133,6 @@ async def test_a_worker_that_was_killed_loses_nothing(
     assert harness.movements(order) == 1
 
 
-@pytest.mark.slow
 async def test_each_invalid_setting_is_named_in_one_line(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

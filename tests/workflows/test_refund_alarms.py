@@ -67,6 +67,7 @@ async def test_repeatedly_failing_inquiries_while_processing_alert_an_operator(
     assert (await harness.wait_for_outcome(order)).attention_reason is None
 
 
+@pytest.mark.slow
 async def test_one_failed_inquiry_between_successful_ones_alerts_no_operator(
     harness: Harness,
 ) -> None:

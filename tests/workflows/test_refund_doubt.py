@@ -124,6 +124,7 @@ async def test_a_merchant_that_the_worker_does_not_serve_blocks_the_refund(
     assert idle_harness.movements(order) == 1
 
 
+@pytest.mark.slow
 async def test_a_gate_refusal_never_removes_doubt(
     harness: Harness, merchant_keys: KeyFiles, antom_keys: KeyFiles
 ) -> None:

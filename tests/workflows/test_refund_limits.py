@@ -50,6 +50,7 @@ async def test_a_long_history_continues_as_new_with_all_evidence(
     assert len(dossier.entries) >= 2
 
 
+@pytest.mark.slow
 async def test_doubt_continues_as_new_with_the_same_bytes(
     harness: Harness, short_histories: None
 ) -> None:
@@ -68,6 +69,7 @@ async def test_doubt_continues_as_new_with_the_same_bytes(
     assert harness.movements(order) == 1
 
 
+@pytest.mark.slow
 async def test_an_operator_can_resolve_after_thousands_of_signals_and_updates(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
