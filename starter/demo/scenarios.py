@@ -14,7 +14,9 @@ from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 
 KIOSK: Final = "kiosk"
 
-_LATER: Final = timedelta(minutes=2)  # divided by the speedup, like every wait at Antom
+# Divided by the speedup, like every wait at Antom. The bank settles between two inquiries, so that
+# the notification is what ends the refund.
+_LATER: Final = timedelta(seconds=80)
 _MUCH_LATER: Final = timedelta(minutes=6)
 _IN_FLIGHT: Final = timedelta(seconds=4)  # real time that the response takes
 _DEFAULT_AMOUNT: Final = Money(currency="EUR", minor=1250)
