@@ -33,7 +33,13 @@ AREAS: Final = {
     "workflows": Area(code=("workflows",), tests=("tests/workflows", "tests/domain")),
     "activities": Area(code=("activities",), tests=("tests/activities", "tests/workflows")),
     "webhook": Area(code=("antom_refunds/webhook",), tests=("tests/webhook",)),
-    "client": Area(code=("antom_refunds/client.py",), tests=("tests/client", "tests/workflows")),
+    "client": Area(
+        code=tuple(
+            f"antom_refunds/{name}.py"
+            for name in ("client", "listing", "workflow_start", "notifications", "updates")
+        ),
+        tests=("tests/client", "tests/workflows"),
+    ),
 }
 
 
