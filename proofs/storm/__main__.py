@@ -10,11 +10,11 @@ from rich.console import Console
 
 from antom_refunds.process import FAILED, OK, exit_process, print_error
 from antom_refunds.settings import SettingsError
+from proofs.storm.plan import SIZES
 from proofs.storm.plots import render
 from proofs.storm.report import show
 from proofs.storm.runner import run_storm
 from proofs.storm.schedule import draw_plan
-from proofs.storm.sizes import SIZES
 
 _SEEDS: Final = 1_000_000
 _FOLDER: Final = Path(".storm")

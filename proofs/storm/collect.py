@@ -25,8 +25,7 @@ from proofs.storm.antom_faults import RESPONSE_TIMEOUT
 from proofs.storm.caller import RequestStatus
 from proofs.storm.environment import StormStack
 from proofs.storm.observations import History, Observations
-from proofs.storm.process_faults import PAUSES
-from proofs.storm.schedule import Plan
+from proofs.storm.plan import PAUSES, Plan
 
 _CONCURRENCY: Final = 8
 _ENDS: Final = ("FAILED", "TIMED_OUT", "CANCELED", "TERMINATED", "CONTINUED_AS_NEW")
