@@ -48,7 +48,7 @@ storm-short: $(READY) ## The same in a minute, without a picture
 
 .PHONY: storm-mutations
 storm-mutations: $(READY) ## Break the product on purpose: the storm must find each mutation
-	$(BIN)/python -m proofs.storm.mutation_runner $(ARGS)
+	$(BIN)/python -m proofs.storm mutations $(ARGS)
 
 .PHONY: mutants
 mutants: $(READY) ## Change the code in small places: a test must find each change (SEED=n, COUNT=n of each area, ONLY="domain antom")

@@ -5,8 +5,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +25,6 @@ from antom_refunds import contract
 from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
 from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.attributes import KEYS
 from antom_refunds.client import RefundClient
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.money import Money
@@ -58,6 +57,9 @@ _BILLED: Final = frozenset({
     EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
     EventType.EVENT_TYPE_TIMER_STARTED,
 })  # fmt: skip
+_SUCCEEDED: Final = {
+    "source": Source.NOTIFICATION, "kind": EvidenceKind.SUCCEEDED, "code": "SUCCESS"
+}  # fmt: skip
 _FAST: Final = Policy(overdue_after=timedelta(days=1000), speedup=600)
 
 
@@ -172,7 +174,7 @@ class CostFindings(Findings):
         with tempfile.TemporaryDirectory() as folder:
             for name in ("merchant", "antom"):
                 write_pair(Path(folder), name)
-            async with real_server() as real:
+            async with server() as real:
                 for number, scenario in enumerate(SCENARIOS):
                     log(scenario.name)
                     costs.append(await compare(scenario, number, real, Path(folder)))
@@ -238,37 +240,26 @@ class TimerLoop(Ours):
         await handle.signal(TimerLoopRefund.notify, evidence)
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A Temporal server; inside of `skipping` weeks pass as soon as nothing happens."""
-
-    temporal: Client
-    skipping: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
-
-
 @asynccontextmanager
-async def real_server() -> AsyncIterator[Server]:
-    starting = WorkflowEnvironment.start_local(
-        dev_server_existing_path=temporal_cli(),
-        dev_server_log_level="never",
-        data_converter=pydantic_data_converter,
-        search_attributes=list(KEYS),
-    )
-    async with await starting as environment:
-        yield Server(environment.client)
+async def server(*, skips_time: bool = False) -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server.
 
-
-@asynccontextmanager
-async def time_skipping_server() -> AsyncIterator[Server]:
-    """For one refund: what time it is afterwards cannot be predicted."""
-    starting = WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(Path(temporal_cli()).with_name("temporal-test-server")),
-        data_converter=pydantic_data_converter,
+    One that skips time is for one refund: what time it is afterwards cannot be predicted.
+    """
+    converter, binary = pydantic_data_converter, temporal_cli()
+    starting = (
+        WorkflowEnvironment.start_time_skipping(
+            test_server_existing_path=str(Path(binary).with_name("temporal-test-server")),
+            data_converter=converter,
+        )
+        if skips_time
+        else WorkflowEnvironment.start_local(
+            dev_server_existing_path=binary, dev_server_log_level="never", data_converter=converter
+        )
     )
     async with await starting as environment:
         await register_attributes(environment.client)
-        # An attribute of the class that start_time_skipping returns, and not of its base.
-        yield Server(environment.client, environment.time_skipping_unlocked)  # type: ignore[attr-defined]
+        yield environment
 
 
 @asynccontextmanager
@@ -296,14 +287,17 @@ def _prepare(simulator: AntomSimulator, scenario: Scenario, number: int) -> Refu
     return order
 
 
-async def compare(scenario: Scenario, number: int, real: Server, home: Path) -> ScenarioCost:
+async def compare(
+    scenario: Scenario, number: int, real: WorkflowEnvironment, home: Path
+) -> ScenarioCost:
     """One scenario with each implementation; the keys are in this folder."""
 
     async def cost(kind: type[Ours]) -> Cost:
-        async with time_skipping_server() if scenario.takes_weeks else nullcontext(real) as server:
-            return await _cost(
-                kind(server.temporal, scenario.policy), scenario, number, server, home
-            )
+        if not scenario.takes_weeks:
+            return await _cost(kind(real.client, scenario.policy), scenario, number, real, home)
+        async with server(skips_time=True) as skipping:
+            weeks = kind(skipping.client, scenario.policy)
+            return await _cost(weeks, scenario, number, skipping, home)
 
     return ScenarioCost(
         scenario=scenario.name,
@@ -315,20 +309,27 @@ async def compare(scenario: Scenario, number: int, real: Server, home: Path) -> 
 
 
 async def _cost(
-    implementation: Ours, scenario: Scenario, number: int, server: Server, home: Path
+    ours: Ours, scenario: Scenario, number: int, environment: WorkflowEnvironment, home: Path
 ) -> Cost:
-    attempts = Attempts()
+    attempts, temporal = Attempts(), environment.client
+    # Inside, weeks pass as soon as nothing happens; an attribute of environments that skip time.
+    skipping = getattr(environment, "time_skipping_unlocked", nullcontext)
     async with AsyncExitStack() as stack:
         simulator, antom = await stack.enter_async_context(simulated_antom(home))
-        for each in implementation.workers(antom):
-            worker = Worker(server.temporal, interceptors=[attempts], **each)
-            await stack.enter_async_context(worker)
+        for each in ours.workers(antom):
+            await stack.enter_async_context(Worker(temporal, interceptors=[attempts], **each))
         order = _prepare(simulator, scenario, number)
-        handle = server.temporal.get_workflow_handle(await implementation.start(order))
+        handle = temporal.get_workflow_handle(await ours.start(order))
         if scenario.is_notified:
             await _wait_until_idle(simulator, attempts)
-            await implementation.notify(order, _notification(order))
-        async with asyncio.timeout(_LIMIT_SECONDS), server.skipping():
+            told = {
+                "source": Source.NOTIFICATION,
+                "kind": EvidenceKind.SUCCEEDED,
+                "code": "SUCCESS",
+            }
+            about = {"refund_request_id": order.refund_request_id, "amount": order.amount}
+            await ours.notify(order, Evidence.model_validate({**told, **about}))
+        async with asyncio.timeout(_LIMIT_SECONDS), skipping():
             result = await handle.result()
         events = [event async for event in handle.fetch_history_events()]
         if events[0].workflow_execution_started_event_attributes.continued_execution_run_id:
@@ -354,16 +355,6 @@ async def _wait_until_idle(simulator: AntomSimulator, attempts: Attempts) -> Non
 
 def _calls(simulator: AntomSimulator) -> int:
     return sum(calls.count for calls in simulator.snapshot().calls)
-
-
-def _notification(order: RefundOrder) -> Evidence:
-    return Evidence(
-        source=Source.NOTIFICATION,
-        kind=EvidenceKind.SUCCEEDED,
-        code="SUCCESS",
-        refund_request_id=order.refund_request_id,
-        amount=order.amount,
-    )
 
 
 def main() -> int:

@@ -15,8 +15,8 @@ from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import Refund
 from bench.bare_workflows import CALLING, LISTED, QUEUE
 from bench.environment import CONCURRENCY, limited_gather, running_stack
-from bench.figures import FrozenModel, MedianRange
-from bench.harness import Findings, Log, MachineInfo, rotated
+from bench.figures import MedianRange
+from bench.harness import Burst, BurstFindings, Log, MachineInfo, rotated
 from bench.process_stats import cpu_by_process
 
 _ROUNDS: Final = 6  # each of three kinds is the first equally often
@@ -24,36 +24,16 @@ _BURST: Final = 400
 _KINDS: Final = ("bare", "listed", "refund")
 
 
-class Burst(FrozenModel):
-    """One burst: how many ended per second, and CPU milliseconds for each, by process."""
-
-    per_second: float
-    cpu_ms: dict[str, float]
-
-
-class FloorFindings(Findings):
-    """Bursts of `bare`, `listed` and `refund` workflows, in the order of the rounds."""
+class FloorFindings(BurstFindings):
+    """Bursts of `bare`, `listed` and `refund` workflows."""
 
     title: ClassVar[str] = "Floor: refunds per second"
     goal: ClassVar[float] = 0.8
 
-    burst: int
-    concurrency: int
-    bursts: dict[str, tuple[Burst, ...]]
-
-    def rate(self, kind: str) -> MedianRange:
-        """Workflows per second."""
-        return MedianRange.of(burst.per_second for burst in self.bursts[kind])
-
     def ratio(self, kind: str) -> MedianRange:
         """Their rate divided by that of the bare workflow in the same round."""
         pairs = zip(self.bursts[kind], self.bursts["bare"], strict=True)
-        return MedianRange.of(burst.per_second / bare.per_second for burst, bare in pairs)
-
-    def cpu(self, kind: str, process: str) -> MedianRange | None:
-        """CPU milliseconds per workflow; None for a process that is not involved."""
-        spent = [each.cpu_ms[process] for each in self.bursts[kind] if process in each.cpu_ms]
-        return MedianRange.of(spent) if spent else None
+        return MedianRange.of(bare.seconds / burst.seconds for burst, bare in pairs)
 
     @classmethod
     async def measure(cls, log: Log, *, quick: bool) -> Self:
@@ -71,10 +51,12 @@ class FloorFindings(Findings):
                     measured = pids if kind == "refund" else bare_pids
                     run = _runner(kind, temporal, number)
                     bursts[kind].append(await _burst(measured, run, size))
-                latest = (f"{kind} {made[-1].per_second:.0f}/s" for kind, made in bursts.items())
+                latest = (
+                    f"{kind} {size / made[-1].seconds:.0f}/s" for kind, made in bursts.items()
+                )
                 log(", ".join(latest))
         kept = {kind: tuple(made[1:]) for kind, made in bursts.items()}
-        return cls(machine=machine, burst=size, concurrency=CONCURRENCY, bursts=kept)
+        return cls(machine=machine, concurrency=CONCURRENCY, bursts=kept)
 
 
 def _runner(kind: str, temporal: Client, number: int) -> Callable[[int], Awaitable[object]]:
@@ -106,5 +88,5 @@ async def _burst(
     before, started = cpu_by_process(pids, own="driver"), time.perf_counter()
     await limited_gather(range(size), run)
     seconds, after = time.perf_counter() - started, cpu_by_process(pids, own="driver")
-    cpu_ms = {name: (after[name] - before[name]) / size * 1000 for name in before}
-    return Burst(per_second=size / seconds, cpu_ms=cpu_ms)
+    cpu = {name: after[name] - before[name] for name in before}
+    return Burst(sent=size, accepted=size, seconds=seconds, cpu=cpu)

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import ClassVar, Final, Self, TypeVar
 
-from bench.figures import FrozenModel
+from bench.figures import FrozenModel, MedianRange
 
 Side = TypeVar("Side")
 Log = Callable[[str], None]
@@ -55,6 +55,41 @@ class Findings(FrozenModel):
     @abstractmethod
     async def measure(cls, log: Log, *, quick: bool) -> Self:
         """Measure now; quick is a try and no result, `log` receives the progress."""
+
+
+class Burst(FrozenModel):
+    """Things sent as fast as they were answered.
+
+    `lag` is how many seconds after the last answer everything was final; `cpu` is what each process
+    spent until then, and `checking` what signature checks alone take: both seconds of CPU time.
+    """
+
+    sent: int
+    accepted: int
+    seconds: float
+    lag: float = 0.0
+    cpu: dict[str, float]
+    checking: float = 0.0
+
+
+class BurstFindings(Findings):
+    """Bursts of several kinds, in the order of the rounds; `concurrency` were in flight."""
+
+    concurrency: int
+    bursts: dict[str, tuple[Burst, ...]]
+
+    def over(self, kind: str, number: Callable[[Burst], float]) -> MedianRange:
+        return MedianRange.of(map(number, self.bursts[kind]))
+
+    def rate(self, kind: str) -> MedianRange:
+        """Answers per second, refusals included."""
+        return self.over(kind, lambda burst: burst.sent / burst.seconds)
+
+    def cpu(self, kind: str, process: str) -> MedianRange | None:
+        """CPU milliseconds for each one sent; None for a process that is not involved."""
+        if process not in self.bursts[kind][0].cpu:
+            return None
+        return self.over(kind, lambda burst: burst.cpu[process] / burst.sent * 1000)
 
 
 def rotated(sides: Sequence[Side], number: int) -> list[Side]:

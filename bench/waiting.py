@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar, Final, Self
 
-import httpx
 from temporalio.client import Client
 
 from antom_refunds import contract
@@ -23,7 +23,6 @@ from bench.environment import CONCURRENCY, UnlimitedStack, running_stack
 from bench.figures import FrozenModel, Line, bucket_size, busiest, per_second
 from bench.harness import Findings, Log, MachineInfo
 from bench.process_stats import cpu_seconds, memory_bytes
-from bench.waiting_antom import CallLog
 
 _PROCESSES: Final = ("worker", "temporal")
 _TEN: Final = 10  # seconds: long enough to even out a burst
@@ -40,8 +39,7 @@ _RETRY_SECONDS: Final = 0.2
 _SETTLE_SECONDS: Final = 20.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(FrozenModel):
     """How many refunds and how long, in seconds; `limit` is calls to Antom per second.
 
     No refund is started later than `filling_max` after the first. A `speedup` below 1 stretches the
@@ -204,7 +202,7 @@ class WaitingFindings(Findings):
             idle = await run.level(0.0)
             levels = await run.levels(log)
             events, size = await run.population.history()
-            times = sorted(await run.log.times())
+            times = sorted(run.times())
             recovery = await run.recovery(log)
         return cls(
             machine=machine,
@@ -293,23 +291,28 @@ class WaitingRun:
     plan: Plan
     stack: UnlimitedStack
     population: RefundPopulation
-    log: CallLog
+    call_log: Path
     trace: list[Memory] = field(default_factory=list)
 
     def memory(self) -> Memory:
         used = {name: memory_bytes(self.stack.pid_of(name)) for name in _PROCESSES}
         return Memory(refunds=self.population.started, bytes=used)
 
+    def times(self) -> list[float]:
+        """When each call so far was sent, in the order of arrival."""
+        complete, _, _ = self.call_log.read_text().rpartition("\n")
+        return list(map(float, complete.split()))
+
     def _cpu(self) -> dict[str, float]:
         return {name: cpu_seconds(self.stack.pid_of(name)) for name in _PROCESSES}
 
     async def window(self, seconds: float) -> Window:
-        started, before, calls = time.perf_counter(), self._cpu(), len(await self.log.times())
+        started, before, calls = time.perf_counter(), self._cpu(), len(self.times())
         await asyncio.sleep(seconds)
         after = self._cpu()
         return Window(
             seconds=time.perf_counter() - started,
-            calls=len(await self.log.times()) - calls,
+            calls=len(self.times()) - calls,
             cpu={name: after[name] - before[name] for name in before},
         )
 
@@ -346,11 +349,11 @@ class WaitingRun:
         before = cpu_seconds(self.stack.pid_of("temporal"))
         await asyncio.sleep(self.plan.outage)
         idle = cpu_seconds(self.stack.pid_of("temporal")) - before
-        earlier = len(await self.log.times())
+        earlier = len(self.times())
         await self.stack.start("worker")
         await asyncio.sleep(_WARM_SECONDS)
         window = await self.window(self.plan.recovery)
-        rate = CallRate.of(sorted((await self.log.times())[earlier:]), self.plan.limit)
+        rate = CallRate.of(sorted(self.times()[earlier:]), self.plan.limit)
         return Recovery(
             outage=self.plan.outage, idle_cpu=idle, window=window, rate=rate, memory=self.memory()
         )
@@ -368,13 +371,12 @@ async def running(plan: Plan) -> AsyncIterator[WaitingRun]:
         stack = await inside.enter_async_context(starting)
         config = stack.home / "simulator.json"
         config.write_text(stack.simulator_config().model_dump_json())
-        await stack.spawn_module("bench.waiting_antom", config)
+        call_log = stack.home / "calls.log"
+        await stack.spawn_module("bench.waiting_antom", config, call_log)
         antom = await inside.enter_async_context(SimulatorClient(stack.simulator_url))
         await antom.wait_until_ready()
         orders = map(_order, range(0, plan.levels[-1], _REFUNDS_PER_PAYMENT))
         payments = (order.payment_id for order in orders)
         await stack.add_payments(*payments, is_async=True, settle_after=timedelta(days=1))
         await stack.start("worker")
-        http = httpx.AsyncClient(base_url=stack.simulator_url, trust_env=False)
-        log = CallLog(await inside.enter_async_context(http))
-        yield WaitingRun(plan, stack, RefundPopulation(await stack.temporal()), log)
+        yield WaitingRun(plan, stack, RefundPopulation(await stack.temporal()), call_log)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,8 +14,8 @@ from antom_refunds.antom.keys import KeyFile
 from antom_refunds.antom.signing import SignatureError, verify
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
 from bench.environment import UnlimitedStack, running_stack
-from bench.figures import FrozenModel, MedianRange
-from bench.harness import Findings, Log, MachineInfo
+from bench.figures import MedianRange
+from bench.harness import Burst, BurstFindings, Log, MachineInfo
 from bench.notifications import (
     FIRST_INQUIRY_PAST,
     FORGED,
@@ -42,66 +42,32 @@ class NotificationKind(StrEnum):
     """What a burst consists of."""
 
     FRESH = "fresh"  # each the first one to a refund in processing, which it ends
-    REPEATED = "repeated"  # the refund has it already, and is still open
     ENDED = "ended"  # the refund has ended
+    REPEATED = "repeated"  # the refund has it already, and is still open
     FORGED = "forged"  # signed with another key
 
 
-class Burst(FrozenModel):
-    """Notifications sent as fast as they were answered.
-
-    `lag` is how many seconds after the last response the last refunds were final. `cpu` is what
-    each process spent until everything was done, and `checking` what the signature checks alone
-    take: both in seconds of CPU time.
-    """
-
-    kind: NotificationKind
-    sent: int
-    accepted: int
-    seconds: float
-    lag: float = 0.0
-    cpu: dict[str, float]
-    checking: float
-
-
-class WebhookFindings(Findings):
-    """Every burst of every round; `concurrency` notifications were in flight at a time."""
+class WebhookFindings(BurstFindings):
+    """Bursts of each NotificationKind."""
 
     title: ClassVar[str] = "Notifications at the webhook"
 
-    concurrency: int
-    bursts: tuple[Burst, ...]
-
-    def of(self, kind: str) -> list[Burst]:
-        return [burst for burst in self.bursts if burst.kind == kind]
-
-    def rate(self, kind: str) -> MedianRange:
-        """Responses per second, refusals included."""
-        return self._over(kind, lambda burst: burst.sent / burst.seconds)
-
     def lag(self, kind: str) -> MedianRange:
-        return self._over(kind, lambda burst: burst.lag)
-
-    def cpu(self, kind: str, process: str) -> MedianRange:
-        """CPU seconds of this process for a thousand notifications."""
-        return self._over(kind, lambda burst: burst.cpu[process] / burst.sent * 1000)
+        return self.over(kind, lambda burst: burst.lag)
 
     def check_percent(self, kind: str) -> MedianRange:
         """The part of the webhook's CPU time that is signature checking."""
-        return self._over(kind, lambda each: each.checking / (each.cpu["webhook"] or 1) * 100)
+        return self.over(kind, lambda each: each.checking / (each.cpu["webhook"] or 1) * 100)
 
     def check_microseconds(self, kind: str) -> MedianRange:
-        return self._over(kind, lambda burst: burst.checking / burst.sent * 1e6)
-
-    def _over(self, kind: str, number: Callable[[Burst], float]) -> MedianRange:
-        return MedianRange.of(map(number, self.of(kind)))
+        return self.over(kind, lambda burst: burst.checking / burst.sent * 1e6)
 
     @classmethod
     async def measure(cls, log: Log, *, quick: bool) -> Self:
         """A burst of each kind, round after round."""
         machine = MachineInfo.now("starlette", "cryptography")
         rounds, size = (1, 160) if quick else (5, 400)
-        bursts: list[Burst] = []
+        bursts: dict[str, list[Burst]] = {kind: [] for kind in NotificationKind}
         async with running_stack() as stack:
             load = WebhookLoad(
                 stack, await ProcessingRefunds.open(stack), NotificationSigner.of(stack)
@@ -112,8 +78,11 @@ class WebhookFindings(Findings):
             await load.burst(NotificationKind.FRESH, fresh)
             for number in range(1, rounds + 1):
                 log(f"webhook: round {number} of {rounds}")
-                bursts += await load.round(f"round-{number}", size, open_ones)
-        return cls(machine=machine, concurrency=_CONCURRENCY, bursts=tuple(bursts))
+                made = await load.round(f"round-{number}", size, open_ones)
+                for kind, burst in zip(NotificationKind, made, strict=True):
+                    bursts[kind].append(burst)
+        kept = {kind: tuple(made) for kind, made in bursts.items()}
+        return cls(machine=machine, concurrency=_CONCURRENCY, bursts=kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +94,7 @@ class WebhookLoad:
     signer: NotificationSigner
 
     async def round(self, name: str, size: int, open_ones: list[SignedNotification]) -> list[Burst]:
-        """A burst of each kind."""
+        """A burst of each kind, in their order."""
         refunds = await self.refunds.add(name, size)
         forged, sent = await self.signer.sign(refunds, FORGED), await self.signer.sign(refunds)
         # Between the first inquiry and the second, so that neither coincides with a notification.
@@ -159,7 +128,6 @@ class WebhookLoad:
         after = self._cpu()
         public_key = self.stack.home / "keys" / "antom-public.pem"
         return Burst(
-            kind=kind,
             sent=len(notifications),
             accepted=responses.count((200, ACKNOWLEDGEMENT)),
             seconds=round(answered - started, 4),

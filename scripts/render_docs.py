@@ -67,7 +67,7 @@ def _result_codes() -> str:
 
 def _storm_mutations() -> str:
     rows = [
-        f"| `{name}` | {(mutation.apply.__doc__ or '').rstrip('.')} | {'; '.join(mutation.finds)} |"
+        f"| `{name}` | {mutation.about.rstrip('.')} | {'; '.join(mutation.finds)} |"
         for name, mutation in MUTATIONS.items()
     ]
     head = ("| mutation | what is broken | found by |", "|---|---|---|")

@@ -28,9 +28,9 @@ OURS: Final = "ours"
 _ENGINES: Final = {
     OURS: ("antom-refunds", "temporal", "OurEngine"),
     "timer_loop": ("Temporal timer loop", "temporal", "TimerLoopEngine"),
-    "dbos_sqlite": ("DBOS on SQLite", "dbos_engine", "DbosEngine"),
-    "dbos_postgresql": ("DBOS on PostgreSQL", "dbos_engine", "DbosPostgresqlEngine"),
-    "restate": ("Restate", "restate_engine", "RestateEngine"),
+    "dbos_sqlite": ("DBOS on SQLite", "dbos_peer", "DbosEngine"),
+    "dbos_postgresql": ("DBOS on PostgreSQL", "dbos_peer", "DbosPostgresqlEngine"),
+    "restate": ("Restate", "restate_peer", "RestateEngine"),
 }
 TITLES: Final = {key: title for key, (title, *_) in _ENGINES.items()}
 

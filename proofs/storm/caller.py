@@ -25,8 +25,7 @@ from antom_refunds import (
 )
 from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.process import OK, exit_process
-from proofs.storm.schedule import Plan, PlannedRequest
-from proofs.storm.sizes import StormModel
+from proofs.storm.plan import Plan, PlannedRequest, StormModel
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """Collects the facts after a storm: ledger, histories, records of callers, webhook log."""
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,8 +25,7 @@ from proofs.storm.antom_faults import RESPONSE_TIMEOUT
 from proofs.storm.caller import RequestStatus
 from proofs.storm.environment import StormStack
 from proofs.storm.observations import History, Observations
-from proofs.storm.process_faults import PAUSES
-from proofs.storm.schedule import Plan
+from proofs.storm.plan import PAUSES, Plan
 
 _CONCURRENCY: Final = 8
 _ENDS: Final = ("FAILED", "TIMED_OUT", "CANCELED", "TERMINATED", "CONTINUED_AS_NEW")
@@ -86,29 +85,28 @@ async def _history(temporal: Client, refund_request_id: str) -> History | None:
 
 def history_of(refund_request_id: str, events: Sequence[HistoryEvent]) -> History:
     """What the invariants need of these events."""
-    kinds = [EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in events]
-    count, last = Counter(kinds), events[-1]
-    end = kinds[-1].removeprefix("WORKFLOW_EXECUTION_")
-    has_completed = end == "COMPLETED"
+    by_kind: defaultdict[str, list[HistoryEvent]] = defaultdict(list)
+    for event in events:
+        kind = EventType.Name(event.event_type)
+        by_kind[kind.removeprefix("EVENT_TYPE_").removeprefix("WORKFLOW_EXECUTION_")].append(event)
+    completed = by_kind["COMPLETED"]
     return History(
         refund_request_id=refund_request_id,
         started_at=_time(events[0]),
-        closed_at=_time(last) if has_completed else None,
-        outcome=_outcome(last) if has_completed else None,
+        closed_at=next(map(_time, completed), None),
+        outcome=next(map(_outcome, completed), None),
         events=len(events),
         notices=tuple(
-            event.workflow_execution_signaled_event_attributes.request_id
-            for kind, event in zip(kinds, events, strict=True)
-            if kind == "WORKFLOW_EXECUTION_SIGNALED"
+            each.workflow_execution_signaled_event_attributes.request_id
+            for each in by_kind["SIGNALED"]
         ),
-        lost_tasks=count["WORKFLOW_TASK_TIMED_OUT"] + count["WORKFLOW_TASK_FAILED"],
-        lost_calls=count["ACTIVITY_TASK_TIMED_OUT"],
-        not_found=sum(_finds_nothing(event) for event in events),
+        lost_tasks=len(by_kind["WORKFLOW_TASK_TIMED_OUT"] + by_kind["WORKFLOW_TASK_FAILED"]),
+        lost_calls=len(by_kind["ACTIVITY_TASK_TIMED_OUT"]),
+        not_found=sum(map(_finds_nothing, by_kind["ACTIVITY_TASK_COMPLETED"])),
         flagged_at=_flagged_at(events),
         called_off_at=next((_time(event) for event in events if _stops(event)), None),
-        instructions=count["WORKFLOW_EXECUTION_UPDATE_ACCEPTED"]
-        + count["WORKFLOW_EXECUTION_CANCEL_REQUESTED"],
-        broke_off=end if end in _ENDS else "",
+        instructions=len(by_kind["UPDATE_ACCEPTED"] + by_kind["CANCEL_REQUESTED"]),
+        broke_off=next((each for each in _ENDS if by_kind[each]), ""),
     )
 
 

@@ -14,8 +14,8 @@ from antom_refunds.simulator.control_client import SimulatorClient
 from bench.environment import ROOT, on_disk
 from proofs.storm.antom_faults import RESPONSE_TIMEOUT
 from proofs.storm.caller import CallerRecord, records_in
-from proofs.storm.process_faults import names_of
-from proofs.storm.schedule import SPEEDUP, Plan
+from proofs.storm.plan import Plan
+from proofs.storm.schedule import SPEEDUP
 from starter.module_command import module_command
 from starter.stack import Stack
 from starter.tcp_ports import ANY_PORT, HOST, Ports, find_free_ports
@@ -100,12 +100,12 @@ async def running(plan: Plan, home: Path, *, mutation: str = "") -> AsyncIterato
 
     Raises SettingsError if a process does not start.
     """
-    workers = names_of("worker", plan.size)
+    workers = plan.size.processes("worker")
     ports = find_free_ports([ANY_PORT] * (5 + len(workers)))
     stack = StormStack.create(home, Ports(*ports[:5]), speedup=SPEEDUP)
     stack.plan, stack.mutation = plan, mutation
     stack.worker_ports = dict(zip(workers, ports[5:], strict=True))
-    stack.callers = names_of("caller", plan.size)
+    stack.callers = plan.size.processes("caller")
     async with AsyncExitStack() as exit_stack:
         exit_stack.push_async_callback(stack.stop_all)
         await asyncio.gather(stack.start("temporal"), stack.start("simulator"))

@@ -1,12 +1,12 @@
 """The product broken on purpose: a storm that cannot fail would prove nothing.
 
-Each mutation is a function that breaks the process it is called in (workers, webhook, callers;
-never Temporal, the simulator or the checks), with the scenario that triggers it and the invariants
-that must find it.
+Each mutation replaces functions of the product in workers, webhook and callers (never in
+Temporal, the simulator or the checks), with the scenario that triggers it and the invariants that
+must find it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -17,12 +17,12 @@ from activities.antom_activities import AntomActivities
 from antom_refunds import contract
 from antom_refunds.antom import interpret
 from antom_refunds.antom.antom_client import AntomClient
-from antom_refunds.antom.wire import RefundRequest, RefundResponse
+from antom_refunds.antom.wire import RefundRequest
 from antom_refunds.client import RefundClient, StartedRefund
-from antom_refunds.contract import Instruction, RefundOutcome
+from antom_refunds.contract import Instruction
 from antom_refunds.delivery import Delivery
 from antom_refunds.domain import state_machine
-from antom_refunds.domain.evidence import Evidence, EvidenceKind
+from antom_refunds.domain.evidence import EvidenceKind
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy, Schedule
@@ -32,10 +32,9 @@ from antom_refunds.simulator.accounts import Payment, SettlementOutcome
 from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
 from antom_refunds.webhook import verification
-from proofs.storm.interventions import Intervention, InterventionKind
 from proofs.storm.invariants import Invariant
-from proofs.storm.schedule import CLIENT_ID, SPEEDUP, Plan, PlannedRequest
-from proofs.storm.sizes import StormSize
+from proofs.storm.plan import Intervention, InterventionKind, Plan, PlannedRequest, StormSize
+from proofs.storm.schedule import CLIENT_ID, SPEEDUP
 from workflows import inputs
 
 
@@ -49,6 +48,7 @@ class Mutation:
     """
 
     apply: Callable[[], None]
+    about: str
     finds: tuple[Invariant, ...]
     payment: Mapping[str, Any] = field(default_factory=dict)
     faults: Mapping[Operation, tuple[Fault, ...]] = field(default_factory=dict)
@@ -64,6 +64,8 @@ _RESPONSE_LOST: Final = {
     Operation.REFUND: (Fault(kind=FaultKind.CUT_AFTER),),
     Operation.INQUIRY: (_ERROR,),
 }
+_OLD_REFUSAL: Final = Fault(kind=FaultKind.STALE_RESPONSE, code="PROCESS_FAIL", executed=True)
+_LATE: Final = Fault(delay=timedelta(seconds=8))
 _STALE: Final = Fault(kind=FaultKind.STALE)
 _REFUSED: Final = Fault(kind=FaultKind.RESULT_CODE, code="INVALID_SIGNATURE", is_signed=False)
 # Longer than the call-off takes, shorter than a call may take.
@@ -72,258 +74,209 @@ _SLOW_ERROR: Final = Fault(kind=FaultKind.HTTP_500, delay=timedelta(seconds=1.5)
 _STALE_INQUIRIES: Final = {Operation.INQUIRY: (_STALE,) * 6}
 
 MUTATIONS: Final[dict[str, Mutation]] = {}
+_REQUESTS: Final = Counter[str]()
 
 
-def _mutation(
-    *finds: Invariant, **scenario: Any
-) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Registers a mutation under its function's name."""
+def _replaces(
+    *targets: tuple[object, str], finds: tuple[Invariant, ...], **scenario: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Registers a replacement of these functions under its name; its first argument is the
+    original."""
 
-    def register(apply: Callable[[], None]) -> Callable[[], None]:
-        MUTATIONS[apply.__name__] = Mutation(apply=apply, finds=finds, **scenario)
-        return apply
+    def register(by: Callable[..., Any]) -> Callable[..., Any]:
+        def apply() -> None:
+            for owner, name in targets:
+                # Only an existing name can be replaced: a renamed one must not disable a mutation.
+                setattr(owner, name, _bound(getattr(owner, name), by))
+
+        about = by.__doc__ or ""
+        MUTATIONS[by.__name__] = Mutation(apply=apply, about=about, finds=finds, **scenario)
+        return by
 
     return register
 
 
-def _replace(owner: object, name: str, by: object) -> None:
-    """Only an existing name can be replaced: a renamed method must not disable a mutation."""
-    getattr(owner, name)
-    setattr(owner, name, by)
+def _bound(original: Any, by: Callable[..., Any]) -> object:
+    def replacement(*args: Any, **fields: Any) -> Any:
+        return by(original, *args, **fields)
+
+    return property(replacement) if isinstance(original, property) else replacement
 
 
-@_mutation(Invariant.OVERPAID, Invariant.UNKNOWN_ID, faults=_RESPONSE_LOST)
-def fresh_id() -> None:
+@_replaces(
+    (AntomClient, "refund"),
+    finds=(Invariant.OVERPAID, Invariant.UNKNOWN_ID), faults=_RESPONSE_LOST,
+)  # fmt: skip
+async def fresh_id(original: Any, self: AntomClient, order: RefundOrder) -> Any:
     """A retry uses a new id, as if it were another refund."""
-    requests: Counter[str] = Counter()
-    original = AntomClient.refund
-
-    async def refund(self: AntomClient, order: RefundOrder) -> RefundResponse:
-        requests[order.refund_request_id] += 1
-        number = requests[order.refund_request_id]
-        fresh = order.refund_request_id + ("" if number == 1 else f"-{number}")
-        return await original(self, order.model_copy(update={"refund_request_id": fresh}))
-
-    _replace(AntomClient, "refund", refund)
+    number, name = _REQUESTS[order.refund_request_id], order.refund_request_id
+    _REQUESTS[name] += 1
+    fresh = f"{name}-{number + 1}" if number else name
+    return await original(self, order.model_copy(update={"refund_request_id": fresh}))
 
 
-@_mutation(Invariant.TWO_PAYLOADS, faults=_RESPONSE_LOST)
-def other_bytes() -> None:
+@_replaces((RefundRequest, "body"), finds=(Invariant.TWO_PAYLOADS,), faults=_RESPONSE_LOST)
+def other_bytes(original: Any, self: RefundRequest) -> bytes:
     """A retry sends a slightly different body."""
-    sent: Counter[str] = Counter()
-    original = RefundRequest.body
-
-    def body(self: RefundRequest) -> bytes:
-        sent[self.refund_request_id] += 1
-        return original(self) + b" " * (sent[self.refund_request_id] - 1)
-
-    _replace(RefundRequest, "body", body)
+    _REQUESTS[self.refund_request_id] += 1
+    body: bytes = original(self)
+    return body + b" " * (_REQUESTS[self.refund_request_id] - 1)
 
 
 # Antom never moves money twice for one id, unless it forgets the first time.
-@_mutation(
-    Invariant.MOVED_TWICE, faults={Operation.REFUND: (NO_FAULT, Fault(kind=FaultKind.ID_FORGOTTEN))}
-)
-def success_doubted() -> None:
+@_replaces(
+    (AntomClient, "refund"), finds=(Invariant.MOVED_TWICE,),
+    faults={Operation.REFUND: (NO_FAULT, Fault(kind=FaultKind.ID_FORGOTTEN))},
+)  # fmt: skip
+async def success_doubted(original: Any, self: AntomClient, order: RefundOrder) -> Any:
     """A success is requested once more, to be sure."""
-    original = AntomClient.refund
-
-    async def refund(self: AntomClient, order: RefundOrder) -> RefundResponse:
-        answer = await original(self, order)
-        return await original(self, order) if answer.result.result_status == "S" else answer
-
-    _replace(AntomClient, "refund", refund)
+    answer = await original(self, order)
+    return await original(self, order) if answer.result.result_status == "S" else answer
 
 
-@_mutation(Invariant.FAILED_WITHOUT_ANTOM, faults=_RESPONSE_LOST)
-def doubt_is_failure() -> None:
+@_replaces(
+    (interpret, "from_error"), finds=(Invariant.FAILED_WITHOUT_ANTOM,), faults=_RESPONSE_LOST
+)
+def doubt_is_failure(original: Any, error: Any) -> Any:
     """A missing response is read as a failure."""
-    original = interpret.from_error
-
-    def unanswered(error: Any) -> Evidence:
-        return original(error).model_copy(update={"kind": EvidenceKind.FAILED})
-
-    _replace(interpret, "from_error", unanswered)
+    return original(error).model_copy(update={"kind": EvidenceKind.FAILED})
 
 
-@_mutation(Invariant.NEVER_ENDED, faults={Operation.REFUND: (_ERROR,)})
-def doubt_forgotten() -> None:
+@_replaces(
+    (Policy, "next_wait"), finds=(Invariant.NEVER_ENDED,), faults={Operation.REFUND: (_ERROR,)}
+)
+def doubt_forgotten(original: Any, self: Policy, schedule: Schedule, elapsed: timedelta) -> Any:
     """After an unclear response there is no further call."""
-    original = Policy.next_wait
-
-    def wait(self: Policy, schedule: Schedule, elapsed: timedelta) -> timedelta:
-        never = timedelta(days=1000)
-        return never if schedule == self.retry_in_doubt else original(self, schedule, elapsed)
-
-    _replace(Policy, "next_wait", wait)
+    never = timedelta(days=1000)
+    return never if schedule == self.retry_in_doubt else original(self, schedule, elapsed)
 
 
-@_mutation(
-    Invariant.LEDGER_DISAGREES,
+@_replaces(
+    (AntomClient, "_verify"), finds=(Invariant.LEDGER_DISAGREES,),
     # Signed with a wrong key: a refusal, and its confirmation.
     faults={
         Operation.REFUND: (Fault(kind=FaultKind.WRONG_KEY, code="PROCESS_FAIL"),),
         Operation.INQUIRY: (Fault(kind=FaultKind.WRONG_KEY, code="REFUND_NOT_EXIST"),) * 20,
     },
-)
-def unsigned_trusted() -> None:
+)  # fmt: skip
+def unsigned_trusted(*_: object) -> None:
     """Responses are trusted without checking their signature."""
-    _replace(AntomClient, "_verify", lambda *_: None)
 
 
-@_mutation(
-    Invariant.LEDGER_DISAGREES,
+@_replaces(
+    (AntomClient, "_require_fresh"), finds=(Invariant.LEDGER_DISAGREES,),
     # Genuine and old: a refusal, although the refund is executed, and its confirmation.
     faults={
-        Operation.REFUND: (
-            Fault(kind=FaultKind.STALE_RESPONSE, code="PROCESS_FAIL", executed=True),
-        ),
+        Operation.REFUND: (_OLD_REFUSAL,),
         Operation.INQUIRY: (Fault(kind=FaultKind.STALE_RESPONSE, code="REFUND_NOT_EXIST"),) * 20,
     },
-)
-def stale_trusted() -> None:
+)  # fmt: skip
+def stale_trusted(*_: object) -> None:
     """Responses are trusted without checking that they are fresh."""
-    _replace(AntomClient, "_require_fresh", lambda *_: None)
 
 
-@_mutation(
-    Invariant.HISTORY_TOO_LONG,
-    payment=_AT_BANK,
-    faults={
-        Operation.INQUIRY: (_STALE,) * 7,
-        Operation.NOTIFY: (Fault(delay=timedelta(seconds=8)),),
-    },
-)
-def polls_in_history() -> None:
+@_replaces(
+    (AntomActivities, "_return_or_retry"), finds=(Invariant.HISTORY_TOO_LONG,), payment=_AT_BANK,
+    faults={Operation.INQUIRY: (_STALE,) * 7, Operation.NOTIFY: (_LATE,)},
+)  # fmt: skip
+def polls_in_history(*given: Any) -> Any:
     """Each inquiry returns to the workflow, even without news."""
-
-    def news(_: AntomActivities, __: Any, evidence: Evidence, ___: Schedule) -> Evidence:
-        return evidence
-
-    _replace(AntomActivities, "_return_or_retry", news)
+    _, _, _, evidence, _ = given
+    return evidence
 
 
-@_mutation(
-    Invariant.CONTRADICTION_HIDDEN,
-    payment=_AT_BANK,
+@_replaces(
+    (state_machine, "contradicts"), (contract, "contradicts_outcome"),
+    finds=(Invariant.CONTRADICTION_HIDDEN,), payment=_AT_BANK,
     faults={**_STALE_INQUIRIES, Operation.NOTIFY: (Fault(kind=FaultKind.CONTRADICTING),)},
-)
-def contradiction_dropped() -> None:
+)  # fmt: skip
+def contradiction_dropped(*_: object) -> bool:
     """Workflow and webhook ignore what contradicts a final state."""
-    _replace(state_machine, "contradicts", lambda *_: False)
-    _replace(contract, "contradicts_outcome", lambda *_: False)
+    return False
 
 
-@_mutation(Invariant.NOTIFICATION_LOST, payment=_AT_BANK, faults=_STALE_INQUIRIES)
-def early_ack() -> None:
+@_replaces(
+    (NotificationDelivery, "deliver"),
+    finds=(Invariant.NOTIFICATION_LOST,), payment=_AT_BANK, faults=_STALE_INQUIRIES,
+)  # fmt: skip
+async def early_ack(*_: object, **__: object) -> Delivery:
     """The webhook acknowledges immediately, and never signals the workflow."""
-
-    async def deliver(*_: object, **__: object) -> Delivery:
-        return Delivery.DELIVERED
-
-    _replace(NotificationDelivery, "deliver", deliver)
+    return Delivery.DELIVERED
 
 
-@_mutation(
-    Invariant.FORGERY_ACCEPTED,
-    payment=_AT_BANK,
+@_replaces(
+    (verification, "verify"), finds=(Invariant.FORGERY_ACCEPTED,), payment=_AT_BANK,
     faults={**_STALE_INQUIRIES, Operation.NOTIFY: (Fault(kind=FaultKind.FORGED),)},
-)
-def stranger_trusted() -> None:
+)  # fmt: skip
+def stranger_trusted(*_: object) -> None:
     """Notifications are trusted without checking their signature."""
-    _replace(verification, "verify", lambda *_: None)
 
 
-@_mutation(Invariant.TWO_ORDERS, amounts=(1000, 1001))
-def other_fields() -> None:
+@_replaces((RefundClient, "_already_started"), finds=(Invariant.TWO_ORDERS,), amounts=(1000, 1001))
+async def other_fields(_: Any, self: RefundClient, order: RefundOrder) -> StartedRefund:
     """An order is not compared with the one that its id already names."""
-
-    async def already_started(self: RefundClient, order: RefundOrder) -> StartedRefund:
-        view = await self.describe(order.refund_request_id, merchant=order.merchant)
-        workflow_id = contract.workflow_id(order.refund_request_id, merchant=order.merchant)
-        return StartedRefund(workflow_id=workflow_id, run_id=view.run_id, is_new=False)
-
-    _replace(RefundClient, "_already_started", already_started)
+    view = await self.describe(order.refund_request_id, merchant=order.merchant)
+    workflow_id = contract.workflow_id(order.refund_request_id, merchant=order.merchant)
+    return StartedRefund(workflow_id=workflow_id, run_id=view.run_id, is_new=False)
 
 
-@_mutation(Invariant.UNANSWERED, amounts=(1000, 1000))
-def bare_error() -> None:
+@_replaces((RefundClient, "_already_started"), finds=(Invariant.UNANSWERED,), amounts=(1000, 1000))
+async def bare_error(_: Any, __: RefundClient, order: RefundOrder) -> None:
     """Requesting an existing refund raises Temporal's own error."""
-
-    async def already_started(_: RefundClient, order: RefundOrder) -> StartedRefund:
-        raise WorkflowAlreadyStartedError(order.refund_request_id, contract.WORKFLOW)
-
-    _replace(RefundClient, "_already_started", already_started)
+    raise WorkflowAlreadyStartedError(order.refund_request_id, contract.WORKFLOW)
 
 
-@_mutation(Invariant.WRONG_OUTCOME_REPORTED, payment={**_AT_BANK, "ends": SettlementOutcome.CLOSED})
-def closed_is_failure() -> None:
+@_replaces(
+    (RefundClient, "outcome"), finds=(Invariant.WRONG_OUTCOME_REPORTED,),
+    payment={**_AT_BANK, "ends": SettlementOutcome.CLOSED},
+)  # fmt: skip
+async def closed_is_failure(original: Any, *which: Any, **wait: Any) -> Any:
     """A closed refund is reported to callers as failed."""
-    original = RefundClient.outcome
-
-    async def outcome(self: RefundClient, *which: Any, **wait: Any) -> RefundOutcome | None:
-        result: RefundOutcome | None = await original(self, *which, **wait)
-        if result is None or result.state is not RefundState.CLOSED:
-            return result
-        return result.model_copy(update={"state": RefundState.FAILED})
-
-    _replace(RefundClient, "outcome", outcome)
+    result = await original(*which, **wait)
+    is_closed = result is not None and result.state is RefundState.CLOSED
+    return result.model_copy(update={"state": RefundState.FAILED}) if is_closed else result
 
 
-@_mutation(
-    Invariant.DOUBT_SILENT,
+@_replaces(
+    (Refund, "attention_reason"), finds=(Invariant.DOUBT_SILENT,),
     faults={Operation.REFUND: (_REFUSED,) * 4, Operation.INQUIRY: (_REFUSED,) * 4},
-)
-def doubt_unshown() -> None:
+)  # fmt: skip
+def doubt_unshown(*_: object) -> None:
     """No refund ever asks for an operator."""
-    _replace(Refund, "attention_reason", property(lambda _: None))
 
 
-@_mutation(
-    Invariant.SENT_AFTER_CALL_OFF,
+@_replaces(
+    (contract, "evidence_from_instruction"), finds=(Invariant.SENT_AFTER_CALL_OFF,),
     faults={Operation.REFUND: (_SLOW_ERROR, *[_ERROR] * 5)},
     intervention={"at": 0.7, "kind": InterventionKind.CALL_OFF},
-)
-def call_off_forgotten() -> None:
+)  # fmt: skip
+def call_off_forgotten(original: Any, word: EvidenceKind, instruction: Instruction) -> Any:
     """A call-off is accepted, and then treated as a request to inquire."""
-    original = contract.evidence_from_instruction
-
-    def instructed(word: EvidenceKind, instruction: Instruction) -> Evidence:
-        return original(EvidenceKind.CHECK if word is EvidenceKind.CALL_OFF else word, instruction)
-
-    _replace(contract, "evidence_from_instruction", instructed)
+    return original(EvidenceKind.CHECK if word is EvidenceKind.CALL_OFF else word, instruction)
 
 
-@_mutation(
-    Invariant.NEVER_ENDED,
-    payment=_AT_BANK,
-    faults=_STALE_INQUIRIES,
+@_replaces(
+    (inputs, "notification_evidence"),
+    finds=(Invariant.NEVER_ENDED,), payment=_AT_BANK, faults=_STALE_INQUIRIES,
     intervention={"at": 0.7, "kind": InterventionKind.MALFORMED_SIGNAL, "name": "notify"},
-)
-def malformed_fatal() -> None:
+)  # fmt: skip
+def malformed_fatal(original: Any, arguments: Any) -> Any:
     """A signal that is no notification makes every workflow task of its refund fail."""
-    original = inputs.notification_evidence
-
-    def notification_evidence(arguments: Sequence[Any]) -> Evidence:
-        try:
-            return original(arguments)
-        except inputs.InvalidInputError as error:
-            raise TypeError(str(error)) from error
-
-    _replace(inputs, "notification_evidence", notification_evidence)
+    try:
+        return original(arguments)
+    except inputs.InvalidInputError as error:
+        raise TypeError(str(error)) from error
 
 
-@_mutation(Invariant.ENDED_WITHOUT_OUTCOME, payment={"refuses_with": "RISK_REJECT"})
-def failure_raised() -> None:
+@_replaces(
+    (contract, "outcome_of"),
+    finds=(Invariant.ENDED_WITHOUT_OUTCOME,), payment={"refuses_with": "RISK_REJECT"},
+)  # fmt: skip
+def failure_raised(original: Any, refund: Refund) -> Any:
     """A refund that failed makes its workflow fail too."""
-    original = contract.outcome_of
-
-    def outcome_of(refund: Refund) -> RefundOutcome:
-        if refund.state is RefundState.FAILED:
-            raise ApplicationError("the refund failed")
-        return original(refund)
-
-    _replace(contract, "outcome_of", outcome_of)
+    if refund.state is RefundState.FAILED:
+        raise ApplicationError("the refund failed")
+    return original(refund)
 
 
 _SIZE: Final = StormSize(

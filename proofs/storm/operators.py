@@ -21,7 +21,7 @@ from antom_refunds.connection import TemporalUnavailableError, open_client
 from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.errors import RefundClientError
-from proofs.storm.interventions import Intervention, InterventionKind
+from proofs.storm.plan import Intervention, InterventionKind
 
 _LIMIT: Final = timedelta(seconds=3)
 _TRIES: Final = 8

@@ -3,7 +3,7 @@
 from itertools import accumulate
 from pathlib import Path
 
-from proofs.storm.process_faults import ProcessFaultKind
+from proofs.storm.plan import ProcessFaultKind
 from proofs.storm.runner import Storm
 
 

@@ -14,8 +14,7 @@ from antom_refunds.simulator.requests import CallKind
 from bench.figures import Percentiles
 from proofs.storm.invariants import Invariant, history_bound, violations
 from proofs.storm.observations import Observations
-from proofs.storm.process_faults import ProcessFault
-from proofs.storm.schedule import Plan
+from proofs.storm.plan import Plan, ProcessFault
 
 _OPERATIONS: Final = {CallKind.REFUND: Operation.REFUND, CallKind.INQUIRY: Operation.INQUIRY}
 _LATE: Final = {FaultKind.NONE: "late"}

@@ -15,12 +15,10 @@ from temporalio.service import RPCError
 from antom_refunds.simulator.control_client import SimulatorClient
 from proofs.storm.collect import collect_observations
 from proofs.storm.environment import StormStack, running
-from proofs.storm.interventions import Intervention
 from proofs.storm.observations import Observations, is_quiescent
 from proofs.storm.operators import Operators
-from proofs.storm.process_faults import PAUSES, ProcessFault
+from proofs.storm.plan import PAUSES, Intervention, Plan, ProcessFault
 from proofs.storm.report import StormReport, evaluate
-from proofs.storm.schedule import Plan
 
 _POLL_SECONDS: Final = 0.5
 # A server that was killed recently may delay a call.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cost import SCENARIOS, Cost, ScenarioCost, compare, real_server
+from bench.cost import SCENARIOS, Cost, ScenarioCost, compare, server
 from starter.key_pairs import write_pair
 
 
@@ -13,8 +13,8 @@ async def test_an_immediate_refund_costs_what_its_history_shows(tmp_path: Path) 
     write_pair(tmp_path, "merchant")
     write_pair(tmp_path, "antom")
 
-    async with real_server() as server:
-        found = await compare(SCENARIOS[0], 0, server, tmp_path)
+    async with server() as real:
+        found = await compare(SCENARIOS[0], 0, real, tmp_path)
 
     assert found.is_within
     assert found.ours.calls == 1

@@ -48,7 +48,7 @@ def test_the_median_of_rounds_decides_about_the_floors_goal() -> None:
     bursts = {kind: made[:5] for kind, made in bursts.items()} | {"refund": slow}
 
     assert "**reached**" in section("floor", bursts=bursts)
-    quarter = tuple(each.model_copy(update={"per_second": 1.0}) for each in slow)
+    quarter = tuple(each.model_copy(update={"seconds": 400.0}) for each in slow)
     assert "**not reached**" in section("floor", bursts=bursts | {"refund": quarter})
 
 
@@ -68,13 +68,10 @@ def _halved(measured: Any) -> Any:
 
 def test_accepted_forgeries_are_reported() -> None:
     found: Any = STORED["webhook"]
-    bursts = [
-        each.model_copy(update={"accepted": 3}) if each.kind == "forged" else each
-        for each in found.bursts
-    ]
+    forged = tuple(each.model_copy(update={"accepted": 3}) for each in found.bursts["forged"])
 
     assert "No forged notifications were accepted." in section("webhook")
-    text = section("webhook", bursts=tuple(bursts))
+    text = section("webhook", bursts=found.bursts | {"forged": forged})
     assert "15 forged notifications were accepted." in text
     assert "| 15 of 8000 |" in text
 

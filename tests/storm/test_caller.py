@@ -7,7 +7,7 @@ from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.errors import RefundConflictError
 from proofs.storm.caller import Caller, CallerRecord, RequestStatus, records_in
-from proofs.storm.schedule import PlannedRequest
+from proofs.storm.plan import PlannedRequest
 from tests.storm.builders import ORDER, outcome
 
 REQUEST = PlannedRequest(at=0, caller=0, order=ORDER)

@@ -7,13 +7,11 @@ from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from antom_refunds.simulator.records import CallCount
 from antom_refunds.simulator.requests import CallKind
 from bench.figures import Percentiles
-from proofs.storm.interventions import Intervention, InterventionKind
 from proofs.storm.invariants import Invariant
 from proofs.storm.observations import Observations
-from proofs.storm.process_faults import ProcessFault, ProcessFaultKind
+from proofs.storm.plan import SHORT, Intervention, InterventionKind, ProcessFault, ProcessFaultKind
 from proofs.storm.report import StormReport, evaluate
 from proofs.storm.schedule import draw_plan
-from proofs.storm.sizes import SHORT
 from tests.storm.builders import history, ledger, observations, refund, sending
 
 ACT = Intervention(at=1.0, kind=InterventionKind.CALL_OFF, refund="r-1")

@@ -8,10 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
-from proofs.storm.interventions import InterventionKind
-from proofs.storm.process_faults import ProcessFaultKind
-from proofs.storm.schedule import Plan, draw_plan
-from proofs.storm.sizes import LONG, SHORT, SIZES, USUAL, StormSize
+from proofs.storm.plan import (
+    LONG,
+    SHORT,
+    SIZES,
+    USUAL,
+    InterventionKind,
+    Plan,
+    ProcessFaultKind,
+    StormSize,
+)
+from proofs.storm.schedule import draw_plan
 
 MIXED_UP = Fault(kind=FaultKind.MIXED_UP_RESPONSE)
 TRAFFIC = "REQUEST_TRAFFIC_EXCEED_LIMIT"
