@@ -104,8 +104,9 @@ def _clears_alarm(alarm: Evidence, evidence: Evidence) -> bool:
 
 
 def _settle_send(refund: Refund, evidence: Evidence) -> Refund:
-    """After any result of the refund call, it is no longer due immediately."""
-    return _changed(refund, is_send_due=False) if evidence.source is Source.RESPONSE else refund
+    """After any result of a refund call that was sent, it is no longer due immediately."""
+    is_result = evidence.source is Source.RESPONSE and evidence.kind is not EvidenceKind.UNSENT
+    return _changed(refund, is_send_due=False) if is_result else refund
 
 
 def _settle_inquiry(refund: Refund, evidence: Evidence) -> Refund:
@@ -152,7 +153,9 @@ def _on_unbound_success(refund: Refund, evidence: Evidence) -> Refund:
             else _changed(in_doubt, unbound_success=evidence, is_inquiry_due=True)
         )
     if refund.unbound_success is not None and refund.unbound_success.source is Source.INQUIRY:
-        return in_doubt
+        # In doubt the refund call is repeated anyway; while polling, only if it is due.
+        is_polled = refund.state is RefundState.PROCESSING and refund.may_send
+        return _changed(in_doubt, is_send_due=True) if is_polled else in_doubt
     return _changed(in_doubt, unbound_success=evidence, is_send_due=in_doubt.may_send)
 
 

@@ -648,7 +648,27 @@ def test_evidence_without_new_information_leaves_an_equal_refund(
     assert apply(STATES[state], evidence) == STATES[state]
 
 
-@pytest.mark.parametrize("kind", [EvidenceKind.PROCESSING, EvidenceKind.DOUBT, EvidenceKind.UNSENT])
+def test_a_refund_call_that_was_not_sent_stays_due_while_processing() -> None:
+    unknown = apply(
+        STATES[RefundState.PROCESSING], evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND)
+    )
+
+    assert apply(unknown, evidence_of(Source.RESPONSE, EvidenceKind.UNSENT)) == unknown
+
+
+def test_an_unbound_success_is_asked_about_again_at_every_poll_while_processing() -> None:
+    success = evidence_of(Source.INQUIRY, EvidenceKind.SUCCEEDED, payment_id=None)
+    processing = evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING, payment_id=None)
+    first = after(processing, success)
+    failed = apply(first, evidence_of(Source.RESPONSE, EvidenceKind.DOUBT))
+    again = apply(failed, success)
+
+    assert (first.state, first.next_step) == (RefundState.PROCESSING, Step.SEND)
+    assert failed.next_step is Step.POLL
+    assert again.next_step is Step.SEND
+
+
+@pytest.mark.parametrize("kind", [EvidenceKind.PROCESSING, EvidenceKind.DOUBT])
 def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_again_once(
     kind: EvidenceKind,
 ) -> None:
