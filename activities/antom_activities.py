@@ -117,7 +117,17 @@ def _mark_repeated(call_input: CallInput, evidence: Evidence) -> Evidence:
     first_doubt = call_input.refund.doubt if evidence.kind is EvidenceKind.DOUBT else None
     streak = (previous or FailureStreak.starting_with(first_doubt)).after(evidence)
     save_streak(streak)
-    return evidence.model_copy(update={"is_repeated": streak.is_alarming})
+    is_alarming = streak.is_alarming or _is_doubted_again(call_input.refund, evidence)
+    return evidence.model_copy(update={"is_repeated": is_alarming})
+
+
+def _is_doubted_again(refund: Refund, evidence: Evidence) -> bool:
+    """Whether Antom no longer knows what it accepted, and gives no usable response to that.
+
+    Each such call is an activity of its own, so no streak counts them.
+    """
+    is_unknown = refund.state is RefundState.PROCESSING and refund.is_send_due
+    return is_unknown and refund.doubt is not None and evidence.kind is EvidenceKind.DOUBT
 
 
 def _is_decisive(refund: Refund, evidence: Evidence) -> bool:

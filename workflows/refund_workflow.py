@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         Resolution,
     )
     from antom_refunds.domain import policy
+    from antom_refunds.domain.confirmation import confirms_outdated_result, is_outdated
     from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
     from antom_refunds.domain.policy import Policy
     from antom_refunds.domain.refund import (
@@ -290,26 +291,33 @@ class RefundWorkflow:
             self._overdue = None
             self._apply(_OVERDUE)
         for step in [step for step, (_, call) in self._calls.items() if call.done()]:
-            _, call = self._calls.pop(step)
+            call_input, call = self._calls.pop(step)
             if step is Step.SEND:
                 self._quiet_since = workflow.now()
             evidence = _evidence_from_activity(step, call)
-            if evidence is not None:
+            if evidence is not None and not confirms_outdated_result(
+                evidence, call_input.refund, self._refund
+            ):
                 self._apply(evidence)
 
     def _cancel_outdated(self) -> None:
         """Cancel activities that newer evidence made obsolete; a call in flight still finishes."""
         inquiring = self._calls.get(Step.INQUIRE)
-        if inquiring is not None and (self._is_check_requested or self._is_outdated(inquiring[0])):
+        if inquiring is not None and (
+            self._is_check_requested or self._lacks_call_off(inquiring[0])
+        ):
             inquiring[1].cancel()
         self._is_check_requested = False
+        polling = self._calls.get(Step.POLL)
+        if polling is not None and is_outdated(polling[0].refund, self._refund):
+            polling[1].cancel()
         sending = self._calls.get(Step.SEND)
         if sending is not None and (
             self._refund.is_sending_over or self._is_due_earlier(sending[0])
         ):
             sending[1].cancel()
 
-    def _is_outdated(self, call_input: CallInput) -> bool:
+    def _lacks_call_off(self, call_input: CallInput) -> bool:
         """Whether the inquiry was started before the call-off, and so cannot confirm it."""
         return self._refund.call_off is not None and call_input.refund.call_off is None
 
@@ -398,6 +406,14 @@ def _input(model: type[Model], arguments: tuple[Any, ...]) -> Model:
         raise ApplicationError(str(error)) from error
 
 
+def _readable(detail: Any) -> Evidence | None:
+    """Evidence from an error's details; None if a worker of another version wrote it."""
+    try:
+        return Evidence.model_validate(detail)
+    except ValidationError:
+        return None
+
+
 def _evidence_from_activity(step: Step, call: workflow.ActivityHandle[Evidence]) -> Evidence | None:
     """The evidence of a finished activity; None if it was cancelled before anything was sent."""
     try:
@@ -412,7 +428,9 @@ def _evidence_from_activity(step: Step, call: workflow.ActivityHandle[Evidence])
                 return None
             case ApplicationError(type=contract.NOT_SENT):
                 return None
+            case ApplicationError(type=contract.NOTHING_NEW, details=()):
+                return None
             case ApplicationError(type=contract.NOTHING_NEW, details=details):
-                return Evidence.model_validate(details[0]) if details else None
+                return _readable(details[0]) or (_WORKER_LOST if step is Step.SEND else None)
             case _:
                 return _WORKER_LOST if step is Step.SEND else None

@@ -1,6 +1,6 @@
 """Whether an inquiry confirms a result that Antom or an operator announced earlier."""
 
-from antom_refunds.domain.evidence import Evidence, EvidenceKind
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.refund import Refund
 
 
@@ -33,6 +33,35 @@ def confirm_by_inquiry(refund: Refund, evidence: Evidence, *, is_quiet: bool) ->
 def awaits_quiet(refund: Refund, evidence: Evidence) -> bool:
     """Whether the inquiry must be repeated later because a call may still be in flight."""
     return evidence.kind is EvidenceKind.NOT_FOUND and refund.awaits_confirmation
+
+
+def is_outdated(sent_with: Refund, refund: Refund) -> bool:
+    """Whether an inquiry that was started with `sent_with` could mislead about `refund` as it is.
+
+    It could confirm a result that was refuted meanwhile, miss one that was announced, or withhold
+    evidence as nothing new although it would change the refund now.
+    """
+    return _interpreting(sent_with) != _interpreting(refund)
+
+
+def confirms_outdated_result(evidence: Evidence, sent_with: Refund, refund: Refund) -> bool:
+    """Whether the evidence may confirm what the refund no longer awaits; another inquiry decides.
+
+    SUCCESS and PROCESSING confirm nothing: they count whenever the inquiry was started.
+    """
+    is_end = evidence.kind in {EvidenceKind.FAILED, EvidenceKind.CLOSED}
+    is_confirmation = is_end and evidence.source is Source.INQUIRY and sent_with.awaits_confirmation
+    return is_confirmation and _awaited(sent_with) != _awaited(refund)
+
+
+def _awaited(refund: Refund) -> tuple[Evidence | None, ...]:
+    return refund.failure, refund.closure, refund.call_off
+
+
+def _interpreting(refund: Refund) -> tuple[object, ...]:
+    """What decides how an inquiry's response is interpreted."""
+    is_open = (refund.is_bound, refund.is_undecided)
+    return (*_awaited(refund), refund.alarm, refund.unbound_success, *is_open)
 
 
 def _confirmed_as(kind: EvidenceKind, evidence: Evidence, announced: Evidence) -> Evidence:

@@ -183,8 +183,12 @@ def _raise_to(refund: Refund, state: RefundState, evidence: Evidence) -> Refund:
 def _on_accepted(refund: Refund, evidence: Evidence) -> Refund:
     """Antom is processing the refund, so an earlier refusal was not about this refund."""
     accepted = _raise_to(_bind(refund, evidence), RefundState.PROCESSING, evidence)
-    if evidence.source is Source.INQUIRY and refund.failure is not None:
-        accepted = _changed(accepted, failure=None, is_undecided=False)
+    if evidence.source is Source.INQUIRY:
+        # An unbound success still needs the response to a refund call.
+        is_due = accepted.is_send_due and accepted.unbound_success is not None
+        accepted = _changed(accepted, is_send_due=is_due)
+        if refund.failure is not None:
+            accepted = _changed(accepted, failure=None, is_undecided=False)
     return (
         _on_terminal(accepted, accepted.unbound_success)
         if accepted.is_bound and accepted.unbound_success

@@ -484,6 +484,19 @@ async def test_an_unknown_refund_is_reported_by_polling_and_not_sent_by_it(
     assert simulator.snapshot().count(ORDER.refund_request_id, CallKind.REFUND) == 0
 
 
+@pytest.mark.parametrize("earlier", ["no_response", "http_500"])
+async def test_doubt_about_an_accepted_refund_that_antom_no_longer_knows_alerts_an_operator(
+    calls: AntomActivities, simulator: AntomSimulator, earlier: str
+) -> None:
+    doubt = Evidence(source=Source.RESPONSE, kind=EvidenceKind.DOUBT, code=earlier)
+    script(simulator, Operation.REFUND, Fault(kind=FaultKind.HTTP_500))
+
+    refund = call_input(RefundState.PROCESSING, is_send_due=True, doubt=doubt)
+    evidence = await attempt().run(calls.request_refund, refund)
+
+    assert evidence.is_repeated
+
+
 async def test_an_accepted_refund_that_antom_no_longer_knows_is_sent_immediately(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:

@@ -4,7 +4,12 @@ from typing import Any, Final
 
 import pytest
 
-from antom_refunds.domain.confirmation import awaits_quiet, confirm_by_inquiry
+from antom_refunds.domain.confirmation import (
+    awaits_quiet,
+    confirm_by_inquiry,
+    confirms_outdated_result,
+    is_outdated,
+)
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
@@ -184,3 +189,42 @@ def test_only_an_unconfirmed_result_waits_for_the_quiet_period(
     announced: str, kind: EvidenceKind, *, is_awaited: bool
 ) -> None:
     assert awaits_quiet(ANNOUNCED[announced], inquiry(kind)) is is_awaited
+
+
+@pytest.mark.parametrize("kind", [EvidenceKind.FAILED, EvidenceKind.CLOSED])
+def test_a_confirmation_counts_only_while_the_refund_awaits_what_it_confirms(
+    kind: EvidenceKind,
+) -> None:
+    sent_with = ANNOUNCED["failure"]
+    evidence = inquiry(kind)
+
+    assert not confirms_outdated_result(evidence, sent_with, sent_with)
+    assert confirms_outdated_result(evidence, sent_with, ANNOUNCED["nothing"])
+    assert confirms_outdated_result(evidence, sent_with, ANNOUNCED["call_off"])
+
+
+@pytest.mark.parametrize("kind", [EvidenceKind.SUCCEEDED, EvidenceKind.PROCESSING])
+def test_a_success_counts_whenever_the_inquiry_was_started(kind: EvidenceKind) -> None:
+    evidence = inquiry(kind)
+
+    assert not confirms_outdated_result(evidence, ANNOUNCED["failure"], ANNOUNCED["nothing"])
+
+
+def test_a_failure_that_antom_reports_without_an_announcement_is_no_confirmation() -> None:
+    evidence = inquiry(EvidenceKind.FAILED)
+
+    assert not confirms_outdated_result(evidence, ANNOUNCED["nothing"], ANNOUNCED["failure"])
+
+
+@pytest.mark.parametrize("announced", ["failure", "closing", "call_off"])
+def test_an_inquiry_is_outdated_once_a_result_was_announced_or_refuted(announced: str) -> None:
+    assert is_outdated(ANNOUNCED["nothing"], ANNOUNCED[announced])
+    assert is_outdated(ANNOUNCED[announced], ANNOUNCED["nothing"])
+    assert not is_outdated(ANNOUNCED[announced], ANNOUNCED[announced])
+
+
+def test_a_check_and_the_overdue_mark_make_no_inquiry_outdated() -> None:
+    refund = ANNOUNCED["nothing"]
+    changed = refund.model_copy(update={"is_inquiry_due": True, "is_overdue": True})
+
+    assert not is_outdated(refund, changed)

@@ -648,6 +648,15 @@ def test_evidence_without_new_information_leaves_an_equal_refund(
     assert apply(STATES[state], evidence) == STATES[state]
 
 
+def test_an_inquiry_that_reports_processing_makes_a_due_refund_call_unnecessary() -> None:
+    not_found = evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND)
+    processing = evidence_of(Source.INQUIRY, EvidenceKind.PROCESSING)
+    due = after(evidence_of(Source.RESPONSE, EvidenceKind.DOUBT), not_found)
+
+    assert due.next_step is Step.SEND
+    assert apply(due, processing).next_step is Step.POLL
+
+
 def test_a_refund_call_that_was_not_sent_stays_due_while_processing() -> None:
     unknown = apply(
         STATES[RefundState.PROCESSING], evidence_of(Source.INQUIRY, EvidenceKind.NOT_FOUND)
