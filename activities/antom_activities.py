@@ -104,7 +104,9 @@ class AntomActivities(AntomCalls):
         wait = self._policy.next_wait(
             self._policy.retry_unsent if is_unsent else schedule, elapsed(since)
         )
-        return retry_later(reason, wait, error_type, marked)
+        # An inquiry can be repeated, so its error stays one sentence for operators.
+        is_send = marked is not None and marked.source is Source.RESPONSE
+        return retry_later(reason, wait, error_type, marked if is_send else None)
 
 
 def _mark_repeated(call_input: CallInput, evidence: Evidence) -> Evidence:

@@ -514,6 +514,29 @@ async def test_an_immediate_inquiry_does_not_wait(calls: AntomActivities) -> Non
     assert (evidence.source, evidence.kind) == (Source.INQUIRY, EvidenceKind.NOT_FOUND)
 
 
+async def test_only_a_refund_call_leaves_its_evidence_in_the_error(
+    calls: AntomActivities, simulator: AntomSimulator
+) -> None:
+    known = await _blocked(calls, simulator)
+    script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
+    script(simulator, Operation.INQUIRY, Fault(kind=FaultKind.HTTP_500))
+    again = attempt(number=2, scheduled=timedelta(minutes=1), at=timedelta(minutes=1))
+
+    with pytest.raises(ApplicationError) as of_send:
+        await again.run(calls.request_refund, known)
+    with pytest.raises(ApplicationError) as of_inquiry:
+        await attempt().run(calls.inquire, call_input(RefundState.IN_DOUBT))
+
+    assert [each.code for each in of_send.value.details] == ["ACCESS_DENIED"]
+    assert of_inquiry.value.details == ()
+
+
+async def _blocked(calls: AntomActivities, simulator: AntomSimulator) -> CallInput:
+    script(simulator, Operation.REFUND, answering("ACCESS_DENIED"))
+    evidence = await attempt().run(calls.request_refund, call_input())
+    return call_input(RefundState.BLOCKED, deciding_evidence=evidence, alarm=evidence)
+
+
 async def test_an_inquiry_that_fails_is_tried_again(
     calls: AntomActivities, simulator: AntomSimulator
 ) -> None:
