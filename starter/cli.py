@@ -31,14 +31,15 @@ from starter.json_report import print_report
 
 log = logging.getLogger(__name__)
 
-# Imported on demand: their servers take longer to import than `show` takes to run.
+# Imported on demand: their servers take longer to import than `show` takes to run. Their own help
+# texts are not known before, so the list of commands has its own.
 _PROCESSES: Final = {
-    "demo": "local",
-    "up": "local",
-    "worker": "processes",
-    "webhook": "processes",
-    "simulator": "processes",
-    "register_attributes": "processes",
+    "demo": ("local", "Run two dozen refunds through faults, then audit the money."),
+    "up": ("local", "Run the local stack until Ctrl-C."),
+    "worker": ("processes", "Run a worker, which executes refunds and calls Antom."),
+    "webhook": ("processes", "Run the webhook, which receives Antom's notifications."),
+    "simulator": ("processes", "Run the Antom simulator."),
+    "register_attributes": ("processes", "Add the search attributes of refunds to Temporal."),
 }
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (CycloptsError, USAGE),
@@ -69,8 +70,9 @@ def build() -> App:
         refunds.call_off,
     ):
         app.command(command, name=_command_name(command.__name__))
-    for name, module in _PROCESSES.items():
-        app.command(f"starter.commands.{module}:{name}", name=_command_name(name))
+    for name, (module, summary) in _PROCESSES.items():
+        path = f"starter.commands.{module}:{name}"
+        app.command(path, name=_command_name(name), help=summary)
     app.command(key_pairs.app)
     return app
 
