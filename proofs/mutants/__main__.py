@@ -1,13 +1,13 @@
 """`python -m proofs.mutants`: how many small faults in the code the tests notice."""
 
 import argparse
-import random
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
 from queue import SimpleQueue
@@ -73,13 +73,16 @@ def _limit(copy: Path, area: Area) -> float:
 
 
 def _draw(areas: Mapping[str, Area], given: Namespace) -> Iterator[tuple[str, Change]]:
-    """The same ones for the same seed and code; of all areas in turn, should time run out."""
+    """The same ones for the same seed, whatever else the code says; of all areas in turn."""
     drawn = []
     for name, area in areas.items():
-        changes = list(area.changes(ROOT))
-        random.Random(f"{given.seed} {name}").shuffle(changes)  # noqa: S311 - not for secrets
+        changes = sorted(area.changes(ROOT), key=lambda each: _rank(given.seed, each))
         drawn.append([(name, each) for each in changes[: given.count or len(changes)]])
     return (each for turn in zip_longest(*drawn) for each in turn if each)
+
+
+def _rank(seed: int, change: Change) -> bytes:
+    return sha256(repr((seed, change.key)).encode()).digest()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ _OPERATORS: Final[dict[type[ast.AST], type[ast.AST]]] = {
     **{other: one for one, other in _OPPOSITES},
     **dict.fromkeys((ast.FloorDiv, ast.Mod), ast.Mult),
 }
+_CHECKED_BY_TYPES: Final = {"frozen", "kw_only", "slots"}
 _Spot = ast.expr | ast.stmt | ast.pattern
 
 
@@ -68,7 +69,7 @@ def _change(file: str, source: str, within: str, spot: _Spot, after: str) -> Cha
 def _nodes(
     node: ast.AST, within: str, parent: ast.AST | None
 ) -> Iterator[tuple[ast.AST, str, ast.AST | None]]:
-    """Each node below with its parent, without what only describes: docstrings, log lines."""
+    """Each node below with its parent, without what only describes or what types verify."""
     yield node, within or "module", parent
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         within = f"{within}.{node.name}".lstrip(".")
@@ -83,6 +84,8 @@ def _only_describes(node: ast.AST) -> bool:
             return True
         case ast.Assign(targets=[ast.Name(id="__all__")]):
             return True
+        case ast.keyword(arg=arg):
+            return arg in _CHECKED_BY_TYPES
         case ast.Expr(value=ast.Call(func=called)):
             return ast.unparse(called).startswith(("log.", "workflow.logger.", "assert_never"))
         case _:
@@ -105,7 +108,11 @@ def _changed(node: ast.AST, parent: ast.AST | None) -> Iterator[tuple[_Spot, str
         case ast.Dict(keys=keys) if len(keys) > 1:
             yield node, ast.unparse(ast.Dict(keys[:-1], node.values[:-1]))
         case ast.Call(keywords=keywords):
-            yield from ((node, _unparse(node, keywords=kept)) for kept in _without_one(keywords))
+            yield from (
+                (node, _unparse(node, keywords=[each for each in keywords if each is not gone]))
+                for gone in keywords
+                if gone.arg not in _CHECKED_BY_TYPES
+            )
         case ast.MatchOr(patterns=patterns):
             yield from ((node, _unparse(node, patterns=kept)) for kept in _without_one(patterns))
         case ast.Return(value=value) if value is not None and not _is_none(value):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antom_refunds.antom.decoding import claimed_code
+from antom_refunds.antom.decoding import claimed_code, decode
 from antom_refunds.antom.wire import (
     Amount,
     InquirePaymentResponse,
@@ -36,6 +36,11 @@ JUNK: Final = st.recursive(
 def _body(status: str = "S", **fields: Any) -> bytes:
     result = {"resultCode": "SUCCESS", "resultStatus": status, **fields.pop("result", {})}
     return json.dumps({"result": result, **fields}).encode()
+
+
+def test_a_body_that_is_nested_too_deeply_is_rejected() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        decode(b"[" * 60_000)
 
 
 # --- other fields

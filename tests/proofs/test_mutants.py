@@ -51,7 +51,14 @@ def test_a_place_is_changed(source: str, change: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ['"""What it is."""', "__all__ = ['a']", 'a = "a sentence"', "log.info(a, b=1)", "a: B | C"],
+    [
+        '"""What it is."""',
+        "__all__ = ['a']",
+        'a = "a sentence"',
+        "log.info(a, b=1)",
+        "a: B | C",
+        "a = dataclass(frozen=True, kw_only=True, slots=True)",
+    ],
 )
 def test_descriptive_code_is_not_changed(source: str) -> None:
     assert changed(source) == set()
