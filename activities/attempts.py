@@ -5,7 +5,8 @@ one. So waiting adds no history, survives every crash and is visible under Pendi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -66,8 +67,9 @@ def save_streak(streak: FailureStreak) -> None:
 class SendGuard:
     """Decides whether this attempt may still send: without heartbeats, Temporal times it out."""
 
-    def __init__(self) -> None:
-        self._now = asyncio.get_running_loop().time
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        """`now` is a clock in seconds, from any beginning."""
+        self._now = now
         self._waiting_since = self._last_heartbeat_at = self._now()
         self._was_stalled = False
 

@@ -88,7 +88,7 @@ class NotificationHandler:
 
     async def reject_route(self, request: Request, error: Exception) -> Response:
         """Respond to requests that the router rejects: another method or path."""
-        status = error.status_code if isinstance(error, HTTPException) else 500
+        status = getattr(error, "status_code", None)
         return self._reject(_ROUTER_REJECTIONS.get(status, Rejection.DEFECT), request)
 
     def _reject(self, rejection: Rejection, request: Request) -> Response:

@@ -27,18 +27,20 @@ class Area:
                 yield from changes_of(file, module.read_text(encoding="utf-8"))
 
 
+_NAMES: Final = "tests/test_pinned_names.py"
+
 AREAS: Final = {
     "domain": Area(code=("antom_refunds/domain",), tests=("tests/domain", "tests/model")),
     "antom": Area(code=("antom_refunds/antom",), tests=("tests/antom", "tests/test_docs.py")),
-    "workflows": Area(code=("workflows",), tests=("tests/workflows", "tests/domain")),
-    "activities": Area(code=("activities",), tests=("tests/activities", "tests/workflows")),
-    "webhook": Area(code=("antom_refunds/webhook",), tests=("tests/webhook",)),
+    "workflows": Area(code=("workflows",), tests=(_NAMES, "tests/workflows", "tests/domain")),
+    "activities": Area(code=("activities",), tests=(_NAMES, "tests/activities", "tests/workflows")),
+    "webhook": Area(code=("antom_refunds/webhook",), tests=(_NAMES, "tests/webhook")),
     "client": Area(
         code=tuple(
             f"antom_refunds/{name}.py"
             for name in ("client", "listing", "workflow_start", "notifications", "updates")
         ),
-        tests=("tests/client", "tests/workflows"),
+        tests=(_NAMES, "tests/client", "tests/workflows"),
     ),
 }
 

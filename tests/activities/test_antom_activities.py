@@ -13,6 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.antom_activities import AntomActivities
 from activities.antom_calls import EvidenceCalls
+from activities.attempts import SendGuard
 from antom_refunds import contract
 from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
 from antom_refunds.antom.key_files import read_private_key
@@ -373,13 +374,29 @@ async def test_a_not_found_that_would_be_final_is_repeated_after_the_quiet_perio
         source=Source.RESPONSE, kind=EvidenceKind.FAILED_UNCONFIRMED, code="RISK_REJECT"
     )
 
+    at = timedelta(seconds=20)
     with pytest.raises(ApplicationError, match="may still be in flight") as later:
-        await attempt().run(calls.inquire, call_input(RefundState.IN_DOUBT, failure=refused))
+        await attempt(at=at).run(calls.inquire, call_input(RefundState.IN_DOUBT, failure=refused))
     late = attempt(at=timedelta(seconds=66), number=2, scheduled=timedelta(seconds=66))
     evidence = await late.run(calls.inquire, call_input(RefundState.IN_DOUBT, failure=refused))
 
-    assert later.value.next_retry_delay == Policy().scaled_quiet_period
+    assert later.value.next_retry_delay == Policy().scaled_quiet_period - at
     assert (evidence.kind, evidence.code) == (EvidenceKind.FAILED, "RISK_REJECT")
+
+
+async def test_the_time_that_earlier_inquiries_took_does_not_count_as_waiting_to_send(
+    antom: AntomClient,
+) -> None:
+    seconds = 0.0
+    guard = SendGuard(lambda: seconds)
+    for seconds in range(60):  # noqa: B007 - the guard reads it
+        guard.record_heartbeat()
+
+    async def send() -> Evidence:
+        return await EvidenceCalls({"default": antom}).refund(Refund(order=ORDER), guard)
+
+    assert "too long for the rate limit" in str(guard.reason_not_to_send())
+    assert (await attempt().run(send)).kind is EvidenceKind.SUCCEEDED
 
 
 async def test_in_doubt_an_inquiry_that_decides_makes_the_call_unnecessary(

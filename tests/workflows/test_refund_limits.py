@@ -4,10 +4,12 @@ import asyncio
 from uuid import uuid4
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
-from antom_refunds.contract import Instruction, Resolution
+from antom_refunds.contract import CallInput, Continuation, Instruction, Resolution
 from antom_refunds.domain import policy
+from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.faults import FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
@@ -48,6 +50,24 @@ async def test_a_long_history_continues_as_new_with_all_evidence(
     assert not (await harness.refunds.start(order)).is_new
     dossier = await harness.refunds.dossier(order.refund_request_id)
     assert len(dossier.entries) >= 2
+    continuation, call_input = await passed_on(harness, order)
+    assert call_input.quiet_since == continuation.quiet_since
+    assert not call_input.is_first_run
+
+
+async def passed_on(harness: Harness, order: RefundOrder) -> tuple[Continuation, CallInput]:
+    """What the last run got from the one before it, and the input of its first activity."""
+    events = (await harness.history(order)).events
+    scheduled = next(
+        event.activity_task_scheduled_event_attributes.input.payloads
+        for event in events
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+    )
+    started = events[0].workflow_execution_started_event_attributes.input.payloads
+    decode = harness.temporal.data_converter.decode
+    _, continuation = await decode(started, [RefundOrder, Continuation])
+    (call_input,) = await decode(scheduled, [CallInput])
+    return continuation, call_input
 
 
 @pytest.mark.slow
