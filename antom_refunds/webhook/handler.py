@@ -46,7 +46,10 @@ from antom_refunds.webhook.verification import verify_sender
 log = logging.getLogger(__package__)
 
 _JSON: Final = "application/json"
-_ROUTER_REJECTIONS: Final = {404: Rejection.UNKNOWN_PATH, 405: Rejection.WRONG_METHOD}
+_ROUTER_REJECTIONS: Final[dict[int | None, Rejection]] = {
+    404: Rejection.UNKNOWN_PATH,
+    405: Rejection.WRONG_METHOD,
+}
 _LEVELS: Final = {
     Delivery.DELIVERED: logging.INFO,
     Delivery.ALREADY_TERMINAL: logging.INFO,
