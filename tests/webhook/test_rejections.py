@@ -48,6 +48,7 @@ async def test_a_rejected_request_is_counted_and_logged_with_its_path(
         response = await http.request(method, path, headers={"client-id": "5X9"})
 
     assert response.status_code == status
+    assert response.headers["content-type"].startswith("text/plain;")
     assert idle_harness.outcomes.outcomes == [reason]
     (fields,) = refusals(caplog)
     assert (fields["levelno"], fields["reason"]) == (logging.WARNING, reason)

@@ -181,6 +181,9 @@ async def test_an_attempt_lost_with_its_worker_is_doubt(
 
     view = await harness.until(order, lambda view: view.state is RefundState.IN_DOUBT)
     assert view.result_code == "worker_lost"
+    lost = (await harness.refunds.dossier(order.refund_request_id)).entries[0].evidence
+    assert "the worker was lost" in lost.message
+    assert "an inquiry follows" in lost.advice
     harness.transport.release()
     outcome = await harness.wait_for_outcome(order)
 
