@@ -34,11 +34,18 @@ AREAS: Final = {
     "antom": Area(code=("antom_refunds/antom",), tests=("tests/antom", "tests/test_docs.py")),
     "workflows": Area(code=("workflows",), tests=(_NAMES, "tests/workflows", "tests/domain")),
     "activities": Area(code=("activities",), tests=(_NAMES, "tests/activities", "tests/workflows")),
-    "webhook": Area(code=("antom_refunds/webhook",), tests=(_NAMES, "tests/webhook")),
+    "webhook": Area(
+        code=(
+            "antom_refunds/webhook",
+            "antom_refunds/notifications.py",
+            "antom_refunds/delivery.py",
+        ),
+        tests=(_NAMES, "tests/webhook", "tests/test_late_evidence.py"),
+    ),
     "client": Area(
         code=tuple(
             f"antom_refunds/{name}.py"
-            for name in ("client", "listing", "workflow_start", "notifications", "updates")
+            for name in ("client", "listing", "workflow_start", "stored_order", "updates", "views")
         ),
         tests=(_NAMES, "tests/client", "tests/workflows"),
     ),

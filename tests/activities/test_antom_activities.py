@@ -9,6 +9,7 @@ import httpx
 import pytest
 from aiolimiter import AsyncLimiter
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
 from temporalio.testing import ActivityEnvironment
 
 from activities.antom_activities import AntomActivities
@@ -397,6 +398,21 @@ async def test_the_time_that_earlier_inquiries_took_does_not_count_as_waiting_to
 
     assert "too long for the rate limit" in str(guard.reason_not_to_send())
     assert (await attempt().run(send)).kind is EvidenceKind.SUCCEEDED
+
+
+async def test_each_call_is_counted_once_by_its_outcome(calls: AntomActivities) -> None:
+    buffer = MetricBuffer(100)
+    environment = attempt()
+    environment.metric_meter = Runtime(telemetry=TelemetryConfig(metrics=buffer)).metric_meter
+
+    await environment.run(calls.request_refund, call_input())
+
+    counted = [
+        (update.value, update.attributes["call"], update.attributes["outcome"])
+        for update in buffer.retrieve_updates()
+        if update.metric.name == "refund_antom_calls"
+    ]
+    assert counted == [(1, "request_refund", "succeeded")]
 
 
 async def test_in_doubt_an_inquiry_that_decides_makes_the_call_unnecessary(
