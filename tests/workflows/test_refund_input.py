@@ -9,8 +9,16 @@ from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
-from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.client import (
+    WithStartWorkflowOperation,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
 
 from antom_refunds import attributes, contract
 from antom_refunds.contract import Resolution
@@ -188,6 +196,27 @@ async def test_a_signal_to_a_start_without_an_order_changes_nothing(idle_harness
     async with harness.running_worker():
         with pytest.raises(WorkflowFailureError):
             await asyncio.wait_for(handle.result(), 20)
+
+
+async def test_an_update_that_starts_a_refund_without_an_order_is_rejected_with_the_message(
+    harness: Harness,
+) -> None:
+    start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+        contract.WORKFLOW,
+        {"amount": "much"},
+        id=f"refund/default/rf_{uuid4().hex}",
+        task_queue=contract.REFUNDS_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+    )
+
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await harness.temporal.execute_update_with_start_workflow(
+            contract.UPDATE_CHECK_NOW,
+            {"by": "o", "reason": "r"},
+            start_workflow_operation=start,
+        )
+
+    assert "the refund's order" in str(refused.value.cause)
 
 
 async def test_a_refund_started_with_only_its_order_behaves_normally(
