@@ -55,9 +55,7 @@ def evaluate(
     """The report about these observations."""
     histories = seen.histories.values()
     bounds = (history_bound(each, interruptions=seen.interruptions) for each in histories)
-    contradicted = [
-        each for each in histories if seen.antom_contradicted_itself(each.refund_request_id)
-    ]
+    contradicted = [each for each in seen.cases.values() if each.exists and each.is_contradictory]
     calls: Counter[str] = Counter(dict.fromkeys(seen.histories, 0))
     for each in seen.ledger.calls:
         calls[each.subject] += each.count
@@ -74,16 +72,16 @@ def evaluate(
         events=Percentiles.of(each.events for each in histories),
         events_bound=max(bounds, default=0),
         contradicted=len(contradicted),
-        contradicted_flagged=sum(map(seen.was_flagged, contradicted)),
+        contradicted_flagged=sum(each.was_flagged for each in contradicted),
     )
 
 
 def _delays(seen: Observations) -> Iterable[float]:
-    for each, history in seen.histories.items():
-        refund = seen.refunds.get(each)
-        if refund and refund.ended_at and history.closed_at and not refund.is_external:
+    for case in seen.cases.values():
+        refund, closed_at = case.refund, case.history.closed_at
+        if refund and refund.ended_at and closed_at and not refund.is_external:
             # Where an untrue notification of Antom's ended it, our end may be before Antom's.
-            yield max(0.0, (history.closed_at - refund.ended_at).total_seconds())
+            yield max(0.0, (closed_at - refund.ended_at).total_seconds())
 
 
 def _faults(plan: Plan, seen: Observations, applied: Iterable[ProcessFault]) -> dict[str, int]:
@@ -106,8 +104,8 @@ def _tries(seen: Observations) -> Iterable[tuple[str, Operation, int]]:
     for calls in seen.ledger.calls:
         if calls.kind in _OPERATIONS:
             yield calls.subject, _OPERATIONS[calls.kind], calls.count
-    for subject, sent in seen.sent.items():
-        yield subject, Operation.NOTIFY, max(sending.number for sending in sent)
+    for case in seen.cases.values():
+        yield case.id, Operation.NOTIFY, max((sending.number for sending in case.sent), default=0)
 
 
 def show(report: StormReport, console: Console) -> None:
