@@ -121,11 +121,12 @@ def _notification_lost(case: Case) -> bool:
 
 def _is_kept(sending: NotificationAttempt, case: Case) -> bool:
     """In the history; or too late for it, and then consistent with it or flagged."""
+    if sending.digest in case.history.notices:
+        return True
     closed_at = case.history.closed_at
-    is_too_late = closed_at is not None and closed_at <= sending.at
-    is_in_agreement = case.is_true(sending) and _agrees(case)
-    is_justified = is_too_late and (is_in_agreement or case.id in case.seen.flagged)
-    return sending.digest in case.history.notices or is_justified
+    if closed_at is None or closed_at > sending.at:
+        return False
+    return case.id in case.seen.flagged or (case.is_true(sending) and _agrees(case))
 
 
 def _contradiction_hidden(case: Case) -> bool:
