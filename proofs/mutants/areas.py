@@ -8,7 +8,8 @@ from typing import Final
 
 from proofs.mutants.changes import Change, changes_of
 
-ACCEPTED: Final = Path(__file__).parent / "accepted.toml"
+ACCEPTED: Final = Path(__file__).with_name("accepted.toml")
+_AREAS: Final = Path(__file__).with_name("areas.toml")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,18 +29,8 @@ class Area:
 
 
 AREAS: Final = {
-    "domain": Area(code=("antom_refunds/domain",), tests=("tests/domain", "tests/model")),
-    "antom": Area(code=("antom_refunds/antom",), tests=("tests/antom", "tests/test_docs.py")),
-    "workflows": Area(code=("workflows",), tests=("tests/workflows", "tests/domain")),
-    "activities": Area(code=("activities",), tests=("tests/activities", "tests/workflows")),
-    "webhook": Area(code=("antom_refunds/webhook",), tests=("tests/webhook",)),
-    "client": Area(
-        code=tuple(
-            f"antom_refunds/{name}.py"
-            for name in ("client", "listing", "workflow_start", "notifications", "updates")
-        ),
-        tests=("tests/client", "tests/workflows"),
-    ),
+    name: Area(code=tuple(fields["code"]), tests=tuple(fields["tests"]))
+    for name, fields in tomllib.loads(_AREAS.read_text(encoding="utf-8")).items()
 }
 
 

@@ -10,8 +10,6 @@ from typing import Final
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import PayloadConverter
 from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds import contract
@@ -39,8 +37,8 @@ async def collect_observations(
         ledger = await antom.ledger()
     orders, records = [request.order for request in plan.requests], stack.records()
     of = {status: [each for each in records if each.status is status] for status in RequestStatus}
-    broken = {each.request for each in of[RequestStatus.BROKEN]}
-    answered = {each.request for each in records} - broken
+    answered = {each.request for each in records}
+    answered -= {each.request for each in of[RequestStatus.BROKEN]}
     pauses = (fault.lasts for fault in plan.process_faults if fault.kind in PAUSES)
     temporal, ids = await stack.temporal(), sorted(plan.ids)
     histories = await limited_gather(ids, lambda each: _history(temporal, each), _CONCURRENCY)
@@ -138,9 +136,7 @@ def _flagged_at(events: Sequence[HistoryEvent]) -> datetime | None:
 
 def _outcome(completed: HistoryEvent) -> RefundOutcome:
     result = completed.workflow_execution_completed_event_attributes.result
-    converter: PayloadConverter = pydantic_data_converter.payload_converter
-    outcome: RefundOutcome = converter.from_payload(result.payloads[0], RefundOutcome)
-    return outcome
+    return RefundOutcome.model_validate_json(result.payloads[0].data)
 
 
 def _time(event: HistoryEvent) -> datetime:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.columns import Columns
 from rich.console import Console
 
-from antom_refunds.simulator.fault_plan import draw
+from antom_refunds.simulator.fault_plan import FaultPlan
 from antom_refunds.simulator.faults import NO_FAULT, FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
 from bench.figures import Percentiles
@@ -89,12 +89,11 @@ def _faults(plan: Plan, seen: Observations, applied: Iterable[ProcessFault]) -> 
     counted = Counter([fault.kind.value for fault in applied])
     counted.update(act.kind.value for act in plan.interventions)
     counted.update("id used for another payment" for _ in plan.refunds_elsewhere)
-    scripted = {(each.subject, each.operation): each.faults for each in plan.scripts}
+    antom = FaultPlan(plan.random_faults)
+    for script in plan.scripts:
+        antom.add(script)
     for subject, operation, times in _tries(seen):
-        script = scripted.get((subject, operation), ())
-        numbers = range(len(script) + 1, times + 1)
-        random = [draw(plan.random_faults, subject, operation, number) for number in numbers]
-        faults = [*script[:times], *random]
+        faults = [antom.next(subject, operation) for _ in range(times)]
         kinds = [_LATE.get(each.kind, each.kind) for each in faults if each != NO_FAULT]
         counted.update(f"{operation}: {kind}" for kind in kinds)
     return dict(sorted(counted.items()))
