@@ -71,7 +71,7 @@ def try_change(copy: Path, change: Change, tests: Sequence[str], *, limit: float
 
 
 def _output_of(copy: Path) -> Path:
-    return copy.with_name("output")
+    return copy.with_name("tests.log")
 
 
 def _run(copy: Path, tests: Sequence[str], *, limit: float) -> Verdict:
