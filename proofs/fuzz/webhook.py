@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any, Final
 
 import atheris
 
-from antom_refunds.antom.keys import KeyFile
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
 from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.delivery import Delivery
@@ -21,17 +21,6 @@ from proofs.fuzz.inputs import check_evidence
 _REFUSALS: Final = {400, 401, 405, 413, 503}
 _LOOP: Final = asyncio.new_event_loop()
 logging.disable()
-
-
-class _Key(KeyFile[Any]):
-    """Antom's public key, without a file."""
-
-    def __init__(self) -> None:
-        self._key = messages.KEY.public_key()
-
-    @property
-    def key(self) -> Any:
-        return self._key
 
 
 class _Notifications(NotificationDelivery):
@@ -54,15 +43,12 @@ class _Notifications(NotificationDelivery):
 
 _NOTIFICATIONS: Final = _Notifications()
 _OUTCOMES: Final[list[str]] = []
+_KEY: Final[Any] = SimpleNamespace(key=messages.KEY.public_key())  # a KeyFile without a file
+_KEYS: Final = {messages.CLIENT_ID: NotificationKeys("default", (_KEY,))}
 _APP: Final = create_app(
-    NotificationHandler(
-        notifications=_NOTIFICATIONS,
-        keys={messages.CLIENT_ID: NotificationKeys("default", (_Key(),))},
-        count=_OUTCOMES.append,
-    ),
+    NotificationHandler(notifications=_NOTIFICATIONS, keys=_KEYS, count=_OUTCOMES.append),
     path=messages.PATH,
 )
-
 
 # Decisions are read from the end of the input, the body from its beginning.
 WEBHOOK_SEEDS: Final = tuple(
@@ -86,7 +72,12 @@ def webhook(data: bytes) -> None:
             b"request-time": messages.TIME.encode(),
             b"signature": messages.signature(body, path=target).encode("latin-1"),
         }
-    _check(*_LOOP.run_until_complete(_call(method, query, headers, _cut(body, pieces))))
+    scope = {
+        "type": "http", "http_version": "1.1", "method": method, "scheme": "http",
+        "path": messages.PATH, "raw_path": messages.PATH.encode(), "query_string": query,
+        "headers": list(headers.items()), "server": ("127.0.0.1", 80),
+    }  # fmt: skip
+    _check(*_LOOP.run_until_complete(_call(scope, _cut(body, pieces))))
 
 
 def _headers(drawn: Any) -> Iterable[tuple[bytes, bytes]]:
@@ -102,15 +93,7 @@ def _cut(body: bytes, pieces: int) -> list[bytes]:
     return [body[start : start + size] for start in range(0, len(body), size)] or [b""]
 
 
-async def _call(
-    method: str, query: bytes, headers: dict[bytes, bytes], pieces: list[bytes]
-) -> tuple[int, bytes]:
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
-        "scheme": "http", "path": messages.PATH, "raw_path": messages.PATH.encode(),
-        "query_string": query, "root_path": "", "headers": list(headers.items()),
-        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {},
-    }  # fmt: skip
+async def _call(scope: dict[str, Any], pieces: list[bytes]) -> tuple[int, bytes]:
     coming = [
         {"type": "http.request", "body": piece, "more_body": number < len(pieces)}
         for number, piece in enumerate(pieces, start=1)
@@ -128,16 +111,16 @@ async def _call(
 
 
 def _check(status: int, answer: bytes) -> None:
-    outcomes = [*_OUTCOMES]
     delivered, _NOTIFICATIONS.delivered = _NOTIFICATIONS.delivered, 0
+    outcome, *others = _OUTCOMES
     _OUTCOMES.clear()
-    assert len(outcomes) == 1, "each request is counted once"
+    assert not others, "each request is counted once"
     if status == 200:  # noqa: PLR2004 - HTTP
         assert answer == ACKNOWLEDGEMENT
-        is_unclaimed = outcomes[0] in set(NotForRefund)
+        is_unclaimed = outcome in set(NotForRefund)
         assert delivered == (0 if is_unclaimed else 1), "acknowledged, but not delivered"
-        assert is_unclaimed or outcomes[0] in set(Delivery)
+        assert is_unclaimed or outcome in set(Delivery)
     else:
         assert status in _REFUSALS
         assert delivered == 0
-        assert outcomes[0] in set(Rejection)
+        assert outcome in set(Rejection)

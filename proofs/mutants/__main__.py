@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenTrialError as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
-    print(unnoticed(tried, ROOT))
+    print(unnoticed(tried))
     print(table(tried))
     return 0 if is_enough(tried) else 1
 

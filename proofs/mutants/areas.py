@@ -8,7 +8,8 @@ from typing import Final
 
 from proofs.mutants.changes import Change, changes_of
 
-ACCEPTED: Final = Path(__file__).parent / "accepted.toml"
+ACCEPTED: Final = Path(__file__).with_name("accepted.toml")
+_AREAS: Final = Path(__file__).with_name("areas.toml")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,28 +28,9 @@ class Area:
                 yield from changes_of(file, module.read_text(encoding="utf-8"))
 
 
-_NAMES: Final = "tests/test_pinned_names.py"
-
 AREAS: Final = {
-    "domain": Area(code=("antom_refunds/domain",), tests=("tests/domain", "tests/model")),
-    "antom": Area(code=("antom_refunds/antom",), tests=("tests/antom", "tests/test_docs.py")),
-    "workflows": Area(code=("workflows",), tests=(_NAMES, "tests/workflows", "tests/domain")),
-    "activities": Area(code=("activities",), tests=(_NAMES, "tests/activities", "tests/workflows")),
-    "webhook": Area(
-        code=(
-            "antom_refunds/webhook",
-            "antom_refunds/notifications.py",
-            "antom_refunds/delivery.py",
-        ),
-        tests=(_NAMES, "tests/webhook", "tests/test_late_evidence.py"),
-    ),
-    "client": Area(
-        code=tuple(
-            f"antom_refunds/{name}.py"
-            for name in ("client", "listing", "workflow_start", "stored_order", "updates", "views")
-        ),
-        tests=(_NAMES, "tests/client", "tests/workflows"),
-    ),
+    name: Area(code=tuple(fields["code"]), tests=tuple(fields["tests"]))
+    for name, fields in tomllib.loads(_AREAS.read_text(encoding="utf-8")).items()
 }
 
 

@@ -1,8 +1,7 @@
 """The small changes that tests must notice: each changes one place of a module's source."""
 
 import ast
-import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,11 +38,6 @@ class Change:
         """What a list of accepted changes names."""
         return self.file, self.within, f"{self.before} -> {self.after}"
 
-    def diff(self, original: str) -> str:
-        """The change as a unified diff without context."""
-        lines = difflib.unified_diff(original.splitlines(), self.source.splitlines(), n=0)
-        return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
-
 
 def changes_of(file: str, source: str) -> Iterator[Change]:
     """Every change that this module allows, in the order of its lines."""
@@ -59,10 +53,13 @@ def _change(file: str, source: str, within: str, spot: _Spot, after: str) -> Cha
         starts.append(starts[-1] + len(line))
     begin = starts[spot.lineno - 1] + spot.col_offset
     end = starts[(spot.end_lineno or spot.lineno) - 1] + (spot.end_col_offset or 0)
-    changed = (raw[:begin] + after.encode() + raw[end:]).decode()
-    before = " ".join(raw[begin:end].decode().split())
     return Change(
-        file=file, within=within, line=spot.lineno, before=before, after=after, source=changed
+        file=file,
+        within=within,
+        line=spot.lineno,
+        before=" ".join(raw[begin:end].decode().split()),
+        after=after,
+        source=(raw[:begin] + after.encode() + raw[end:]).decode(),
     )
 
 
@@ -104,18 +101,14 @@ def _changed(node: ast.AST, parent: ast.AST | None) -> Iterator[tuple[_Spot, str
         case ast.Constant() if (changed := _other_constant(node.value)) is not None:
             yield node, changed
         case ast.Set() | ast.Tuple() | ast.List() if _is_shortened(node, parent):
-            yield from ((node, _unparse(node, elts=kept)) for kept in _without_one(node.elts))
+            yield from _without_one(node, "elts")
         case ast.Dict(keys=keys) if len(keys) > 1:
             yield node, ast.unparse(ast.Dict(keys[:-1], node.values[:-1]))
-        case ast.Call(keywords=keywords):
-            yield from (
-                (node, _unparse(node, keywords=[each for each in keywords if each is not gone]))
-                for gone in keywords
-                if gone.arg not in _CHECKED_BY_TYPES
-            )
-        case ast.MatchOr(patterns=patterns):
-            yield from ((node, _unparse(node, patterns=kept)) for kept in _without_one(patterns))
-        case ast.Return(value=value) if value is not None and not _is_none(value):
+        case ast.Call():
+            yield from _without_one(node, "keywords")
+        case ast.MatchOr():
+            yield from _without_one(node, "patterns")
+        case ast.Return() if ast.unparse(node) not in {"return", "return None"}:
             yield node, "return None"
         case (
             ast.Expr(value=ast.Call() | ast.Await())
@@ -132,9 +125,11 @@ def _unparse(node: ast.AST, **changes: object) -> str:
     return ast.unparse(type(node)(**{**fields, **changes}))
 
 
-def _without_one(items: Sequence[ast.AST]) -> Iterator[list[ast.AST]]:
-    for gone in items:
-        yield [each for each in items if each is not gone]
+def _without_one(node: _Spot, field: str) -> Iterator[tuple[_Spot, str]]:
+    """The node once for each item of this field, without the item."""
+    items = getattr(node, field)
+    for gone in (each for each in items if getattr(each, "arg", None) not in _CHECKED_BY_TYPES):
+        yield node, _unparse(node, **{field: [each for each in items if each is not gone]})
 
 
 def _other_constant(value: object) -> str | None:
@@ -162,7 +157,3 @@ def _is_plain(test: ast.expr) -> bool:
     """Whether no other change negates this condition already."""
     is_negated = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
     return not (isinstance(test, ast.Compare | ast.BoolOp) or is_negated)
-
-
-def _is_none(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is None

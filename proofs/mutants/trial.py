@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO, Final
+from tempfile import TemporaryDirectory
+from typing import Final
 
 from proofs.mutants.changes import Change
 
@@ -52,12 +52,10 @@ def try_unchanged(copy: Path, tests: Sequence[str], *, limit: float) -> float:
     Their output goes to standard error then.
     """
     began = time.monotonic()
-    with TemporaryFile() as output:
-        verdict = _run(copy, tests, limit=limit, output=output)
-        if verdict is not Verdict.SURVIVED:
-            output.seek(0)
-            print(output.read().decode(errors="replace")[-_SHOWN_CHARACTERS:], file=sys.stderr)
-            raise BrokenTrialError(f"{' '.join(tests)}: fail without any change ({verdict})")
+    verdict = _run(copy, tests, limit=limit)
+    if verdict is not Verdict.SURVIVED:
+        print(_output_of(copy).read_text(errors="replace")[-_SHOWN_CHARACTERS:], file=sys.stderr)
+        raise BrokenTrialError(f"{' '.join(tests)}: fail without any change ({verdict})")
     return time.monotonic() - began
 
 
@@ -72,15 +70,18 @@ def try_change(copy: Path, change: Change, tests: Sequence[str], *, limit: float
         file.write_text(original, encoding="utf-8")
 
 
-def _run(
-    copy: Path, tests: Sequence[str], *, limit: float, output: IO[bytes] | int = subprocess.DEVNULL
-) -> Verdict:
+def _output_of(copy: Path) -> Path:
+    return copy.with_name("tests.log")
+
+
+def _run(copy: Path, tests: Sequence[str], *, limit: float) -> Verdict:
     """No bytecode is kept: two changes of one module may have the same size and second."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy)}
-    process = subprocess.Popen(  # noqa: S603
-        [sys.executable, *_PYTEST, *tests], cwd=copy, env=environment, stdout=output,
-        stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    with _output_of(copy).open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, *_PYTEST, *tests], cwd=copy, env=environment, stdout=output,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
     try:
         code = process.wait(timeout=limit)
     except subprocess.TimeoutExpired:

@@ -17,13 +17,10 @@ from io import FileIO
 from pathlib import Path
 from typing import Final, TypeVar
 
-from antom_refunds import (
-    RefundClient,
-    RefundConflictError,
-    RefundNotFoundError,
-    RefundTerminatedError,
-)
+from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError
+from antom_refunds.domain.order import RefundOrder
+from antom_refunds.errors import RefundConflictError, RefundNotFoundError, RefundTerminatedError
 from antom_refunds.process import OK, exit_process
 from proofs.storm.plan import Plan, PlannedRequest, StormModel
 
@@ -66,6 +63,7 @@ class Caller:
     records: FileIO
 
     async def serve(self, requests: Iterable[tuple[int, PlannedRequest]]) -> None:
+        """Until every refund of these requests is final."""
         async with asyncio.TaskGroup() as group:
             for place, request in requests:
                 group.create_task(self._request_when_due(place, request))
@@ -73,23 +71,22 @@ class Caller:
     async def _request_when_due(self, place: int, request: PlannedRequest) -> None:
         await asyncio.sleep(max(0.0, self.started_at + request.at - time.time()))
         try:
-            await self._request(place, request)
+            await self._request(place, request.order)
         except Exception:
             log.exception("caller.broke")
             self._record(place, RequestStatus.BROKEN)
 
-    async def _request(self, place: int, request: PlannedRequest) -> None:
-        order = request.order
+    async def _request(self, place: int, order: RefundOrder) -> None:
         try:
             await _retried(lambda: self.refunds.start(order))
         except RefundConflictError:
-            self._record(place, RequestStatus.REFUSED)
-            return
+            return self._record(place, RequestStatus.REFUSED)
         self._record(place, RequestStatus.ACCEPTED)
+        which = order.refund_request_id
         with suppress(RefundTerminatedError):  # its history shows that
-            which = order.refund_request_id
             if outcome := await _retried(lambda: self.refunds.outcome(which, wait=_LIMIT)):
                 self._record(place, RequestStatus.ENDED, outcome.state)
+        return None
 
     def _record(self, place: int, status: RequestStatus, state: str = "") -> None:
         record = CallerRecord(request=place, status=status, state=state)
@@ -106,25 +103,18 @@ async def _retried(call: Callable[[], Awaitable[Result]]) -> Result:
                 await asyncio.sleep(_RETRY_AFTER.total_seconds())
 
 
-def left_to_do(plan: Plan, number: int, path: Path) -> list[tuple[int, PlannedRequest]]:
-    """This caller's requests and their places in the plan, except the ones it has recorded."""
+async def serve(plan: Plan, number: int, started_at: float, path: Path) -> int:
+    """This caller's requests, except the ones whose end it has recorded."""
     done = {each.request for each in records_in(path) if each.status is not RequestStatus.ACCEPTED}
-    requests = enumerate(plan.requests)
-    return [(n, each) for n, each in requests if each.caller == number and n not in done]
-
-
-async def serve(
-    requests: Iterable[tuple[int, PlannedRequest]], started_at: float, path: Path
-) -> int:
-    """Until every refund of these requests is final."""
+    ours = [(place, each) for place, each in enumerate(plan.requests) if each.caller == number]
     with path.open("ab", buffering=0) as records:  # one write per line: SIGKILL truncates none
-        await Caller(await _retried(RefundClient.connect), started_at, records).serve(requests)
+        caller = Caller(await _retried(RefundClient.connect), started_at, records)
+        await caller.serve((place, each) for place, each in ours if place not in done)
     return OK
 
 
 if __name__ == "__main__":
-    _, plan_file, its_number, its_start, records_file = sys.argv
-    its_records = Path(records_file)
-    its_plan = Plan.model_validate_json(Path(plan_file).read_bytes())
-    its_requests = left_to_do(its_plan, int(its_number), its_records)
-    exit_process(asyncio.run(serve(its_requests, float(its_start), its_records)))
+    _, its_file, its_number, its_start, its_records = sys.argv
+    its_plan = Plan.model_validate_json(Path(its_file).read_bytes())
+    serving = serve(its_plan, int(its_number), float(its_start), Path(its_records))
+    exit_process(asyncio.run(serving))

@@ -10,8 +10,6 @@ from typing import Final
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import PayloadConverter
 from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds import contract
@@ -37,24 +35,23 @@ async def collect_observations(
     """Reads the ledger first: what it holds by now must be in the histories read after it."""
     async with SimulatorClient(stack.simulator_url) as antom:
         ledger = await antom.ledger()
-    orders = [request.order for request in plan.requests]
-    known = [(orders[each.request], each) for each in stack.records()]
-    of = {status: [each for each in known if each[1].status is status] for status in RequestStatus}
-    answered = {each.request for _, each in known}
-    answered -= {each.request for _, each in of[RequestStatus.BROKEN]}
+    orders, records = [request.order for request in plan.requests], stack.records()
+    of = {status: [each for each in records if each.status is status] for status in RequestStatus}
+    answered = {each.request for each in records}
+    answered -= {each.request for each in of[RequestStatus.BROKEN]}
     pauses = (fault.lasts for fault in plan.process_faults if fault.kind in PAUSES)
-    temporal = await stack.temporal()
-    histories = await limited_gather(
-        sorted(plan.ids), lambda each: _history(temporal, each), _CONCURRENCY
-    )
+    temporal, ids = await stack.temporal(), sorted(plan.ids)
+    histories = await limited_gather(ids, lambda each: _history(temporal, each), _CONCURRENCY)
     return Observations(
         chosen=plan.ids,
         unanswered=frozenset(
             order.refund_request_id for place, order in enumerate(orders) if place not in answered
         ),
-        accepted=tuple({order for order, _ in of[RequestStatus.ACCEPTED]}),
-        reported=tuple((o.refund_request_id, each.state) for o, each in of[RequestStatus.ENDED]),
-        histories={each.refund_request_id: each for each in histories if each},
+        accepted=tuple({orders[each.request] for each in of[RequestStatus.ACCEPTED]}),
+        reported=tuple(
+            (orders[each.request].refund_request_id, each.state) for each in of[RequestStatus.ENDED]
+        ),
+        histories={each: history for each, history in zip(ids, histories, strict=True) if history},
         ledger=ledger,
         flagged=flagged_in(stack.home / "logs" / "webhook.log"),
         interruptions=interruptions,
@@ -80,10 +77,10 @@ async def _history(temporal: Client, refund_request_id: str) -> History | None:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
         return None
-    return history_of(refund_request_id, events)
+    return history_of(events)
 
 
-def history_of(refund_request_id: str, events: Sequence[HistoryEvent]) -> History:
+def history_of(events: Sequence[HistoryEvent]) -> History:
     """What the invariants need of these events."""
     by_kind: defaultdict[str, list[HistoryEvent]] = defaultdict(list)
     for event in events:
@@ -91,15 +88,11 @@ def history_of(refund_request_id: str, events: Sequence[HistoryEvent]) -> Histor
         by_kind[kind.removeprefix("EVENT_TYPE_").removeprefix("WORKFLOW_EXECUTION_")].append(event)
     completed = by_kind["COMPLETED"]
     return History(
-        refund_request_id=refund_request_id,
         started_at=_time(events[0]),
         closed_at=next(map(_time, completed), None),
         outcome=next(map(_outcome, completed), None),
         events=len(events),
-        notices=tuple(
-            each.workflow_execution_signaled_event_attributes.request_id
-            for each in by_kind["SIGNALED"]
-        ),
+        notices=tuple(map(_delivery_id, by_kind["SIGNALED"])),
         lost_tasks=len(by_kind["WORKFLOW_TASK_TIMED_OUT"] + by_kind["WORKFLOW_TASK_FAILED"]),
         lost_calls=len(by_kind["ACTIVITY_TASK_TIMED_OUT"]),
         not_found=sum(map(_finds_nothing, by_kind["ACTIVITY_TASK_COMPLETED"])),
@@ -108,6 +101,10 @@ def history_of(refund_request_id: str, events: Sequence[HistoryEvent]) -> Histor
         instructions=len(by_kind["UPDATE_ACCEPTED"] + by_kind["CANCEL_REQUESTED"]),
         broke_off=next((each for each in _ENDS if by_kind[each]), ""),
     )
+
+
+def _delivery_id(signaled: HistoryEvent) -> str:
+    return signaled.workflow_execution_signaled_event_attributes.request_id
 
 
 def _stops(event: HistoryEvent) -> bool:
@@ -139,9 +136,7 @@ def _flagged_at(events: Sequence[HistoryEvent]) -> datetime | None:
 
 def _outcome(completed: HistoryEvent) -> RefundOutcome:
     result = completed.workflow_execution_completed_event_attributes.result
-    converter: PayloadConverter = pydantic_data_converter.payload_converter
-    outcome: RefundOutcome = converter.from_payload(result.payloads[0], RefundOutcome)
-    return outcome
+    return RefundOutcome.model_validate_json(result.payloads[0].data)
 
 
 def _time(event: HistoryEvent) -> datetime:

@@ -43,12 +43,11 @@ class StormStack(Stack):
     async def start(self, name: str) -> None:
         if name not in self.callers:
             return await super().start(name)
-        plan, number = self.home / "plan.json", self.callers.index(name)
-        plan.write_text(self.plan.model_dump_json())
-        arguments = (plan, number, self.started_at, self._records_of(name))
-        command = module_command("proofs.storm.caller", *map(str, arguments))
-        log = self.home / "logs" / f"{name}.log"
-        self._processes[name] = await self._spawn(name, command, log)
+        path, number = self.home / "plan.json", self.callers.index(name)
+        path.write_text(self.plan.model_dump_json())
+        arguments = map(str, (path, number, self.started_at, self._records_of(name)))
+        command, log = module_command("proofs.storm.caller", *arguments), f"{name}.log"
+        self._processes[name] = await self._spawn(name, command, self.home / "logs" / log)
         return None
 
     def process_spec(self, name: str) -> tuple[list[str], int]:
@@ -58,10 +57,8 @@ class StormStack(Stack):
 
     def environment_of(self, name: str) -> dict[str, str]:
         timeout = env_name("merchants", "default", "response_timeout")
-        settings = self.environment | {
-            timeout: str(RESPONSE_TIMEOUT.total_seconds()),
-            env_name("antom_calls_per_second"): str(_CALLS_PER_SECOND),
-        }
+        settings = self.environment | {timeout: str(RESPONSE_TIMEOUT.total_seconds())}
+        settings[env_name("antom_calls_per_second")] = str(_CALLS_PER_SECOND)
         if name in self.worker_ports:
             settings[env_name("health_listen")] = f"{HOST}:{self.worker_ports[name]}"
         if name not in _NEVER_MUTATED:
@@ -78,11 +75,11 @@ class StormStack(Stack):
 
     async def finish_callers(self) -> None:
         """Give callers time to read the last outcomes, then kill callers that still wait."""
-        callers = {name: self._processes.get(name) for name in self.callers}
-        waiting = [asyncio.create_task(each.wait()) for each in callers.values() if each]
+        callers = [name for name in self.callers if name in self._processes]
+        waiting = [asyncio.create_task(self._processes[name].wait()) for name in callers]
         if waiting:
             await asyncio.wait(waiting, timeout=_FINISH_LIMIT.total_seconds())
-        for name in (name for name, each in callers.items() if each):
+        for name in callers:
             self.kill(name)
         await asyncio.gather(*waiting)
 

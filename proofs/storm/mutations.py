@@ -23,18 +23,17 @@ from antom_refunds.contract import Instruction
 from antom_refunds.delivery import Delivery
 from antom_refunds.domain import state_machine
 from antom_refunds.domain.evidence import EvidenceKind
-from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy, Schedule
 from antom_refunds.domain.refund import Refund, RefundState
 from antom_refunds.notifications import NotificationDelivery
-from antom_refunds.simulator.accounts import Payment, SettlementOutcome
+from antom_refunds.simulator.accounts import SettlementOutcome
 from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
 from antom_refunds.webhook import verification
 from proofs.storm.invariants import Invariant
 from proofs.storm.plan import Intervention, InterventionKind, Plan, PlannedRequest, StormSize
-from proofs.storm.schedule import CLIENT_ID, SPEEDUP
+from proofs.storm.schedule import SPEEDUP, euros, payment
 from workflows import inputs
 
 
@@ -42,48 +41,44 @@ from workflows import inputs
 class Mutation:
     """How to break a process, the scenario for it, and the invariants that must find it.
 
-    `payment` are fields of the payment, `faults` what Antom's successive calls meet. `amounts` are
-    requested under one refund's id, each by another caller. `intervention` is the fields of what
-    is done to each refund, if anything.
+    `payment` are fields of the payment; `refund`, `inquiry` and `notify` the faults of successive
+    calls. `amounts` are requested under one refund's id, each by another caller. `intervention` is
+    the fields of what is done to each refund, if anything.
     """
 
     apply: Callable[[], None]
     about: str
     finds: tuple[Invariant, ...]
     payment: Mapping[str, Any] = field(default_factory=dict)
-    faults: Mapping[Operation, tuple[Fault, ...]] = field(default_factory=dict)
+    refund: tuple[Fault, ...] = ()
+    inquiry: tuple[Fault, ...] = ()
+    notify: tuple[Fault, ...] = ()
     amounts: tuple[int, ...] = (1000,)
     intervention: Mapping[str, Any] | None = None
 
 
-_SETTLES_SOON: Final = 0.3 * SPEEDUP  # in the simulator's time, which is faster
-_AT_BANK: Final = {"is_async": True, "settle_after": _SETTLES_SOON}
+_AT_BANK: Final = {"is_async": True, "settle_after": 0.3 * SPEEDUP}  # in the simulator's time
 _ERROR: Final = Fault(kind=FaultKind.HTTP_500)
 # And the inquiry before the retry, which would make the retry unnecessary.
-_RESPONSE_LOST: Final = {
-    Operation.REFUND: (Fault(kind=FaultKind.CUT_AFTER),),
-    Operation.INQUIRY: (_ERROR,),
-}
-_OLD_REFUSAL: Final = Fault(kind=FaultKind.STALE_RESPONSE, code="PROCESS_FAIL", executed=True)
-_LATE: Final = Fault(delay=timedelta(seconds=8))
+_RESPONSE_LOST: Final = {"refund": (Fault(kind=FaultKind.CUT_AFTER),), "inquiry": (_ERROR,)}
 _STALE: Final = Fault(kind=FaultKind.STALE)
+# Inquiries that bring no result before the notification arrives.
+_NOTIFIED: Final = {"payment": _AT_BANK, "inquiry": (_STALE,) * 6}
 _REFUSED: Final = Fault(kind=FaultKind.RESULT_CODE, code="INVALID_SIGNATURE", is_signed=False)
 # Longer than the call-off takes, shorter than a call may take.
 _SLOW_ERROR: Final = Fault(kind=FaultKind.HTTP_500, delay=timedelta(seconds=1.5))
-# Inquiries that bring no result before the notification arrives.
-_STALE_INQUIRIES: Final = {Operation.INQUIRY: (_STALE,) * 6}
 
+_Function = Callable[..., Any]
 MUTATIONS: Final[dict[str, Mutation]] = {}
 _REQUESTS: Final = Counter[str]()
 
 
 def _replaces(
     *targets: tuple[object, str], finds: tuple[Invariant, ...], **scenario: Any
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Registers a replacement of these functions under its name; its first argument is the
-    original."""
+) -> Callable[[_Function], _Function]:
+    """Registers a replacement by its name; its first argument is the original function."""
 
-    def register(by: Callable[..., Any]) -> Callable[..., Any]:
+    def register(by: _Function) -> _Function:
         def apply() -> None:
             for owner, name in targets:
                 # Only an existing name can be replaced: a renamed one must not disable a mutation.
@@ -96,7 +91,7 @@ def _replaces(
     return register
 
 
-def _bound(original: Any, by: Callable[..., Any]) -> object:
+def _bound(original: Any, by: _Function) -> object:
     def replacement(*args: Any, **fields: Any) -> Any:
         return by(original, *args, **fields)
 
@@ -104,9 +99,8 @@ def _bound(original: Any, by: Callable[..., Any]) -> object:
 
 
 @_replaces(
-    (AntomClient, "refund"),
-    finds=(Invariant.OVERPAID, Invariant.UNKNOWN_ID), faults=_RESPONSE_LOST,
-)  # fmt: skip
+    (AntomClient, "refund"), finds=(Invariant.OVERPAID, Invariant.UNKNOWN_ID), **_RESPONSE_LOST
+)
 async def fresh_id(original: Any, self: AntomClient, order: RefundOrder) -> Any:
     """A retry uses a new id, as if it were another refund."""
     number, name = _REQUESTS[order.refund_request_id], order.refund_request_id
@@ -115,18 +109,17 @@ async def fresh_id(original: Any, self: AntomClient, order: RefundOrder) -> Any:
     return await original(self, order.model_copy(update={"refund_request_id": fresh}))
 
 
-@_replaces((RefundRequest, "body"), finds=(Invariant.TWO_PAYLOADS,), faults=_RESPONSE_LOST)
-def other_bytes(original: Any, self: RefundRequest) -> bytes:
+@_replaces((RefundRequest, "body"), finds=(Invariant.TWO_PAYLOADS,), **_RESPONSE_LOST)
+def other_bytes(original: Any, self: RefundRequest) -> Any:
     """A retry sends a slightly different body."""
     _REQUESTS[self.refund_request_id] += 1
-    body: bytes = original(self)
-    return body + b" " * (_REQUESTS[self.refund_request_id] - 1)
+    return original(self) + b" " * (_REQUESTS[self.refund_request_id] - 1)
 
 
 # Antom never moves money twice for one id, unless it forgets the first time.
 @_replaces(
     (AntomClient, "refund"), finds=(Invariant.MOVED_TWICE,),
-    faults={Operation.REFUND: (NO_FAULT, Fault(kind=FaultKind.ID_FORGOTTEN))},
+    refund=(NO_FAULT, Fault(kind=FaultKind.ID_FORGOTTEN)),
 )  # fmt: skip
 async def success_doubted(original: Any, self: AntomClient, order: RefundOrder) -> Any:
     """A success is requested once more, to be sure."""
@@ -134,42 +127,34 @@ async def success_doubted(original: Any, self: AntomClient, order: RefundOrder) 
     return await original(self, order) if answer.result.result_status == "S" else answer
 
 
-@_replaces(
-    (interpret, "from_error"), finds=(Invariant.FAILED_WITHOUT_ANTOM,), faults=_RESPONSE_LOST
-)
+@_replaces((interpret, "from_error"), finds=(Invariant.FAILED_WITHOUT_ANTOM,), **_RESPONSE_LOST)
 def doubt_is_failure(original: Any, error: Any) -> Any:
     """A missing response is read as a failure."""
     return original(error).model_copy(update={"kind": EvidenceKind.FAILED})
 
 
-@_replaces(
-    (Policy, "next_wait"), finds=(Invariant.NEVER_ENDED,), faults={Operation.REFUND: (_ERROR,)}
-)
+@_replaces((Policy, "next_wait"), finds=(Invariant.NEVER_ENDED,), refund=(_ERROR,))
 def doubt_forgotten(original: Any, self: Policy, schedule: Schedule, elapsed: timedelta) -> Any:
     """After an unclear response there is no further call."""
     never = timedelta(days=1000)
     return never if schedule == self.retry_in_doubt else original(self, schedule, elapsed)
 
 
+# Signed with a wrong key: a refusal, and its confirmation.
 @_replaces(
     (AntomClient, "_verify"), finds=(Invariant.LEDGER_DISAGREES,),
-    # Signed with a wrong key: a refusal, and its confirmation.
-    faults={
-        Operation.REFUND: (Fault(kind=FaultKind.WRONG_KEY, code="PROCESS_FAIL"),),
-        Operation.INQUIRY: (Fault(kind=FaultKind.WRONG_KEY, code="REFUND_NOT_EXIST"),) * 20,
-    },
+    refund=(Fault(kind=FaultKind.WRONG_KEY, code="PROCESS_FAIL"),),
+    inquiry=(Fault(kind=FaultKind.WRONG_KEY, code="REFUND_NOT_EXIST"),) * 20,
 )  # fmt: skip
 def unsigned_trusted(*_: object) -> None:
     """Responses are trusted without checking their signature."""
 
 
+# Genuine and old: a refusal, although the refund is executed, and its confirmation.
 @_replaces(
     (AntomClient, "_require_fresh"), finds=(Invariant.LEDGER_DISAGREES,),
-    # Genuine and old: a refusal, although the refund is executed, and its confirmation.
-    faults={
-        Operation.REFUND: (_OLD_REFUSAL,),
-        Operation.INQUIRY: (Fault(kind=FaultKind.STALE_RESPONSE, code="REFUND_NOT_EXIST"),) * 20,
-    },
+    refund=(Fault(kind=FaultKind.STALE_RESPONSE, code="PROCESS_FAIL", executed=True),),
+    inquiry=(Fault(kind=FaultKind.STALE_RESPONSE, code="REFUND_NOT_EXIST"),) * 20,
 )  # fmt: skip
 def stale_trusted(*_: object) -> None:
     """Responses are trusted without checking that they are fresh."""
@@ -177,7 +162,7 @@ def stale_trusted(*_: object) -> None:
 
 @_replaces(
     (AntomActivities, "_return_or_retry"), finds=(Invariant.HISTORY_TOO_LONG,), payment=_AT_BANK,
-    faults={Operation.INQUIRY: (_STALE,) * 7, Operation.NOTIFY: (_LATE,)},
+    inquiry=(_STALE,) * 7, notify=(Fault(delay=timedelta(seconds=8)),),
 )  # fmt: skip
 def polls_in_history(*given: Any) -> Any:
     """Each inquiry returns to the workflow, even without news."""
@@ -187,26 +172,23 @@ def polls_in_history(*given: Any) -> Any:
 
 @_replaces(
     (state_machine, "contradicts"), (contract, "contradicts_outcome"),
-    finds=(Invariant.CONTRADICTION_HIDDEN,), payment=_AT_BANK,
-    faults={**_STALE_INQUIRIES, Operation.NOTIFY: (Fault(kind=FaultKind.CONTRADICTING),)},
+    finds=(Invariant.CONTRADICTION_HIDDEN,),
+    notify=(Fault(kind=FaultKind.CONTRADICTING),), **_NOTIFIED,
 )  # fmt: skip
 def contradiction_dropped(*_: object) -> bool:
     """Workflow and webhook ignore what contradicts a final state."""
     return False
 
 
-@_replaces(
-    (NotificationDelivery, "deliver"),
-    finds=(Invariant.NOTIFICATION_LOST,), payment=_AT_BANK, faults=_STALE_INQUIRIES,
-)  # fmt: skip
+@_replaces((NotificationDelivery, "deliver"), finds=(Invariant.NOTIFICATION_LOST,), **_NOTIFIED)
 async def early_ack(*_: object, **__: object) -> Delivery:
     """The webhook acknowledges immediately, and never signals the workflow."""
     return Delivery.DELIVERED
 
 
 @_replaces(
-    (verification, "verify"), finds=(Invariant.FORGERY_ACCEPTED,), payment=_AT_BANK,
-    faults={**_STALE_INQUIRIES, Operation.NOTIFY: (Fault(kind=FaultKind.FORGED),)},
+    (verification, "verify"), finds=(Invariant.FORGERY_ACCEPTED,),
+    notify=(Fault(kind=FaultKind.FORGED),), **_NOTIFIED,
 )  # fmt: skip
 def stranger_trusted(*_: object) -> None:
     """Notifications are trusted without checking their signature."""
@@ -239,7 +221,7 @@ async def closed_is_failure(original: Any, *which: Any, **wait: Any) -> Any:
 
 @_replaces(
     (Refund, "attention_reason"), finds=(Invariant.DOUBT_SILENT,),
-    faults={Operation.REFUND: (_REFUSED,) * 4, Operation.INQUIRY: (_REFUSED,) * 4},
+    refund=(_REFUSED,) * 4, inquiry=(_REFUSED,) * 4,
 )  # fmt: skip
 def doubt_unshown(*_: object) -> None:
     """No refund ever asks for an operator."""
@@ -247,7 +229,7 @@ def doubt_unshown(*_: object) -> None:
 
 @_replaces(
     (contract, "evidence_from_instruction"), finds=(Invariant.SENT_AFTER_CALL_OFF,),
-    faults={Operation.REFUND: (_SLOW_ERROR, *[_ERROR] * 5)},
+    refund=(_SLOW_ERROR, *[_ERROR] * 5),
     intervention={"at": 0.7, "kind": InterventionKind.CALL_OFF},
 )  # fmt: skip
 def call_off_forgotten(original: Any, word: EvidenceKind, instruction: Instruction) -> Any:
@@ -256,8 +238,7 @@ def call_off_forgotten(original: Any, word: EvidenceKind, instruction: Instructi
 
 
 @_replaces(
-    (inputs, "notification_evidence"),
-    finds=(Invariant.NEVER_ENDED,), payment=_AT_BANK, faults=_STALE_INQUIRIES,
+    (inputs, "notification_evidence"), finds=(Invariant.NEVER_ENDED,), **_NOTIFIED,
     intervention={"at": 0.7, "kind": InterventionKind.MALFORMED_SIGNAL, "name": "notify"},
 )  # fmt: skip
 def malformed_fatal(original: Any, arguments: Any) -> Any:
@@ -269,8 +250,8 @@ def malformed_fatal(original: Any, arguments: Any) -> Any:
 
 
 @_replaces(
-    (contract, "outcome_of"),
-    finds=(Invariant.ENDED_WITHOUT_OUTCOME,), payment={"refuses_with": "RISK_REJECT"},
+    (contract, "outcome_of"), finds=(Invariant.ENDED_WITHOUT_OUTCOME,),
+    payment={"refuses_with": "RISK_REJECT"},
 )  # fmt: skip
 def failure_raised(original: Any, refund: Refund) -> Any:
     """A refund that failed makes its workflow fail too."""
@@ -295,20 +276,17 @@ def control_plan() -> Plan:
 
 def plan_for(*names: str) -> Plan:
     """A few refunds for each of these mutations, all with the same faults; nothing else happens."""
-    payments = [
-        {"payment_id": f"{each}-pay", "amount": _euros(100_000), **MUTATIONS[each].payment}
-        for each in names
-    ]
     refunds = [(MUTATIONS[name], each) for name in names for each in _ids(name)]
     return Plan(
         seed=0,
         size=_SIZE,
-        payments=tuple(Payment.model_validate({"client_id": CLIENT_ID, **e}) for e in payments),
+        payments=tuple(payment(f"{name}-pay", **MUTATIONS[name].payment) for name in names),
         requests=tuple(request for name in names for request in _requests(name)),
         scripts=tuple(
             FaultScript(subject=each, operation=operation, faults=faults)
             for mutation, each in refunds
-            for operation, faults in mutation.faults.items()
+            for operation in (Operation.REFUND, Operation.INQUIRY, Operation.NOTIFY)
+            if (faults := getattr(mutation, operation))
         ),
         interventions=tuple(
             Intervention(refund=each, **mutation.intervention)
@@ -322,14 +300,12 @@ def plan_for(*names: str) -> Plan:
 def _requests(name: str) -> Iterator[PlannedRequest]:
     for place, each in enumerate(_ids(name)):
         for turn, minor in enumerate(MUTATIONS[name].amounts):
-            amount, caller = _euros(minor), (place + turn) % _SIZE.callers
-            order = RefundOrder(refund_request_id=each, payment_id=f"{name}-pay", amount=amount)
-            yield PlannedRequest(at=turn * _REQUESTED_AGAIN_AFTER, caller=caller, order=order)
+            at, caller = turn * _REQUESTED_AGAIN_AFTER, (place + turn) % _SIZE.callers
+            order = RefundOrder(
+                refund_request_id=each, payment_id=f"{name}-pay", amount=euros(minor)
+            )
+            yield PlannedRequest(at=at, caller=caller, order=order)
 
 
 def _ids(name: str) -> list[str]:
     return [f"{name}-{number}" for number in range(_SIZE.refunds)]
-
-
-def _euros(minor: int) -> Money:
-    return Money(currency="EUR", minor=minor)

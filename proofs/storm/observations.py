@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.order import RefundOrder
+from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.faults import Fault, FaultKind
 from antom_refunds.simulator.notifier import SCHEDULE, messages_for
@@ -21,19 +22,17 @@ from antom_refunds.simulator.records import (
     RefundRecord,
     RefundStatus,
 )
-from antom_refunds.simulator.requests import CallKind
 
 # Notifications that Antom means: the result, on time or late, once or more, and its opposite.
 _FINAL_RESULTS: Final = frozenset({None, FaultKind.REPEATED, FaultKind.CONTRADICTING})
 _NEVER_ARRIVED: Final = "ConnectError"
 _TRUE_FORMS: Final = (FaultKind.NONE, FaultKind.ODD_FIELDS, FaultKind.WITHOUT_AMOUNT)
-
-Entry = TypeVar("Entry", Movement, NotificationAttempt)
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """One refund as Temporal recorded it.
+    """One refund as Temporal recorded it; without `started_at` it knows no such refund.
 
     `outcome` is None unless the workflow completed; `broke_off` says how a run without outcome
     ended. `notices` are the delivery ids of its notifications. `lost_tasks` and `lost_calls` are
@@ -43,8 +42,7 @@ class History:
     `instructions` counts accepted updates and cancellations.
     """
 
-    refund_request_id: str
-    started_at: datetime
+    started_at: datetime | None = None
     closed_at: datetime | None = None
     outcome: RefundOutcome | None = None
     events: int = 0
@@ -81,59 +79,93 @@ class Observations:
     in_flight: timedelta = timedelta()
 
     @cached_property
-    def refunds(self) -> Mapping[str, RefundRecord]:
-        """Antom's refunds, by refundRequestId."""
-        return {refund.refund_request_id: refund for refund in self.ledger.refunds}
+    def cases(self) -> Mapping[str, "Case"]:
+        """Every refund that anybody knows of, by refundRequestId."""
+        ledger = self.ledger
+        refunds, payloads = _by_id(ledger.refunds), _by_id(ledger.payloads)
+        moved, sent = _by_id(ledger.movements), _by_id(ledger.notifications)
+        orders, calls = _by_id(set(self.accepted)), _by_id(ledger.calls, "subject")
+        ours = {*self.chosen, *self.unanswered, *self.histories, *orders}
+        return {
+            each: Case(
+                id=each,
+                seen=self,
+                history=self.histories.get(each, History()),
+                orders=orders[each],
+                refund=next(iter(refunds[each]), None),
+                moved=moved[each],
+                sent=sent[each],
+                calls=calls[each],
+                digests=[digest for entry in payloads[each] for digest in entry.digests],
+            )
+            for each in ours.union(refunds, payloads, moved, sent)
+        }
 
-    @cached_property
-    def moved(self) -> Mapping[str, list[Movement]]:
-        """Money that went back, by refundRequestId."""
-        return by_id(self.ledger.movements)
 
-    @cached_property
-    def sent(self) -> Mapping[str, list[NotificationAttempt]]:
-        """Notifications that Antom sent, by refundRequestId."""
-        return by_id(self.ledger.notifications)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One refund, as callers, Temporal and Antom know it; `orders` are the accepted ones."""
 
-    def calls(self, refund_request_id: str, *kinds: CallKind) -> tuple[CallCount, ...]:
-        """Calls about this refund that Antom received, of these kinds."""
-        ours = (each for each in self.ledger.calls if each.subject == refund_request_id)
-        return tuple(each for each in ours if each.kind in kinds)
+    id: str
+    seen: Observations
+    history: History
+    orders: Sequence[RefundOrder]
+    refund: RefundRecord | None
+    moved: Sequence[Movement]
+    sent: Sequence[NotificationAttempt]
+    calls: Sequence[CallCount]
+    digests: Sequence[str]
+
+    @property
+    def state(self) -> RefundState | None:
+        """The final state of our refund; None if it has none."""
+        return self.history.outcome.state if self.history.outcome else None
+
+    @property
+    def exists(self) -> bool:
+        """Whether Temporal knows it."""
+        return self.history.started_at is not None
+
+    @property
+    def is_settled_by_hand(self) -> bool:
+        """Whether the id was used for another payment, and an operator ended ours for that."""
+        outcome, refund = self.history.outcome, self.refund
+        is_by_hand = outcome is not None and outcome.result_code == "resolved_by_operator"
+        return is_by_hand and refund is not None and refund.is_external
 
     def is_true(self, sending: NotificationAttempt) -> bool:
         """Whether this notification says what Antom's ledger says."""
-        refund = self.refunds.get(sending.refund_request_id)
-        if refund is None:
+        if self.refund is None:
             return False
-        bodies = (messages_for(refund, Fault(kind=kind))[0].body for kind in _TRUE_FORMS)
+        bodies = (messages_for(self.refund, Fault(kind=kind))[0].body for kind in _TRUE_FORMS)
         return sending.digest in {sha256(body).hexdigest() for body in bodies}
 
-    def antom_contradicted_itself(self, refund_request_id: str) -> bool:
+    @property
+    def is_contradictory(self) -> bool:
         """Whether Antom signed the opposite of its ledger, and we may have received it."""
-        return any(
-            each.fault == FaultKind.CONTRADICTING
-            and each.error != _NEVER_ARRIVED
-            and not self.is_true(each)
-            for each in self.sent.get(refund_request_id, ())
-        )
+        lies = (each for each in self.sent if each.fault == FaultKind.CONTRADICTING)
+        return any(each.error != _NEVER_ARRIVED and not self.is_true(each) for each in lies)
 
-    def received_both_results(self, refund_request_id: str) -> bool:
+    @property
+    def received_both_results(self) -> bool:
         """Whether we acknowledged both, and so had to notice the contradiction."""
-        sent = self.sent.get(refund_request_id, ())
-        taken = [each for each in sent if each.is_acknowledged and each.fault in _FINAL_RESULTS]
-        return len({each.digest for each in taken}) > 1
+        taken = (each for each in self.sent if each.is_acknowledged)
+        return len({each.digest for each in taken if each.fault in _FINAL_RESULTS}) > 1
 
-    def was_flagged(self, history: History) -> bool:
+    @property
+    def was_flagged(self) -> bool:
         """Whether an operator was notified of the contradiction."""
-        is_contradicted = history.outcome is not None and history.outcome.is_contradicted
-        return is_contradicted or history.refund_request_id in self.flagged
+        outcome = self.history.outcome
+        return self.id in self.seen.flagged or (outcome is not None and outcome.is_contradicted)
 
 
-def by_id(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:
+def _by_id(
+    entries: Iterable[Entry], name: str = "refund_request_id"
+) -> defaultdict[str, list[Entry]]:
     """The entries of each refundRequestId, in order; an empty list where there are none."""
     found: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        found[entry.refund_request_id].append(entry)
+        found[getattr(entry, name)].append(entry)
     return found
 
 
@@ -143,7 +175,7 @@ def is_quiescent(ledger: LedgerSnapshot, payments: Iterable[Payment]) -> bool:
     Before that a storm is not evaluated: notifications after a refund's end are checked too.
     """
     notified = {payment.payment_id for payment in payments if payment.is_async}
-    sent = by_id(ledger.notifications)
+    sent = _by_id(ledger.notifications)
     return all(
         refund.status is not RefundStatus.PROCESSING and _is_done(sent[refund.refund_request_id])
         for refund in ledger.refunds

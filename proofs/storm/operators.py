@@ -6,11 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
 
-from temporalio.client import (
-    Client,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
-)
+from temporalio import client
 from temporalio.envconfig import ClientConnectConfig
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
@@ -24,22 +20,23 @@ from antom_refunds.errors import RefundClientError
 from proofs.storm.plan import Intervention, InterventionKind
 
 _LIMIT: Final = timedelta(seconds=3)
+# A server that was killed recently may delay a call.
+_COUNT_LIMIT: Final = timedelta(seconds=5)
 _TRIES: Final = 8
 _RETRY_SECONDS: Final = 0.5
+_OPEN: Final = "WorkflowType = 'Refund' AND ExecutionStatus = 'Running'"
 _CALL_OFF: Final = Instruction(by="storm", reason="the buyer keeps the goods")
 _RESOLUTION: Final = Resolution(
-    by="storm",
-    reason="another system used the id for another payment",
-    state="failed",
+    by="storm", reason="another system used the id for another payment", state="failed",
     proof="inquiryPayment of the payment lists no such refund",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Operators:
     """All interventions share one connection to Temporal."""
 
-    temporal: Client
+    temporal: client.Client
 
     @classmethod
     async def at(cls, address: str) -> Self:
@@ -51,16 +48,15 @@ class Operators:
     async def perform(self, act: Intervention) -> None:
         """Retry until Temporal accepts or rejects it; a refund may not exist yet, or be final."""
         for _ in range(_TRIES):
-            with suppress(RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
-                with suppress(WorkflowUpdateFailedError):
+            with suppress(RPCError, client.WorkflowUpdateRPCTimeoutOrCancelledError):
+                with suppress(client.WorkflowUpdateFailedError):
                     await self._perform(act)
                 return
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _perform(self, act: Intervention) -> None:
-        handle = self.temporal.get_workflow_handle(
-            contract.workflow_id(act.refund, merchant=DEFAULT_MERCHANT)
-        )
+        workflow_id = contract.workflow_id(act.refund, merchant=DEFAULT_MERCHANT)
+        handle = self.temporal.get_workflow_handle(workflow_id)
         match act.kind:
             case InterventionKind.MALFORMED_SIGNAL:
                 await handle.signal(act.name, args=act.arguments, rpc_timeout=_LIMIT)
@@ -77,3 +73,10 @@ class Operators:
         with suppress(TemporalUnavailableError, RefundClientError):
             if (await refunds.describe(refund_request_id)).needs_attention:
                 await refunds.resolve(refund_request_id, _RESOLUTION)
+
+    async def count_open_refunds(self) -> int:
+        """How many workflows run; at least one while Temporal cannot answer."""
+        try:
+            return (await self.temporal.count_workflows(_OPEN, rpc_timeout=_COUNT_LIMIT)).count
+        except RPCError:
+            return 1

@@ -16,7 +16,7 @@ def render(storm: Storm, path: Path) -> str:
     figure = Figure(figsize=(12, 6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     histories = storm.observations.histories.values()
-    changes = [(each.started_at, 1) for each in histories]
+    changes = [(each.started_at, 1) for each in histories if each.started_at]
     changes += [(each.closed_at, -1) for each in histories if each.closed_at]
     times, steps = zip(*sorted([(storm.started_at, 0), *changes]), strict=True)
     seconds = [(at - storm.started_at).total_seconds() for at in times]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.columns import Columns
 from rich.console import Console
 
-from antom_refunds.simulator.fault_plan import draw
+from antom_refunds.simulator.fault_plan import FaultPlan
 from antom_refunds.simulator.faults import NO_FAULT, FaultKind, Operation
 from antom_refunds.simulator.requests import CallKind
 from bench.figures import Percentiles
@@ -55,9 +55,7 @@ def evaluate(
     """The report about these observations."""
     histories = seen.histories.values()
     bounds = (history_bound(each, interruptions=seen.interruptions) for each in histories)
-    contradicted = [
-        each for each in histories if seen.antom_contradicted_itself(each.refund_request_id)
-    ]
+    contradicted = [each for each in seen.cases.values() if each.exists and each.is_contradictory]
     calls: Counter[str] = Counter(dict.fromkeys(seen.histories, 0))
     for each in seen.ledger.calls:
         calls[each.subject] += each.count
@@ -74,16 +72,16 @@ def evaluate(
         events=Percentiles.of(each.events for each in histories),
         events_bound=max(bounds, default=0),
         contradicted=len(contradicted),
-        contradicted_flagged=sum(map(seen.was_flagged, contradicted)),
+        contradicted_flagged=sum(each.was_flagged for each in contradicted),
     )
 
 
 def _delays(seen: Observations) -> Iterable[float]:
-    for each, history in seen.histories.items():
-        refund = seen.refunds.get(each)
-        if refund and refund.ended_at and history.closed_at and not refund.is_external:
+    for case in seen.cases.values():
+        refund, closed_at = case.refund, case.history.closed_at
+        if refund and refund.ended_at and closed_at and not refund.is_external:
             # Where an untrue notification of Antom's ended it, our end may be before Antom's.
-            yield max(0.0, (history.closed_at - refund.ended_at).total_seconds())
+            yield max(0.0, (closed_at - refund.ended_at).total_seconds())
 
 
 def _faults(plan: Plan, seen: Observations, applied: Iterable[ProcessFault]) -> dict[str, int]:
@@ -91,12 +89,11 @@ def _faults(plan: Plan, seen: Observations, applied: Iterable[ProcessFault]) -> 
     counted = Counter([fault.kind.value for fault in applied])
     counted.update(act.kind.value for act in plan.interventions)
     counted.update("id used for another payment" for _ in plan.refunds_elsewhere)
-    scripted = {(each.subject, each.operation): each.faults for each in plan.scripts}
+    antom = FaultPlan(plan.random_faults)
+    for script in plan.scripts:
+        antom.add(script)
     for subject, operation, times in _tries(seen):
-        script = scripted.get((subject, operation), ())
-        numbers = range(len(script) + 1, times + 1)
-        random = [draw(plan.random_faults, subject, operation, number) for number in numbers]
-        faults = [*script[:times], *random]
+        faults = [antom.next(subject, operation) for _ in range(times)]
         kinds = [_LATE.get(each.kind, each.kind) for each in faults if each != NO_FAULT]
         counted.update(f"{operation}: {kind}" for kind in kinds)
     return dict(sorted(counted.items()))
@@ -106,8 +103,8 @@ def _tries(seen: Observations) -> Iterable[tuple[str, Operation, int]]:
     for calls in seen.ledger.calls:
         if calls.kind in _OPERATIONS:
             yield calls.subject, _OPERATIONS[calls.kind], calls.count
-    for subject, sent in seen.sent.items():
-        yield subject, Operation.NOTIFY, max(sending.number for sending in sent)
+    for case in seen.cases.values():
+        yield case.id, Operation.NOTIFY, max((sending.number for sending in case.sent), default=0)
 
 
 def show(report: StormReport, console: Console) -> None:

@@ -10,15 +10,8 @@ from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.accounts import Payment, SettlementOutcome
 from antom_refunds.simulator.control_models import ExternalRefund
 from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import NO_FAULT, Operation
-from proofs.storm.antom_faults import (
-    CORRECT,
-    MIXED_UP,
-    RATE_LIMIT,
-    STOPPED,
-    UNUSABLE,
-    random_faults,
-)
+from antom_refunds.simulator.faults import NO_FAULT, Fault, Operation
+from proofs.storm import antom_faults
 from proofs.storm.plan import (
     Intervention,
     InterventionKind,
@@ -32,7 +25,6 @@ from proofs.storm.plan import (
 CLIENT_ID: Final = "SANDBOX_5X00000000000000"
 # Weeks in minutes: refunds in doubt are retried after 0.25 s, 1.5 s, 3 s, 10 s.
 SPEEDUP: Final = 480.0
-_PAID: Final = Money(currency="EUR", minor=10**8)
 _AMOUNT_MAX: Final = 50_000
 _CONCURRENT: Final = 0.25
 _CONFLICTING: Final = 0.03
@@ -99,9 +91,7 @@ def draw_plan(size: StormSize, seed: int) -> Plan:
     first = {each.order.refund_request_id: each for each in reversed(requests)}
     groups = _groups(list(first), dice)
     limited = [
-        FaultScript(
-            subject=each, operation=Operation.REFUND, faults=(RATE_LIMIT,) * dice.randint(1, 2)
-        )
+        _script(each, Operation.REFUND, (antom_faults.RATE_LIMIT,) * dice.randint(1, 2))
         for each in groups.ordinary
         if any(start <= first[each].at < until for start, until in windows)
     ]
@@ -114,20 +104,29 @@ def draw_plan(size: StormSize, seed: int) -> Plan:
         rate_limit_windows=windows,
         scripts=(*limited, *_scripts(groups, dice)),
         interventions=_interventions(first, groups, dice),
-        refunds_elsewhere=_elsewhere(
-            [first[each].order for each in groups.elsewhere], payments, dice
+        refunds_elsewhere=tuple(
+            _made_elsewhere(first[each].order, payments, dice) for each in groups.elsewhere
         ),
         unusable=frozenset(groups.unusable),
-        random_faults=random_faults(seed),
+        random_faults=antom_faults.random_faults(seed),
     )
+
+
+def euros(minor: int) -> Money:
+    return Money(currency="EUR", minor=minor)
+
+
+def payment(payment_id: str, **fields: Any) -> Payment:
+    """A payment of 1,000,000 euros to the account of the storm."""
+    usual = {"client_id": CLIENT_ID, "payment_id": payment_id, "amount": euros(10**8)}
+    return Payment.model_validate(usual | fields)
 
 
 def _payment(number: int, dice: Random) -> Payment:
     # The simulator divides its waits by the speedup; these are meant as real seconds.
     settles = dice.uniform(*_SETTLES) * SPEEDUP
-    usual = {"client_id": CLIENT_ID, "amount": _PAID, "settle_after": settles}
     kind = _PAYMENTS[number % len(_PAYMENTS)]
-    return Payment.model_validate({"payment_id": f"storm-pay-{number}", **usual, **kind})
+    return payment(f"storm-pay-{number}", settle_after=settles, **kind)
 
 
 def _requests(
@@ -135,17 +134,16 @@ def _requests(
 ) -> Iterator[PlannedRequest]:
     """At a steady rate; some by several callers, some repeated with another amount."""
     for number in range(size.refunds):
-        at, payment = number / size.per_second, dice.choice(payments)
-        amount = Money(currency=_PAID.currency, minor=dice.randint(1, _AMOUNT_MAX))
-        fields = {"refund_request_id": f"storm-{number}", "payment_id": payment.payment_id}
-        order = RefundOrder.model_validate({**fields, "amount": amount})
-        several = dice.random() < _CONCURRENT
-        count = dice.randint(2, size.callers) if several else 1
+        at, payment_id = number / size.per_second, dice.choice(payments).payment_id
+        amount = euros(dice.randint(1, _AMOUNT_MAX))
+        order = RefundOrder(
+            refund_request_id=f"storm-{number}", payment_id=payment_id, amount=amount
+        )
+        count = dice.randint(2, size.callers) if dice.random() < _CONCURRENT else 1
         callers = dice.sample(range(size.callers), k=count)
         yield from (PlannedRequest(at=at, caller=caller, order=order) for caller in callers)
         if dice.random() < _CONFLICTING:
-            other = amount.model_copy(update={"minor": amount.minor + 1})
-            again = order.model_copy(update={"amount": other})
+            again = order.model_copy(update={"amount": euros(amount.minor + 1)})
             yield PlannedRequest(at=at + _CONFLICT_AFTER, caller=callers[0], order=again)
 
 
@@ -178,9 +176,9 @@ def _process_fault(
     start = max(at, min(free.values()))
     running = [each for each, since in free.items() if since <= start]
     is_for_all = kind is ProcessFaultKind.WORKERS_KILLED
-    targets = running if is_for_all else [dice.choice(running)]
+    targets = tuple(running) if is_for_all else (dice.choice(running),)
     lasts = size.pause_seconds if duration is None else dice.uniform(*duration)
-    return ProcessFault(at=start, kind=kind, targets=tuple(targets), lasts=lasts)
+    return ProcessFault(at=start, kind=kind, targets=targets, lasts=lasts)
 
 
 def _windows(size: StormSize, dice: Random) -> Iterator[tuple[float, float]]:
@@ -201,17 +199,22 @@ def _groups(ids: Sequence[str], dice: Random) -> _Groups:
 
 def _scripts(groups: _Groups, dice: Random) -> Iterator[FaultScript]:
     """Antom's responses to the refunds of each group."""
+    correct = antom_faults.CORRECT
     table = (
-        (groups.elsewhere, ((NO_FAULT,),), CORRECT),
-        (groups.mixed_up, MIXED_UP, CORRECT),
-        (groups.stopped, STOPPED, CORRECT),
-        (groups.unusable, UNUSABLE, None),
+        (groups.elsewhere, ((NO_FAULT,),), correct),
+        (groups.mixed_up, antom_faults.MIXED_UP, correct),
+        (groups.stopped, antom_faults.STOPPED, correct),
+        (groups.unusable, antom_faults.UNUSABLE, None),
     )
     for ids, refunds, inquiries in table:
         for each in ids:
             faults = dice.choice(refunds)
-            yield FaultScript(subject=each, operation=Operation.REFUND, faults=faults)
-            yield FaultScript(subject=each, operation=Operation.INQUIRY, faults=inquiries or faults)
+            yield _script(each, Operation.REFUND, faults)
+            yield _script(each, Operation.INQUIRY, inquiries or faults)
+
+
+def _script(subject: str, operation: Operation, faults: tuple[Fault, ...]) -> FaultScript:
+    return FaultScript(subject=subject, operation=operation, faults=faults)
 
 
 def _interventions(
@@ -231,17 +234,14 @@ def _interventions(
     )
 
 
-def _elsewhere(
-    orders: Sequence[RefundOrder], payments: Sequence[Payment], dice: Random
-) -> tuple[ExternalRefund, ...]:
-    """For each order a refund of another payment with the same amount: as similar as possible."""
-    wallets = [each.payment_id for each in payments[:: len(_PAYMENTS)]]
-    return tuple(
-        ExternalRefund(
-            client_id=CLIENT_ID,
-            payment_id=dice.choice([one for one in wallets if one != order.payment_id]),
-            amount=order.amount,
-            refund_request_id=order.refund_request_id,
-        )
-        for order in orders
+def _made_elsewhere(
+    order: RefundOrder, payments: Sequence[Payment], dice: Random
+) -> ExternalRefund:
+    """A refund of another payment with the same amount: as similar as possible."""
+    wallets = (each.payment_id for each in payments[:: len(_PAYMENTS)])
+    return ExternalRefund(
+        client_id=CLIENT_ID,
+        payment_id=dice.choice([one for one in wallets if one != order.payment_id]),
+        amount=order.amount,
+        refund_request_id=order.refund_request_id,
     )

@@ -160,12 +160,11 @@ def test_an_accepted_survivor_is_not_counted() -> None:
 
     assert is_enough([known, tried(Verdict.TIMED_OUT)])
     assert not is_enough([known])
-    assert unnoticed([known], ROOT) == ""
+    assert unnoticed([known]) == ""
 
 
 def test_a_survivor_is_shown_with_file_line_and_difference() -> None:
-    shown = unnoticed([tried(Verdict.SURVIVED)], ROOT)
+    shown = unnoticed([tried(Verdict.SURVIVED)])
 
-    assert shown.startswith("proofs/mutants/__init__.py:2, in f\n  return a -> return None\n")
-    assert "+    return None" in shown
+    assert shown == "proofs/mutants/__init__.py:2, in f\n  return a -> return None"
     assert table([tried(Verdict.SURVIVED)]).splitlines()[1].split() == ["domain", *"10100"]

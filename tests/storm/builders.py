@@ -40,9 +40,7 @@ def outcome(state: RefundState = RefundState.SUCCEEDED, **changes: Any) -> Refun
 
 def history(**changes: Any) -> History:
     """Started at noon, closed ten seconds later."""
-    usual = History(
-        refund_request_id="r-1", started_at=NOON, closed_at=at(10), outcome=outcome(), events=13
-    )
+    usual = History(started_at=NOON, closed_at=at(10), outcome=outcome(), events=13)
     return replace(usual, **changes)
 
 

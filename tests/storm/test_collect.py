@@ -14,7 +14,7 @@ HISTORIES = Path(__file__).parents[1] / "histories"
 def read(name: str, *, without_end: bool = False) -> History:
     recorded = WorkflowHistory.from_json(name, (HISTORIES / f"{name}.json").read_text())
     events = list(recorded.events)
-    return history_of(name, events[:-1] if without_end else events)
+    return history_of(events[:-1] if without_end else events)
 
 
 def test_a_search_attribute_flags_a_refund() -> None:
@@ -47,7 +47,7 @@ def test_a_call_off_stops_a_refund_if_it_is_one_of_ours() -> None:
 
     assert read(name).called_off_at is None
     arguments.args.payloads[0].data = b'{"by":"storm","reason":"any"}'
-    assert history_of(name, [event]).called_off_at is not None
+    assert history_of([event]).called_off_at is not None
 
 
 def test_a_check_stops_nothing_and_is_counted() -> None:
@@ -66,4 +66,4 @@ def test_a_run_that_failed_broke_off() -> None:
     events = list(recorded.events)
     events[-1].event_type = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED
 
-    assert history_of("r-1", events).broke_off == "FAILED"
+    assert history_of(events).broke_off == "FAILED"
