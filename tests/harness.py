@@ -38,8 +38,7 @@ from antom_refunds.domain.policy import Policy
 from antom_refunds.merchants import NotificationKeys
 from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.simulator.accounts import AntomMerchant, Payment, SettlementOutcome
-from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import Fault, FaultKind, FaultScript, Operation
 from antom_refunds.simulator.requests import CallKind
 from antom_refunds.simulator.server import create_app
 from antom_refunds.simulator.simulator import AntomSimulator

@@ -4,8 +4,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from antom_refunds.simulator.fault_plan import FaultProbability, RandomFaults
-from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import (
+    NO_FAULT,
+    Fault,
+    FaultKind,
+    FaultProbability,
+    Operation,
+    RandomFaults,
+)
 
 # Real seconds that a worker waits for a response, and how late the late responses are.
 RESPONSE_TIMEOUT: Final = timedelta(seconds=2)

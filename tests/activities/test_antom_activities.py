@@ -24,8 +24,7 @@ from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import Refund, RefundState
 from antom_refunds.simulator.accounts import Payment
-from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import Fault, FaultKind, FaultScript, Operation
 from antom_refunds.simulator.requests import CallKind
 from antom_refunds.simulator.server import create_app
 from antom_refunds.simulator.simulator import AntomSimulator
