@@ -198,6 +198,12 @@ class Harness:
         finally:
             await clock.lock_time_skipping(LockTimeSkippingRequest())
 
+    async def start_in_flight(self, order: RefundOrder) -> None:
+        """Start this refund; its call is held on the way to Antom until `transport.release()`."""
+        self.transport.hold()
+        await self.start(order)
+        await self.transport.arrived.wait()
+
     async def view(self, order: RefundOrder) -> RefundView:
         return await self.refunds.describe(order.refund_request_id)
 
