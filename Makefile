@@ -13,7 +13,7 @@ QUICK ?=
 WITH_PICTURE := .venv/.ready-bench
 PEERS_BIN := .venv-peers/bin
 WITH_PEERS := .venv-peers/.ready
-MUTANTS = $(BIN)/python -m proofs.mutants $(if $(SEED),--seed $(SEED))
+MUTANTS = $(BIN)/python -m scripts.mutants $(if $(SEED),--seed $(SEED))
 STORM = $(BIN)/python -m proofs.storm $(if $(SEED),--seed $(SEED))
 
 ##@ Use it

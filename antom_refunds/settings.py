@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
@@ -28,6 +27,7 @@ from pydantic_settings import SettingsError as UnreadableError
 
 from antom_refunds.domain.order import MerchantKey
 from antom_refunds.domain.policy import CALL_TIMEOUT, Policy
+from antom_refunds.loopback import is_loopback
 
 PREFIX: Final = "ANTOM_REFUNDS_"
 _NESTED: Final = "__"
@@ -92,13 +92,6 @@ def _header_value(text: str) -> str:
     if set(text) & set("\"',;"):
         raise ValueError("must have no quotes, commas or semicolons, as Antom shows it")
     return text
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -193,7 +186,7 @@ class MerchantSettings(BaseModel):
     @model_validator(mode="after")
     def _gateway_is_private(self) -> Self:
         url = urlsplit(self.gateway)
-        if url.scheme == "http" and not self.is_sandbox and not _is_loopback(url.hostname or ""):
+        if url.scheme == "http" and not self.is_sandbox and not is_loopback(url.hostname or ""):
             raise ValueError(
                 "GATEWAY must begin with https:// for an account that moves money; "
                 "http:// is for this machine and for the sandbox"

@@ -34,8 +34,7 @@ from antom_refunds.namespace import register_attributes
 from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.process import FAILED, OK, exit_process
 from antom_refunds.simulator import accounts
-from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import Fault, FaultKind, FaultScript, Operation
 from antom_refunds.simulator.server import create_app
 from antom_refunds.simulator.simulator import AntomSimulator
 from bench.figures import FrozenModel, Line

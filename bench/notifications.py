@@ -17,13 +17,13 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.notifications import NotificationDelivery
+from antom_refunds.simulator.authentication import Signers
 from antom_refunds.simulator.control_client import SimulatorClient
+from antom_refunds.simulator.fault_effects import messages_for
 from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind
-from antom_refunds.simulator.notifier import messages_for
+from antom_refunds.simulator.notifier import NotificationSender
 from antom_refunds.simulator.records import RefundRecord, RefundStatus
 from antom_refunds.simulator.result_codes import SUCCESS, result
-from antom_refunds.simulator.sender import NotificationSender
-from antom_refunds.simulator.signers import Signers
 from bench.environment import UnlimitedStack, limited_gather
 
 FORGED: Final = Fault(kind=FaultKind.FORGED)

@@ -1,9 +1,7 @@
 """Fixtures of all tests: real key pairs, real Temporal servers and harnesses on them."""
 
 import signal
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,7 +9,6 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
 from temporalio.testing import WorkflowEnvironment
 
-from antom_refunds import attributes
 from antom_refunds.domain.policy import Policy
 from antom_refunds.namespace import register_attributes
 from antom_refunds.process import exit_process
@@ -20,8 +17,7 @@ from antom_refunds.telemetry import make_runtime
 from starter.key_pairs import write_pair
 from starter.temporal_server import FAST_OPTIONS
 from tests.harness import FAST_POLICY, Harness, KeyFiles, harness_on, own_queues
-
-BIN = Path(sys.executable).parent
+from tests.servers import BIN, start_temporal
 
 
 def pytest_configure() -> None:
@@ -51,26 +47,14 @@ def runtime() -> Runtime:
 @pytest.fixture(scope="session")
 async def dev_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
     """One real Temporal server for the whole session, started as by `make up`."""
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(BIN / "temporal"),
-        data_converter=pydantic_data_converter,
-        search_attributes=list(attributes.KEYS),
-        runtime=runtime,
-        dev_server_extra_args=FAST_OPTIONS,
-    )
-    async with environment:
+    async with await start_temporal(runtime, options=FAST_OPTIONS) as environment:
         yield environment
 
 
 @pytest.fixture
 async def bare_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
     """A real Temporal server without our search attributes."""
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(BIN / "temporal"),
-        data_converter=pydantic_data_converter,
-        runtime=runtime,
-    )
-    async with environment:
+    async with await start_temporal(runtime, has_attributes=False) as environment:
         yield environment
 
 

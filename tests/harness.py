@@ -38,8 +38,7 @@ from antom_refunds.domain.policy import Policy
 from antom_refunds.merchants import NotificationKeys
 from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.simulator.accounts import AntomMerchant, Payment, SettlementOutcome
-from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import Fault, FaultKind, FaultScript, Operation
 from antom_refunds.simulator.requests import CallKind
 from antom_refunds.simulator.server import create_app
 from antom_refunds.simulator.simulator import AntomSimulator
@@ -198,6 +197,12 @@ class Harness:
             yield
         finally:
             await clock.lock_time_skipping(LockTimeSkippingRequest())
+
+    async def start_in_flight(self, order: RefundOrder) -> None:
+        """Start this refund; its call is held on the way to Antom until `transport.release()`."""
+        self.transport.hold()
+        await self.start(order)
+        await self.transport.arrived.wait()
 
     async def view(self, order: RefundOrder) -> RefundView:
         return await self.refunds.describe(order.refund_request_id)

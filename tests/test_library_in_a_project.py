@@ -17,7 +17,7 @@ from rich.console import Console
 
 from starter.sample_payments import add_sample_payments
 from starter.stack import Stack, local_stack
-from tests.conftest import BIN
+from tests.servers import BIN
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -1,15 +1,22 @@
-"""Antom's gate: rejects a request before anything is executed (docs/antom.md#signing)."""
+"""Antom's gate, which rejects a request before anything is executed, and who signs the responses.
+
+Source: docs/antom.md#signing.
+"""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from antom_refunds.antom.signing import SignatureError, SignatureHeader, SignedMessage, verify
+from antom_refunds.antom.signing import SignatureError, SignatureHeader, SignedMessage, sign, verify
 from antom_refunds.simulator.accounts import AntomMerchant, public_key
 from antom_refunds.simulator.requests import CallKind, CallRejectedError
 
 BODY_BYTES_MAX: Final = 64 * 1024
+KEY_VERSION: Final = "1"
+_KEY_BITS: Final = 2048
 
 _CALLS: Final = {
     f"{root}/v1/payments/{kind}": (kind, is_sandbox)
@@ -51,7 +58,7 @@ class Authenticator:
 
     def __init__(self) -> None:
         self._merchants: dict[str, AntomMerchant] = {}
-        self._keys: dict[str, dict[str, RSAPublicKey]] = {}
+        self._keys: dict[str, dict[str, rsa.RSAPublicKey]] = {}
 
     def register(self, merchant: AntomMerchant) -> None:
         """Add this merchant, or replace it with all its keys."""
@@ -110,3 +117,29 @@ def _is_json(content_type: str) -> bool:
     media_type, _, parameters = content_type.lower().partition(";")
     charset = parameters.partition("charset=")[2].strip(' "')
     return media_type.strip() == "application/json" and charset in {"", "utf-8"}
+
+
+class SignedBy(StrEnum):
+    """The signer of a message."""
+
+    ANTOM = "antom"
+    WRONG_KEY = "wrong_key"
+    UNSIGNED = "unsigned"
+
+
+@cache
+def _wrong_key() -> rsa.RSAPrivateKey:
+    """One per process, because generating a key is slow; its public key is never published."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
+
+
+class Signers:
+    """Antom's private key, and one that no merchant knows."""
+
+    def __init__(self, private_key: rsa.RSAPrivateKey) -> None:
+        self._keys = {SignedBy.ANTOM: private_key, SignedBy.WRONG_KEY: _wrong_key()}
+
+    def header(self, signed: SignedMessage, signed_by: SignedBy) -> dict[str, str]:
+        """The signature header; empty for UNSIGNED."""
+        key = self._keys.get(signed_by)
+        return {} if key is None else {"signature": sign(signed, key, key_version=KEY_VERSION)}

@@ -1,7 +1,6 @@
 """The configuration of a simulator process: one JSON file (docs/simulator.md)."""
 
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -10,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from antom_refunds.antom.key_files import read_private_key, read_public_key
 from antom_refunds.domain.money import Currency
+from antom_refunds.loopback import is_loopback
 from antom_refunds.simulator.accounts import AntomMerchant, ClientId, NotifyUrl, Payment, Wait
-from antom_refunds.simulator.fault_plan import RandomFaults
+from antom_refunds.simulator.faults import RandomFaults
 from antom_refunds.simulator.simulator import AntomSimulator
 
 
@@ -59,7 +59,7 @@ class SimulatorConfig(BaseModel):
 
     @model_validator(mode="after")
     def _host_is_loopback(self) -> Self:
-        if self.loopback_only and not _is_loopback(self.host):
+        if self.loopback_only and not is_loopback(self.host):
             raise ValueError("host must be a loopback address unless loopback_only is false")
         return self
 
@@ -81,10 +81,3 @@ class SimulatorConfig(BaseModel):
         for payment in self.payments:
             simulator.ledger.add_payment(payment)
         return simulator
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

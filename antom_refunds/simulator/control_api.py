@@ -4,9 +4,9 @@ It is not part of Antom, and it has no authentication.
 """
 
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,24 +14,67 @@ from starlette.routing import Mount, Route
 
 from antom_refunds.domain.order import describe_errors
 from antom_refunds.limited_body import read_limited
-from antom_refunds.simulator.accounts import AntomMerchant
-from antom_refunds.simulator.control_models import (
-    PREFIX,
-    AddPayments,
-    AddScripts,
-    ExternalRefund,
-    SendNotification,
-    SendResult,
-    SettleRefund,
-)
+from antom_refunds.simulator.accounts import AntomMerchant, NotifyUrl, Payment, SettlementOutcome
+from antom_refunds.simulator.authentication import SignedBy
+from antom_refunds.simulator.faults import FaultScript
+from antom_refunds.simulator.ledger import ExternalRefund
 from antom_refunds.simulator.notifier import with_result
 from antom_refunds.simulator.records import NotificationAttempt, RefundRecord
 from antom_refunds.simulator.responses import notification, serialise
 from antom_refunds.simulator.simulator import AntomSimulator
 
+PREFIX: Final = "/_simulator"
+BATCH_MAX: Final = 500
 REQUEST_BYTES_MAX: Final = 1024 * 1024
 
 Form = TypeVar("Form", bound=BaseModel)
+
+
+class _ControlModel(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AddPayments(_ControlModel):
+    """Payments to add or replace, at most BATCH_MAX."""
+
+    payments: Annotated[tuple[Payment, ...], Field(min_length=1, max_length=BATCH_MAX)]
+
+
+class AddScripts(_ControlModel):
+    """Fault scripts to add, at most BATCH_MAX."""
+
+    scripts: Annotated[tuple[FaultScript, ...], Field(min_length=1, max_length=BATCH_MAX)]
+
+
+class SettleRefund(_ControlModel):
+    """End a refund in process; `ends` None takes the outcome from its payment."""
+
+    client_id: str
+    refund_request_id: str
+    ends: SettlementOutcome | None = None
+
+
+class SendNotification(_ControlModel):
+    """A notification to send outside Antom's schedule, forged or genuine.
+
+    `body` is sent unchanged; without it the notification is built from the ledger's refund
+    `refund_request_id`, with SUCCESS or FAIL as `claims_success` says.
+    """
+
+    url: NotifyUrl
+    client_id: str
+    refund_request_id: str = ""
+    body: str | None = None
+    claims_success: bool = True
+    signed_by: SignedBy = SignedBy.WRONG_KEY
+
+
+class SendResult(_ControlModel):
+    """The response to a notification; without one `status_code` is None and `error` says why."""
+
+    status_code: int | None
+    body: str
+    error: str | None = None
 
 
 class ControlApi:

@@ -9,17 +9,17 @@ import httpx
 from pydantic import BaseModel
 
 from antom_refunds.simulator.accounts import AntomMerchant, Payment, SettlementOutcome
-from antom_refunds.simulator.control_models import (
+from antom_refunds.simulator.control_api import (
     BATCH_MAX,
     PREFIX,
     AddPayments,
     AddScripts,
-    ExternalRefund,
     SendNotification,
     SendResult,
     SettleRefund,
 )
-from antom_refunds.simulator.fault_plan import FaultScript
+from antom_refunds.simulator.faults import FaultScript
+from antom_refunds.simulator.ledger import ExternalRefund
 from antom_refunds.simulator.records import LedgerSnapshot, RefundRecord
 
 _POLL_SECONDS: Final = 0.05

@@ -6,10 +6,10 @@ from typing import Final, assert_never
 
 from antom_refunds.antom.wire import InquireRefundResponse, RefundResponse
 from antom_refunds.simulator.authentication import VerifiedCall
-from antom_refunds.simulator.fault_plan import FaultPlan
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.fault_effects import PlannedResponse, apply_fault, replacement
+from antom_refunds.simulator.faults import Fault, FaultKind, FaultPlan, Operation
 from antom_refunds.simulator.ledger import Ledger
-from antom_refunds.simulator.records import RefundRecord, RefundStatus
+from antom_refunds.simulator.records import Journal, RefundRecord, RefundStatus
 from antom_refunds.simulator.requests import (
     CallKind,
     InquirePaymentCall,
@@ -17,7 +17,6 @@ from antom_refunds.simulator.requests import (
     RefundCall,
     parse_call,
 )
-from antom_refunds.simulator.response_faults import PlannedResponse, apply_fault, replacement
 from antom_refunds.simulator.responses import (
     before_settlement,
     inquiry_response,
@@ -27,7 +26,6 @@ from antom_refunds.simulator.responses import (
 )
 from antom_refunds.simulator.result_codes import INCONSISTENT, SUCCESS, result
 from antom_refunds.simulator.settlement import Settlement
-from antom_refunds.simulator.store import Journal
 
 _OPERATIONS: Final = {
     CallKind.REFUND: Operation.REFUND,

@@ -1,22 +1,26 @@
 """notifyRefund: sent until acknowledged, at most eight times (docs/antom.md#notifyrefund)."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Final
 
-from antom_refunds.antom.wire import Amount, RefundNotification
-from antom_refunds.simulator.fault_plan import FaultPlan
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.records import NotificationAttempt, RefundRecord, RefundStatus
-from antom_refunds.simulator.response_faults import malformed_notification
-from antom_refunds.simulator.responses import notification, serialise
-from antom_refunds.simulator.sender import DeliveryResult, NotificationSender
-from antom_refunds.simulator.signers import SignedBy
-from antom_refunds.simulator.store import Journal
+import httpx
+from pydantic import ValidationError
+
+from antom_refunds.antom.signing import SignedMessage
+from antom_refunds.antom.wire import Result
+from antom_refunds.limited_body import read_limited
+from antom_refunds.loopback import is_loopback
+from antom_refunds.simulator.authentication import SignedBy, Signers
+from antom_refunds.simulator.fault_effects import OutgoingNotification, messages_for
+from antom_refunds.simulator.faults import FaultKind, FaultPlan, Operation
+from antom_refunds.simulator.records import Journal, NotificationAttempt, RefundRecord
 
 log = logging.getLogger(__name__)
 
@@ -31,54 +35,80 @@ SCHEDULE: Final = (
     timedelta(hours=6),
     timedelta(hours=15),
 )
+# Antom documents no timeout of its own; this one only has to exceed any honest response time.
+_TIMEOUT_SECONDS: Final = 15.0
+_RESPONSE_BYTES_MAX: Final = 64 * 1024
+_ACKNOWLEDGED: Final = ("S", "SUCCESS")
 
 
 @dataclass(frozen=True, slots=True)
-class OutgoingNotification:
-    """One message; `ends_retries` says whether its acknowledgement ends Antom's attempts."""
+class DeliveryResult:
+    """The merchant's response; without one `status_code` is None and `error` says why."""
 
-    body: bytes
-    signed_by: SignedBy = SignedBy.ANTOM
-    ends_retries: bool = True
+    status_code: int | None = None
+    body: bytes = b""
+    error: str | None = None
 
-
-def messages_for(refund: RefundRecord, fault: Fault) -> tuple[OutgoingNotification, ...]:
-    """The messages of one attempt about a refund that has ended, in order; possibly none."""
-    has_succeeded = refund.status is RefundStatus.SUCCESS
-    truth = notification(refund, succeeded=has_succeeded)
-    opposite = notification(refund, succeeded=not has_succeeded)
-    true = OutgoingNotification(serialise(truth))
-    match fault.kind:
-        case FaultKind.NOT_SENT:
-            return ()
-        case FaultKind.REPEATED:
-            return (true,) * fault.times
-        case FaultKind.FORGED:
-            return (
-                OutgoingNotification(serialise(opposite), SignedBy.WRONG_KEY, ends_retries=False),
-            )
-        case FaultKind.INCONSISTENT:
-            return (replace(true, body=serialise(_inconsistent(truth, opposite))),)
-        case FaultKind.WRONG_AMOUNT:
-            return (replace(true, body=serialise(_one_minor_unit_more(truth))),)
-        case FaultKind.CONTRADICTING:
-            return true, replace(true, body=serialise(opposite), ends_retries=False)
-        case FaultKind.WITHOUT_AMOUNT:
-            return (replace(true, body=serialise(truth, without="refund_amount")),)
-        case FaultKind.ODD_FIELDS:
-            return (replace(true, body=malformed_notification(true.body)),)
-        case _:
-            return (true,)
+    @property
+    def is_acknowledgement(self) -> bool:
+        """Whether it is HTTP 200 with S and SUCCESS (docs/antom.md#notifications)."""
+        if self.status_code != HTTPStatus.OK:
+            return False
+        try:
+            result = Result.model_validate(json.loads(self.body)["result"])
+        except (ValueError, KeyError, TypeError, ValidationError):
+            return False
+        return (result.result_status, result.result_code) == _ACKNOWLEDGED
 
 
-def _inconsistent(truth: RefundNotification, opposite: RefundNotification) -> RefundNotification:
-    return truth.model_copy(update={"refund_status": opposite.refund_status})
+class NotificationSender:
+    """One connection pool for all notifications. Never raises for anything the merchant does."""
 
+    def __init__(
+        self,
+        signers: Signers,
+        *,
+        now: Callable[[], datetime],
+        loopback_only: bool = True,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._signers = signers
+        self._now = now
+        self._loopback_only = loopback_only
+        self._http = httpx.AsyncClient(
+            timeout=httpx.Timeout(_TIMEOUT_SECONDS, pool=None), trust_env=False, transport=transport
+        )
 
-def _one_minor_unit_more(truth: RefundNotification) -> RefundNotification:
-    amount = truth.refund_amount
-    wrong = Amount(currency=amount.currency, value=str(int(amount.value) + 1))
-    return truth.model_copy(update={"refund_amount": wrong})
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def send(
+        self, url: str, body: bytes, *, client_id: str, signed_by: SignedBy
+    ) -> DeliveryResult:
+        """POST this body to the URL; the signature covers the URL's path with its query."""
+        try:
+            if self._loopback_only and not is_loopback(httpx.URL(url).host):
+                return DeliveryResult(error="NotLoopback")
+            headers = self._headers(url, body, client_id, signed_by)
+            async with self._http.stream("POST", url, content=body, headers=headers) as response:
+                # A longer body cannot be an acknowledgement.
+                received = await read_limited(response.aiter_bytes(), _RESPONSE_BYTES_MAX) or b""
+                return DeliveryResult(response.status_code, received)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return DeliveryResult(error=type(error).__name__)
+
+    def _headers(
+        self, url: str, body: bytes, client_id: str, signed_by: SignedBy
+    ) -> dict[str, str]:
+        time = str(int(self._now().timestamp() * 1000))
+        path = httpx.URL(url).raw_path.decode()
+        signed = SignedMessage(path=path, client_id=client_id, time=time, body=body)
+        return {
+            "content-type": "application/json; charset=UTF-8",
+            "client-id": client_id,
+            "request-time": time,
+            **self._signers.header(signed, signed_by),
+        }
 
 
 class Notifier:

@@ -1,6 +1,9 @@
-"""The entries of the ledger and the journal, and the snapshot that shows them; all are frozen."""
+"""The entries of the ledger and the journal, the journal itself, and the snapshot of them all."""
 
+from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -137,3 +140,48 @@ class LedgerSnapshot(_Record):
     def count(self, subject: str, kind: CallKind) -> int:
         """The number of calls of this kind about this id."""
         return sum(c.count for c in self.calls if (c.subject, c.kind) == (subject, kind))
+
+
+class Journal:
+    """Counts of verified calls, digests of refund bodies, and all notification attempts.
+
+    A call is recorded before it is handled, and independently of its result.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._counts: dict[tuple[str, str, CallKind], int] = {}
+        self._last: dict[tuple[str, str, CallKind], datetime] = {}
+        self._digests: dict[tuple[str, str], dict[str, None]] = {}
+        self._notifications: list[NotificationAttempt] = []
+
+    def record_call(self, client_id: str, subject: str, kind: CallKind, body: bytes) -> None:
+        key = client_id, subject, kind
+        self._counts[key] = self._counts.get(key, 0) + 1
+        self._last[key] = self._now()
+        if kind is CallKind.REFUND:
+            digest = sha256(body).hexdigest()
+            self._digests.setdefault((client_id, subject), {})[digest] = None
+
+    def record_notification(self, attempt: NotificationAttempt) -> None:
+        self._notifications.append(attempt)
+
+    @property
+    def calls(self) -> tuple[CallCount, ...]:
+        return tuple(
+            CallCount(
+                client_id=key[0], subject=key[1], kind=key[2], count=count, last_at=self._last[key]
+            )
+            for key, count in self._counts.items()
+        )
+
+    @property
+    def payloads(self) -> tuple[PayloadDigests, ...]:
+        return tuple(
+            PayloadDigests(client_id=client_id, refund_request_id=subject, digests=tuple(digests))
+            for (client_id, subject), digests in self._digests.items()
+        )
+
+    @property
+    def notifications(self) -> tuple[NotificationAttempt, ...]:
+        return tuple(self._notifications)

@@ -24,14 +24,18 @@ from antom_refunds.antom.signing import SignedMessage
 from antom_refunds.antom.wire import RefundResponse
 from antom_refunds.embedded_server import embedded_server, open_listener
 from antom_refunds.limited_body import read_limited
-from antom_refunds.simulator.authentication import BODY_BYTES_MAX, IncomingRequest
+from antom_refunds.simulator.authentication import (
+    BODY_BYTES_MAX,
+    IncomingRequest,
+    SignedBy,
+    Signers,
+)
 from antom_refunds.simulator.config import SimulatorConfig
 from antom_refunds.simulator.control_api import ControlApi
+from antom_refunds.simulator.fault_effects import CutPoint, PlannedResponse
 from antom_refunds.simulator.requests import CallRejectedError
-from antom_refunds.simulator.response_faults import CutPoint, PlannedResponse
 from antom_refunds.simulator.responses import format_time, serialise
 from antom_refunds.simulator.result_codes import result
-from antom_refunds.simulator.signers import SignedBy, Signers
 from antom_refunds.simulator.simulator import AntomSimulator
 
 log = logging.getLogger(__name__)

@@ -9,17 +9,13 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from antom_refunds.simulator.accounts import AntomMerchant
-from antom_refunds.simulator.authentication import Authenticator
-from antom_refunds.simulator.control_models import ExternalRefund
-from antom_refunds.simulator.fault_plan import FaultPlan, RandomFaults
+from antom_refunds.simulator.authentication import Authenticator, Signers
+from antom_refunds.simulator.faults import FaultPlan, RandomFaults
 from antom_refunds.simulator.handlers import ApiHandlers
-from antom_refunds.simulator.ledger import Ledger
-from antom_refunds.simulator.notifier import Notifier
-from antom_refunds.simulator.records import LedgerSnapshot, RefundRecord, RefundStatus
-from antom_refunds.simulator.sender import NotificationSender
+from antom_refunds.simulator.ledger import ExternalRefund, Ledger
+from antom_refunds.simulator.notifier import NotificationSender, Notifier
+from antom_refunds.simulator.records import Journal, LedgerSnapshot, RefundRecord, RefundStatus
 from antom_refunds.simulator.settlement import BackgroundTasks, Settlement
-from antom_refunds.simulator.signers import Signers
-from antom_refunds.simulator.store import Journal
 
 
 def utc_now() -> datetime:

@@ -14,8 +14,7 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.simulator.accounts import Payment, SettlementOutcome
-from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import Fault, FaultKind, FaultScript, Operation
 from bench.figures import FrozenModel
 
 # That of the local stack's merchant.

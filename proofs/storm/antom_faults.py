@@ -5,8 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from antom_refunds.simulator.fault_plan import RandomFaults
-from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind
+from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, RandomFaults
 
 # Real seconds that a worker waits for a response.
 RESPONSE_TIMEOUT: Final = timedelta(seconds=2)

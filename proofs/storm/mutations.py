@@ -28,8 +28,7 @@ from antom_refunds.domain.policy import Policy, Schedule
 from antom_refunds.domain.refund import Refund, RefundState
 from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.simulator.accounts import SettlementOutcome
-from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind, FaultScript, Operation
 from antom_refunds.webhook import verification
 from proofs.storm.invariants import Invariant
 from proofs.storm.plan import Intervention, InterventionKind, Plan, PlannedRequest, StormSize

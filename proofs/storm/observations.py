@@ -12,8 +12,9 @@ from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.accounts import Payment
+from antom_refunds.simulator.fault_effects import messages_for
 from antom_refunds.simulator.faults import Fault, FaultKind
-from antom_refunds.simulator.notifier import SCHEDULE, messages_for
+from antom_refunds.simulator.notifier import SCHEDULE
 from antom_refunds.simulator.records import (
     CallCount,
     LedgerSnapshot,

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.accounts import Payment
-from antom_refunds.simulator.control_models import ExternalRefund
-from antom_refunds.simulator.fault_plan import FaultScript, RandomFaults
+from antom_refunds.simulator.faults import FaultScript, RandomFaults
+from antom_refunds.simulator.ledger import ExternalRefund
 
 Seconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(gt=0)]

@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.columns import Columns
 from rich.console import Console
 
-from antom_refunds.simulator.fault_plan import FaultPlan
-from antom_refunds.simulator.faults import NO_FAULT, FaultKind, Operation
+from antom_refunds.simulator.faults import NO_FAULT, FaultKind, FaultPlan, Operation
 from antom_refunds.simulator.requests import CallKind
 from bench.figures import Percentiles
 from proofs.storm.invariants import Invariant, history_bound, violations

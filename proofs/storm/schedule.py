@@ -8,9 +8,8 @@ from typing import Any, Final, NamedTuple
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.accounts import Payment, SettlementOutcome
-from antom_refunds.simulator.control_models import ExternalRefund
-from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import NO_FAULT, Fault, Operation
+from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultScript, Operation
+from antom_refunds.simulator.ledger import ExternalRefund
 from proofs.storm import antom_faults
 from proofs.storm.plan import (
     Intervention,

@@ -11,9 +11,9 @@ from typing import Final
 
 from antom_refunds import RefundClient, RefundConflictError, RefundNotFoundError
 from antom_refunds.domain.refund import RefundState
+from antom_refunds.simulator.authentication import SignedBy
+from antom_refunds.simulator.control_api import SendNotification
 from antom_refunds.simulator.control_client import SimulatorClient
-from antom_refunds.simulator.control_models import SendNotification
-from antom_refunds.simulator.signers import SignedBy
 from antom_refunds.views import RefundView
 from starter.demo.display import Display
 from starter.demo.scenarios import ALL, CRASH, KIOSK, Scenario

@@ -9,8 +9,7 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.accounts import Payment, SettlementOutcome
-from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import Fault, FaultKind, FaultScript, Operation
 
 KIOSK: Final = "kiosk"
 

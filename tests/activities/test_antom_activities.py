@@ -26,8 +26,7 @@ from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.domain.refund import Refund, RefundState
 from antom_refunds.simulator.accounts import Payment
-from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import Fault, FaultKind, FaultScript, Operation
 from antom_refunds.simulator.requests import CallKind
 from antom_refunds.simulator.server import create_app
 from antom_refunds.simulator.simulator import AntomSimulator
@@ -302,35 +301,31 @@ async def test_a_call_that_takes_long_sends_heartbeats(
     assert (await call).kind is EvidenceKind.SUCCEEDED
 
 
-async def test_a_process_that_was_suspended_does_not_send_a_call_that_temporal_may_have_timed_out(
-    antom: AntomClient, simulator: AntomSimulator, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("limit", "why"),
+    [
+        # The process was suspended, and Temporal may have timed the attempt out.
+        ("HEARTBEAT_TIMEOUT", "worker was stalled"),
+        # The rate limiter left too little time for the call.
+        ("CALL_TIMEOUT", "waited"),
+    ],
+)
+async def test_a_call_that_comes_too_late_is_not_sent(
+    antom: AntomClient,
+    simulator: AntomSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    why: str,
 ) -> None:
     turns = Turns()
     calls = AntomActivities(EvidenceCalls({"default": antom}, rate_limiter=turns), Policy())
     calling = asyncio.ensure_future(attempt().run(calls.request_refund, call_input()))
     await turns.wanted.wait()
 
-    monkeypatch.setattr("activities.attempts.HEARTBEAT_TIMEOUT", timedelta())
+    monkeypatch.setattr(f"activities.attempts.{limit}", timedelta())
     turns.given.set()
 
-    with pytest.raises(ApplicationError, match="worker was stalled") as later:
-        await calling
-    assert later.value.type == contract.NOT_SENT
-    assert not simulator.ledger.movements
-
-
-async def test_a_call_that_waited_too_long_for_the_rate_limit_is_not_sent(
-    antom: AntomClient, simulator: AntomSimulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    turns = Turns()
-    calls = AntomActivities(EvidenceCalls({"default": antom}, rate_limiter=turns), Policy())
-    calling = asyncio.ensure_future(attempt().run(calls.request_refund, call_input()))
-    await turns.wanted.wait()
-
-    monkeypatch.setattr("activities.attempts.CALL_TIMEOUT", timedelta())
-    turns.given.set()
-
-    with pytest.raises(ApplicationError, match="waited") as later:
+    with pytest.raises(ApplicationError, match=why) as later:
         await calling
     assert later.value.type == contract.NOT_SENT
     assert not simulator.ledger.movements

@@ -11,16 +11,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
 from temporalio.testing import WorkflowEnvironment
 
-from antom_refunds import attributes
 from antom_refunds.simulator.server import serve_simulator
 from starter.temporal_server import FAST_OPTIONS
-from tests.conftest import BIN
 from tests.crash.worker_forks import WorkerSpec
 from tests.harness import CLIENT_ID, FAST_POLICY, Harness, KeyFiles, harness_on
+from tests.servers import start_temporal
 
 ROOT = Path(__file__).parents[2]
 # The workflow task timeout, after which Temporal gives up a dead worker; ten seconds by default.
@@ -112,14 +110,8 @@ class WorkerForks:
 @pytest.fixture(scope="session")
 async def strict_server(runtime: Runtime) -> AsyncIterator[WorkflowEnvironment]:
     """A real Temporal server with short timeouts for unresponsive workers."""
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(BIN / "temporal"),
-        data_converter=pydantic_data_converter,
-        search_attributes=list(attributes.KEYS),
-        runtime=runtime,
-        dev_server_extra_args=[*FAST_OPTIONS, *_DECISION_LIMIT],
-    )
-    async with environment:
+    options = [*FAST_OPTIONS, *_DECISION_LIMIT]
+    async with await start_temporal(runtime, options=options) as environment:
         yield environment
 
 

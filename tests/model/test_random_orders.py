@@ -41,8 +41,7 @@ from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import Refund, RefundState, Step
 from antom_refunds.domain.state_machine import apply
 from antom_refunds.simulator.accounts import AntomMerchant, Payment, SettlementOutcome
-from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import Fault, FaultKind, FaultScript, Operation
 from antom_refunds.simulator.notifier import Notifier
 from antom_refunds.simulator.server import create_app
 from antom_refunds.simulator.simulator import AntomSimulator

@@ -13,8 +13,7 @@ from antom_refunds.antom.wire import ACKNOWLEDGEMENT
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.accounts import Payment
-from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import Fault, FaultKind, FaultScript, Operation
 
 CLIENT_ID = "5X00000000000000"
 NOTIFY_URL = "http://127.0.0.1:9/antom/refund-notify?shop=7"

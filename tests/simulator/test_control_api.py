@@ -9,18 +9,18 @@ from antom_refunds.antom.antom_client import AntomClient
 from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.signing import SignedMessage, WrongSignatureError, verify
 from antom_refunds.simulator.accounts import AntomMerchant, SettlementOutcome
-from antom_refunds.simulator.control_api import REQUEST_BYTES_MAX
-from antom_refunds.simulator.control_client import ControlRequestError, SimulatorClient
-from antom_refunds.simulator.control_models import (
+from antom_refunds.simulator.authentication import SignedBy
+from antom_refunds.simulator.control_api import (
     BATCH_MAX,
     PREFIX,
-    ExternalRefund,
+    REQUEST_BYTES_MAX,
     SendNotification,
 )
+from antom_refunds.simulator.control_client import ControlRequestError, SimulatorClient
 from antom_refunds.simulator.faults import FaultKind, Operation
+from antom_refunds.simulator.ledger import ExternalRefund
 from antom_refunds.simulator.records import RefundStatus
 from antom_refunds.simulator.requests import CallKind
-from antom_refunds.simulator.signers import SignedBy
 from antom_refunds.simulator.simulator import AntomSimulator
 from tests.simulator.harness import (
     CLIENT_ID,

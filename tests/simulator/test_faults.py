@@ -1,434 +1,125 @@
-"""What each fault does to the response, and what it does to the money."""
+"""Scripted and random faults: a seed gives every call the same fault in any order of calls."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
-from datetime import datetime, timedelta
-from hashlib import sha256
-from pathlib import Path
+import random
+from collections.abc import Sequence
 
-import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
-from antom_refunds.antom.call_errors import (
-    AntomError,
-    BadStatusError,
-    MalformedResponseError,
-    NoResponseError,
-    UnverifiedResponseError,
+from antom_refunds.simulator.faults import (
+    NO_FAULT,
+    Fault,
+    FaultKind,
+    FaultPlan,
+    FaultProbability,
+    FaultScript,
+    Operation,
+    RandomFaults,
+    applies_to,
+    draw,
 )
-from antom_refunds.antom.key_files import read_public_key
-from antom_refunds.antom.signing import SignatureError, SignedMessage, verify
-from antom_refunds.antom.wire import RefundRequest
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.requests import CallKind
-from antom_refunds.simulator.server import serve_simulator
-from antom_refunds.simulator.simulator import AntomSimulator
-from tests.simulator.harness import (
-    NOTIFY_URL,
-    REFUND_PATH,
-    START,
-    FakeClock,
-    MerchantWebhook,
-    a_payment,
-    a_script,
-    an_order,
-    refund_fields,
-)
+from tests.simulator.harness import a_script
 
-Headers = Callable[..., dict[str, str]]
+CUT = Fault(kind=FaultKind.CUT_AFTER)
+UNSIGNED = Fault(kind=FaultKind.UNSIGNED)
 
-RESPONSE_FAULTS = [
-    (FaultKind.CUT_BEFORE, NoResponseError, 0),
-    (FaultKind.CUT_AFTER, NoResponseError, 1),
-    (FaultKind.TRUNCATED, NoResponseError, 1),
-    (FaultKind.HTTP_500, BadStatusError, 0),
-    (FaultKind.UNSIGNED, UnverifiedResponseError, 1),
-    (FaultKind.WRONG_KEY, UnverifiedResponseError, 1),
-    (FaultKind.GARBLED, MalformedResponseError, 1),
-]
 
-
-@pytest.fixture
-async def over_sockets(
-    simulator: AntomSimulator, account: MerchantAccount, clock: FakeClock
-) -> AsyncIterator[AntomClient]:
-    """The product's client on a real connection to a real server on this machine."""
-    async with (
-        serve_simulator(simulator) as gateway,
-        AntomClient(replace(account, gateway=gateway), now=lambda: clock.now) as antom,
-    ):
-        yield antom
-
-
-@pytest.mark.parametrize(("kind", "error", "moved"), RESPONSE_FAULTS)
-async def test_a_faulty_response_moves_money_only_if_the_call_was_executed(
-    simulator: AntomSimulator,
-    antom: AntomClient,
-    kind: FaultKind,
-    error: type[AntomError],
-    moved: int,
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    simulator.fault_plan.add(a_script(Operation.REFUND, kind))
-
-    with pytest.raises(error):
-        await antom.refund(an_order())
-
-    assert len(simulator.snapshot().movements) == moved
-    assert (await antom.refund(an_order())).result.result_code == "SUCCESS"
-    assert len(simulator.snapshot().movements) == 1
-
-
-@pytest.mark.parametrize(("kind", "error", "moved"), RESPONSE_FAULTS)
-async def test_a_real_connection_shows_the_same_faults(
-    simulator: AntomSimulator,
-    over_sockets: AntomClient,
-    kind: FaultKind,
-    error: type[AntomError],
-    moved: int,
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    simulator.fault_plan.add(a_script(Operation.REFUND, kind))
-
-    with pytest.raises(error):
-        await over_sockets.refund(an_order())
-
-    assert len(simulator.snapshot().movements) == moved
-    assert (await over_sockets.refund(an_order())).result.result_code == "SUCCESS"
-
-
-async def test_an_http_error_is_possible_after_the_refund_was_executed(
-    simulator: AntomSimulator, antom: AntomClient
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    fault = Fault(kind=FaultKind.HTTP_500, executed=True)
-    simulator.fault_plan.add(a_script(Operation.REFUND, fault))
-
-    with pytest.raises(BadStatusError):
-        await antom.refund(an_order())
-
-    assert len(simulator.snapshot().movements) == 1
-
-
-@pytest.mark.parametrize("executed", [True, False])
-async def test_any_result_code_is_possible_true_or_not(
-    simulator: AntomSimulator,
-    antom: AntomClient,
-    executed: bool,  # noqa: FBT001 - parametrized
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    fault = Fault(kind=FaultKind.RESULT_CODE, code="PROCESS_FAIL", status="U", executed=executed)
-    simulator.fault_plan.add(a_script(Operation.REFUND, fault))
-
-    response = await antom.refund(an_order())
-
-    assert (response.result.result_code, response.result.result_status) == ("PROCESS_FAIL", "U")
-    assert len(simulator.snapshot().movements) == int(executed)
-
-
-async def test_a_delayed_response_waits_after_the_money_has_moved(
-    simulator: AntomSimulator, antom: AntomClient, clock: FakeClock
-) -> None:
-    clock.pause()
-    simulator.ledger.add_payment(a_payment())
-    fault = Fault(delay=timedelta(milliseconds=250))
-    simulator.fault_plan.add(a_script(Operation.REFUND, fault))
-
-    refund_fields = asyncio.create_task(antom.refund(an_order()))
-    await clock.waited.wait()
-    moved = len(simulator.snapshot().movements)
-    clock.resume()
-
-    assert (await refund_fields).result.result_code == "SUCCESS"
-    assert (clock.waits, moved) == ([0.25], 1)
-
-
-async def test_a_stale_inquiry_returns_processing_after_the_end(
-    simulator: AntomSimulator, antom: AntomClient
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    simulator.fault_plan.add(a_script(Operation.INQUIRY, FaultKind.STALE))
-    await antom.refund(an_order())
-
-    stale, fresh = await antom.inquire_refund("rf_1"), await antom.inquire_refund("rf_1")
-
-    assert (stale.refund_status, stale.refund_time) == ("PROCESSING", None)
-    assert fresh.refund_status == "SUCCESS"
-
-
-async def test_a_stale_inquiry_about_an_unknown_refund_finds_nothing(
-    simulator: AntomSimulator, antom: AntomClient
-) -> None:
-    simulator.fault_plan.add(a_script(Operation.INQUIRY, FaultKind.STALE))
-
-    assert (await antom.inquire_refund("rf_1")).result.result_code == "REFUND_NOT_EXIST"
-
-
-@pytest.mark.parametrize(
-    ("kind", "status"), [(FaultKind.NOT_FOUND, "F"), (FaultKind.NOT_FOUND_NULL, "S")]
-)
-async def test_an_inquiry_may_find_no_refund_although_there_is_one(
-    simulator: AntomSimulator, antom: AntomClient, kind: FaultKind, status: str
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    simulator.fault_plan.add(a_script(Operation.INQUIRY, kind))
-    await antom.refund(an_order())
-
-    absent, present = await antom.inquire_refund("rf_1"), await antom.inquire_refund("rf_1")
-
-    assert (absent.result.result_status, absent.refund_status) == (status, None)
-    assert present.refund_status == "SUCCESS"
-
-
-async def test_payment_inquiries_have_faults_of_their_own(
-    simulator: AntomSimulator, antom: AntomClient
-) -> None:
-    simulator.fault_plan.add(a_script(Operation.PAYMENT, FaultKind.UNSIGNED, subject="pay_1"))
-
-    with pytest.raises(UnverifiedResponseError):
-        await antom.inquire_payment("pay_1")
-
-
-async def test_a_forgotten_id_moves_the_money_twice_and_the_ledger_shows_it(
-    simulator: AntomSimulator, antom: AntomClient
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    simulator.fault_plan.add(a_script(Operation.REFUND, FaultKind.NONE, FaultKind.ID_FORGOTTEN))
-
-    await antom.refund(an_order())
-    await antom.refund(an_order())
-
-    assert [m.amount.minor for m in simulator.snapshot().movements_of("rf_1")] == [1250, 1250]
-
-
-@pytest.mark.parametrize("is_sent", [True, False])
-async def test_the_notification_may_come_before_the_response(
-    simulator: AntomSimulator,
-    antom: AntomClient,
-    webhook: MerchantWebhook,
-    is_sent: bool,  # noqa: FBT001 - parametrized
-) -> None:
-    simulator.ledger.add_payment(a_payment(is_async=True))
-    simulator.fault_plan.add(a_script(Operation.REFUND, FaultKind.NOTIFY_BEFORE_RESPONSE))
-    if not is_sent:
-        simulator.fault_plan.add(a_script(Operation.NOTIFY, FaultKind.NOT_SENT))
-
-    response = await antom.refund(an_order(notify_url=NOTIFY_URL))
-    first = len(webhook.requests)
-    await simulator.tasks.idle()
-
-    assert response.result.result_code == "REFUND_IN_PROCESS"
-    assert (first, len(webhook.requests)) == (int(is_sent), 1)
-    assert len(simulator.snapshot().movements) == 1
-
-
-async def test_without_a_url_the_refund_just_ends_before_the_response(
-    simulator: AntomSimulator, antom: AntomClient
-) -> None:
-    simulator.ledger.add_payment(a_payment(is_async=True))
-    simulator.fault_plan.add(a_script(Operation.REFUND, FaultKind.NOTIFY_BEFORE_RESPONSE))
-
-    await antom.refund(an_order())
-
-    assert (await antom.inquire_refund("rf_1")).refund_status == "SUCCESS"
-
-
-async def test_calls_are_recorded_with_the_time_of_the_last(
-    simulator: AntomSimulator, antom: AntomClient, clock: FakeClock
-) -> None:
-    await antom.inquire_refund("rf_1")
-    clock.now += timedelta(minutes=1)
-    await antom.inquire_refund("rf_1")
-
-    (calls,) = simulator.snapshot().calls
-    assert (calls.count, calls.last_at) == (2, START + timedelta(minutes=1))
-
-
-async def test_calls_and_payloads_are_counted_even_without_a_response(
-    simulator: AntomSimulator, antom: AntomClient
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    simulator.fault_plan.add(a_script(Operation.REFUND, FaultKind.CUT_BEFORE))
-
-    with pytest.raises(NoResponseError):
-        await antom.refund(an_order())
-    await antom.refund(an_order())
-    await antom.refund(an_order(reason="another text"))
-
-    view = simulator.snapshot()
-    assert view.count("rf_1", CallKind.REFUND) == 3
-    assert len(view.payloads[0].digests) == 2
-
-
-@pytest.mark.parametrize("kind", [FaultKind.UNSIGNED, FaultKind.WRONG_KEY])
-async def test_an_unverifiable_response_may_be_false(
-    http: httpx.AsyncClient,
-    simulator: AntomSimulator,
-    signed: Callable[..., dict[str, str]],
-    kind: FaultKind,
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    simulator.fault_plan.add(a_script(Operation.REFUND, Fault(kind=kind, code="PROCESS_FAIL")))
-    body = RefundRequest.of(an_order()).body()
-
-    response = await http.post(REFUND_PATH, content=body, headers=signed(body))
-
-    assert response.json()["result"]["resultCode"] == "PROCESS_FAIL"
-    assert len(simulator.snapshot().movements) == 1
-
-
-async def _call(http: httpx.AsyncClient, headers: Headers, kind: CallKind) -> httpx.Response:
-    fields = {"refundRequestId": "rf_1"}
-    bodies = {CallKind.REFUND: RefundRequest.of(an_order()).body()}
-    body = bodies.get(kind, json.dumps(fields).encode())
-    path = f"/ams/api/v1/payments/{kind}"
-    return await http.post(path, content=body, headers=headers(body, path=path))
-
-
-def _is_genuine(response: httpx.Response, path: str, antom_public: Path) -> bool:
-    covered = SignedMessage(
-        path=path,
-        client_id=response.headers["client-id"],
-        time=response.headers.get("response-time", ""),
-        body=response.content,
+def _random_faults(seed: int, *, cut: float = 0.3, unsigned: float = 0.2) -> RandomFaults:
+    probabilities = (
+        FaultProbability(operation=Operation.REFUND, fault=CUT, probability=cut),
+        FaultProbability(operation=Operation.REFUND, fault=UNSIGNED, probability=unsigned),
+        FaultProbability(operation=Operation.INQUIRY, fault=UNSIGNED, probability=0.5),
     )
-    try:
-        verify(covered, response.headers.get("signature"), [read_public_key(antom_public)])
-    except SignatureError:
-        return False
-    return True
+    return RandomFaults(seed=seed, probabilities=probabilities)
 
 
-@pytest.mark.parametrize("is_signed", [True, False])
-async def test_a_scripted_code_is_signed_unless_the_fault_says_otherwise(
-    http: httpx.AsyncClient,
-    simulator: AntomSimulator,
-    signed: Headers,
-    is_signed: bool,  # noqa: FBT001 - parametrized
+def _faults_of(random_faults: RandomFaults, order: Sequence[str]) -> dict[str, list[Fault]]:
+    faults, seen = FaultPlan(random_faults), dict[str, list[Fault]]()
+    for subject in order:
+        seen.setdefault(subject, []).append(faults.next(subject, Operation.REFUND))
+    return seen
+
+
+@given(st.integers(), st.randoms(use_true_random=False))
+def test_a_seed_gives_the_same_faults_in_any_order_of_calls(
+    seed: int, shuffle: random.Random
 ) -> None:
-    simulator.ledger.add_payment(a_payment())
-    fault = Fault(kind=FaultKind.RESULT_CODE, code="INVALID_SIGNATURE", is_signed=is_signed)
-    simulator.fault_plan.add(a_script(Operation.REFUND, fault))
+    order = [f"rf_{number}" for number in range(10)] * 4
+    shuffled = [*order]
+    shuffle.shuffle(shuffled)
 
-    response = await _call(http, signed, CallKind.REFUND)
-
-    assert response.json()["result"]["resultCode"] == "INVALID_SIGNATURE"
-    assert ("signature" in response.headers) == ("response-time" in response.headers) == is_signed
-    assert simulator.snapshot().movements == ()
+    assert _faults_of(_random_faults(seed), order) == _faults_of(_random_faults(seed), shuffled)
 
 
-@pytest.mark.parametrize("executed", [True, False])
-@pytest.mark.parametrize("kind", [CallKind.REFUND, CallKind.INQUIRY])
-async def test_a_stale_response_is_genuine_and_has_an_old_time(  # noqa: PLR0917
-    http: httpx.AsyncClient,
-    simulator: AntomSimulator,
-    signed: Headers,
-    antom_keys: tuple[Path, Path],
-    kind: CallKind,
-    executed: bool,  # noqa: FBT001 - parametrized
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    stale = Fault(kind=FaultKind.STALE_RESPONSE, executed=executed)
-    operation = Operation.REFUND if kind is CallKind.REFUND else Operation.INQUIRY
-    simulator.fault_plan.add(a_script(operation, stale))
+def test_probabilities_hold_over_many_calls() -> None:
+    random_faults = _random_faults(7)
 
-    response = await _call(http, signed, kind)
+    faults = [draw(random_faults, f"rf_{number}", Operation.REFUND, 1) for number in range(2000)]
 
-    fields = datetime.fromisoformat(response.headers["response-time"])
-    assert _is_genuine(response, f"/ams/api/v1/payments/{kind}", antom_keys[1])
-    assert START - fields == timedelta(days=75)
-    assert response.json().keys() == {"result"}
-    assert len(simulator.snapshot().movements) == int(executed and kind is CallKind.REFUND)
+    assert 500 < faults.count(CUT) < 700
+    assert 300 < faults.count(UNSIGNED) < 500
+    assert faults.count(NO_FAULT) > 850
 
 
-@pytest.mark.parametrize(
-    ("kind", "operation", "code"),
-    [
-        (CallKind.REFUND, Operation.REFUND, "PROCESS_FAIL"),
-        (CallKind.INQUIRY, Operation.INQUIRY, "REFUND_NOT_EXIST"),
-        (CallKind.PAYMENT, Operation.PAYMENT, "ORDER_NOT_EXIST"),
-    ],
-)
-async def test_a_mixed_up_response_is_genuine_and_current_and_has_no_ids(  # noqa: PLR0917
-    http: httpx.AsyncClient,
-    simulator: AntomSimulator,
-    signed: Headers,
-    antom_keys: tuple[Path, Path],
-    kind: CallKind,
-    operation: Operation,
-    code: str,
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    subject = "pay_1" if kind is CallKind.PAYMENT else "rf_1"
-    simulator.fault_plan.add(a_script(operation, FaultKind.MIXED_UP_RESPONSE, subject=subject))
-    path = f"/ams/api/v1/payments/{kind}"
-    body = json.dumps(refund_fields()).encode()
+def test_different_seeds_and_operations_have_different_faults() -> None:
+    order = [f"rf_{number}" for number in range(50)]
 
-    response = await http.post(path, content=body, headers=signed(body, path=path))
-
-    assert _is_genuine(response, path, antom_keys[1])
-    assert datetime.fromisoformat(response.headers["response-time"]) == START
-    assert response.json().keys() == {"result"}
-    assert response.json()["result"]["resultCode"] == code
-    assert len(simulator.snapshot().movements) == int(kind is CallKind.REFUND)
+    assert _faults_of(_random_faults(1), order) != _faults_of(_random_faults(2), order)
+    assert draw(_random_faults(1), "rf_1", Operation.PAYMENT, 1) == NO_FAULT
 
 
-@pytest.mark.parametrize("operation", [Operation.REFUND, Operation.INQUIRY, Operation.PAYMENT])
-async def test_a_mixed_up_success_has_the_ids_of_the_other_call(
-    simulator: AntomSimulator, antom: AntomClient, operation: Operation
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    other = Fault(kind=FaultKind.MIXED_UP_RESPONSE, code="SUCCESS")
-    subject = "pay_1" if operation is Operation.PAYMENT else "rf_1"
-    simulator.fault_plan.add(a_script(operation, other, subject=subject))
+def test_only_the_first_calls_have_random_faults_so_that_every_refund_ends() -> None:
+    random_faults = _random_faults(1, cut=1.0, unsigned=0.0)
 
-    match operation:
-        case Operation.REFUND:
-            assert (await antom.refund(an_order())).refund_request_id == "another-refund"
-        case Operation.INQUIRY:
-            assert (await antom.inquire_refund("rf_1")).refund_request_id == "another-refund"
-        case _:
-            assert (await antom.inquire_payment("pay_1")).payment_id == "another-payment"
+    drawn = [draw(random_faults, "rf_1", Operation.REFUND, number) for number in range(1, 13)]
+
+    assert drawn == [CUT] * 10 + [NO_FAULT] * 2
 
 
-async def test_a_success_with_odd_fields_is_true(
-    http: httpx.AsyncClient, simulator: AntomSimulator, signed: Headers
-) -> None:
-    simulator.ledger.add_payment(a_payment())
-    simulator.fault_plan.add(a_script(Operation.REFUND, FaultKind.ODD_FIELDS))
-    simulator.fault_plan.add(a_script(Operation.INQUIRY, FaultKind.ODD_FIELDS))
+def test_a_script_applies_call_by_call_and_only_to_its_own_id() -> None:
+    faults = FaultPlan(RandomFaults())
+    faults.add(a_script(Operation.REFUND, CUT))
+    faults.add(a_script(Operation.REFUND, NO_FAULT, UNSIGNED))
 
-    responses = [await _call(http, signed, kind) for kind in (CallKind.REFUND, CallKind.INQUIRY)]
+    scripted = [faults.next("rf_1", Operation.REFUND) for _ in range(4)]
 
-    assert [b"\\ud83d" in response.content for response in responses] == [True, True]
-    assert [response.json()["refundRequestId"] for response in responses] == ["rf_1", "rf_1"]
-    assert responses[1].json()["refundStatus"] == "SUCCESS"
+    assert scripted == [CUT, NO_FAULT, UNSIGNED, NO_FAULT]
+    assert faults.next("rf_2", Operation.REFUND) == NO_FAULT
 
 
-async def test_a_failure_with_odd_fields_is_true(
-    http: httpx.AsyncClient, simulator: AntomSimulator, signed: Headers
-) -> None:
-    simulator.fault_plan.add(a_script(Operation.REFUND, FaultKind.ODD_FIELDS))
+def test_random_faults_follow_the_script() -> None:
+    faults = FaultPlan(_random_faults(1, cut=1.0, unsigned=0.0))
+    faults.add(a_script(Operation.REFUND, UNSIGNED))
 
-    response = (await _call(http, signed, CallKind.REFUND)).json()
-
-    assert response["result"]["resultCode"] == "ORDER_NOT_EXIST"
-    assert response["result"]["resultMessage"] is None
-    assert (response["refundRequestId"], response["refundAmount"]) == ("", {})
+    assert [faults.next("rf_1", Operation.REFUND) for _ in range(2)] == [UNSIGNED, CUT]
 
 
-async def test_sent_notifications_are_recorded_with_their_digest(
-    simulator: AntomSimulator, antom: AntomClient, webhook: MerchantWebhook
-) -> None:
-    simulator.ledger.add_payment(a_payment(is_async=True))
-    simulator.fault_plan.add(a_script(Operation.NOTIFY, FaultKind.NOT_SENT))
+def test_a_fault_must_apply_to_its_operation() -> None:
+    with pytest.raises(ValidationError, match="stale does not apply to refund"):
+        a_script(Operation.REFUND, FaultKind.STALE)
+    with pytest.raises(ValidationError, match="cut_after does not apply to notify"):
+        FaultProbability(operation=Operation.NOTIFY, fault=CUT, probability=0.1)
 
-    await antom.refund(an_order(notify_url=NOTIFY_URL))
-    await simulator.tasks.idle()
 
-    lost, left = simulator.snapshot().notifications_of("rf_1")
-    assert lost.digest == ""
-    assert left.digest == sha256(webhook.requests[0].content).hexdigest()
+def test_every_kind_of_fault_applies_to_some_operation() -> None:
+    for kind in FaultKind:
+        assert any(applies_to(kind, operation) for operation in Operation)
+    assert not applies_to(FaultKind.NOT_SENT, Operation.REFUND)
+    assert applies_to(FaultKind.NONE, Operation.NOTIFY)
+
+
+def test_probabilities_of_one_operation_add_up_to_one_at_most() -> None:
+    with pytest.raises(ValidationError, match="the probabilities of refund add up"):
+        _random_faults(1, cut=0.6, unsigned=0.6)
+
+
+def test_a_result_code_fault_has_a_code() -> None:
+    with pytest.raises(ValidationError, match="result_code needs a code"):
+        Fault(kind=FaultKind.RESULT_CODE)
+
+
+def test_a_script_without_faults_is_rejected() -> None:
+    with pytest.raises(ValidationError):
+        FaultScript(subject="rf_1", operation=Operation.REFUND, faults=())

@@ -16,8 +16,7 @@ from antom_refunds.antom.signing import SignedMessage, WrongSignatureError, veri
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT, RefundNotification
 from antom_refunds.simulator.accounts import SettlementOutcome
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.notifier import SCHEDULE
-from antom_refunds.simulator.sender import DeliveryResult, is_loopback
+from antom_refunds.simulator.notifier import SCHEDULE, DeliveryResult
 from antom_refunds.simulator.simulator import AntomSimulator
 from tests.simulator.harness import (
     CLIENT_ID,
@@ -351,8 +350,3 @@ async def test_an_invalid_url_is_recorded(simulator: AntomSimulator, antom: Anto
     await simulator.tasks.idle()
 
     assert {s.error for s in simulator.snapshot().notifications_of("rf_1")} == {"InvalidURL"}
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:80/", "http://[::1]/", "http://localhost/x"])
-def test_loopback_is_recognised_by_name_and_address(url: str) -> None:
-    assert is_loopback(url)

@@ -13,7 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 from antom_refunds import attributes
 from antom_refunds.antom.key_files import read_private_key, read_public_key
 from antom_refunds.settings import env_name
-from tests.conftest import BIN
+from tests.servers import BIN
 from tests.starter.processes import Cli, Processes
 
 

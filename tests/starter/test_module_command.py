@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from starter.module_command import module_command
-from tests.conftest import BIN
+from tests.servers import BIN
 from tests.starter.processes import COMMAND, Processes, ended
 
 

@@ -2,8 +2,7 @@
 
 import json
 
-from antom_refunds.simulator.fault_plan import FaultScript, RandomFaults
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import Fault, FaultKind, FaultScript, Operation, RandomFaults
 from antom_refunds.simulator.records import CallCount
 from antom_refunds.simulator.requests import CallKind
 from bench.figures import Percentiles

@@ -31,6 +31,12 @@ def notification_body(order: RefundOrder, **changes: Any) -> bytes:
     return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
 
 
+def failure_body(order: RefundOrder) -> bytes:
+    """The body of a notification that this refund failed."""
+    failure = {"resultCode": "PROCESS_FAIL", "resultStatus": "F"}
+    return notification_body(order, result=failure, refundStatus="FAIL")
+
+
 def headers(
     body: bytes,
     key: Path,

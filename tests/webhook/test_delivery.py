@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
@@ -20,8 +19,8 @@ from antom_refunds.domain.order import RefundOrder
 from antom_refunds.merchants import NotificationKeys
 from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.webhook import NotificationHandler, create_app
-from tests.conftest import BIN
 from tests.harness import CLIENT_ID, WEBHOOK_PATH, Harness, KeyFiles, OutcomeLog, notification_keys
+from tests.servers import start_temporal
 from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body, posted
 from tests.webhook.proxy import Proxy
 
@@ -181,15 +180,8 @@ async def test_an_error_of_temporal_that_an_operator_must_fix_is_logged_too(
 async def test_a_refund_at_its_signal_limit_is_an_error_and_not_acknowledged(
     runtime: Runtime, idle_harness: Harness, antom_keys: KeyFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(BIN / "temporal"),
-        data_converter=pydantic_data_converter,
-        runtime=runtime,
-        dev_server_extra_args=[
-            "--dynamic-config-value",
-            "history.maximumSignalsPerExecution=1",
-        ],
-    )
+    options = ["--dynamic-config-value", "history.maximumSignalsPerExecution=1"]
+    environment = await start_temporal(runtime, options=options, has_attributes=False)
     order, tally = idle_harness.order(), OutcomeLog()
     async with environment:
         workflow_id = contract.workflow_id(order.refund_request_id, merchant="default")

@@ -33,7 +33,13 @@ from antom_refunds.webhook import (
     notification_counter,
 )
 from tests.harness import CLIENT_ID, WEBHOOK_PATH, Harness, KeyFiles, OutcomeLog, notification_keys
-from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body, posted
+from tests.webhook.notifications import (
+    ACKNOWLEDGED,
+    failure_body,
+    headers,
+    notification_body,
+    posted,
+)
 
 
 async def test_a_genuine_notification_is_stored_and_acknowledged_as_antom_documents(
@@ -252,8 +258,7 @@ async def test_a_contradiction_is_acknowledged_counted_and_logged_as_an_error(
 ) -> None:
     order = await harness.start(harness.payable_order())
     assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
-    failure = {"resultCode": "PROCESS_FAIL", "resultStatus": "F"}
-    body = notification_body(order, result=failure, refundStatus="FAIL")
+    body = failure_body(order)
 
     with caplog.at_level(logging.INFO, webhook.__name__):
         response = await harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)

@@ -10,7 +10,7 @@ from antom_refunds import late_evidence, notifications, webhook
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from tests.harness import WEBHOOK_PATH, Harness, KeyFiles
-from tests.webhook.notifications import ACKNOWLEDGED, headers, notification_body
+from tests.webhook.notifications import ACKNOWLEDGED, failure_body, headers, notification_body
 
 
 def fields_of(caplog: pytest.LogCaptureFixture, logger: str) -> dict[str, Any]:
@@ -92,8 +92,7 @@ async def test_a_contradiction_after_the_end_is_late_evidence_with_the_existing_
 ) -> None:
     order = await harness.start(harness.payable_order())
     assert (await harness.wait_for_outcome(order)).state is RefundState.SUCCEEDED
-    failure = {"resultCode": "PROCESS_FAIL", "resultStatus": "F"}
-    body = notification_body(order, result=failure, refundStatus="FAIL")
+    body = failure_body(order)
 
     await harness.post(body, headers(body, antom_keys[0]), WEBHOOK_PATH)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from antom_refunds import webhook
 from antom_refunds.domain.order import RefundOrder
@@ -91,16 +92,22 @@ async def test_an_unexpected_error_is_counted_and_never_acknowledged(
     assert "notification.defect" in caplog.messages
 
 
+def _app_of_two(harness: Harness, ours: KeyFiles, others: KeyFiles) -> tuple[Starlette, OutcomeLog]:
+    """A webhook of our merchant and of 5X1, with Antom's key for each; and its outcomes."""
+    of_files = [notification_keys(files)[CLIENT_ID].keys for files in (ours, others)]
+    both = {
+        CLIENT_ID: NotificationKeys("default", of_files[0]),
+        "5X1": NotificationKeys("other", of_files[1]),
+    }
+    tally = OutcomeLog()
+    handler = NotificationHandler(notifications=harness.notifications, keys=both, count=tally)
+    return create_app(handler, path=WEBHOOK_PATH), tally
+
+
 async def test_a_signature_is_valid_only_for_its_client_id(
     idle_harness: Harness, antom_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
-    keys = notification_keys(antom_keys)[CLIENT_ID].keys
-    both = {CLIENT_ID: NotificationKeys("default", keys), "5X1": NotificationKeys("other", keys)}
-    tally = OutcomeLog()
-    app = create_app(
-        NotificationHandler(notifications=idle_harness.notifications, keys=both, count=tally),
-        path=WEBHOOK_PATH,
-    )
+    app, tally = _app_of_two(idle_harness, antom_keys, antom_keys)
     body = notification_body(waiting)
     borrowed = {**headers(body, antom_keys[0], client_id="5X1"), "client-id": CLIENT_ID}
 
@@ -112,14 +119,7 @@ async def test_a_signature_is_valid_only_for_its_client_id(
 async def test_antoms_key_of_one_merchant_is_invalid_for_another_merchant(
     idle_harness: Harness, antom_keys: KeyFiles, merchant_keys: KeyFiles, waiting: RefundOrder
 ) -> None:
-    keys = notification_keys(antom_keys)[CLIENT_ID].keys
-    others = notification_keys(merchant_keys)[CLIENT_ID].keys
-    both = {CLIENT_ID: NotificationKeys("default", keys), "5X1": NotificationKeys("other", others)}
-    tally = OutcomeLog()
-    app = create_app(
-        NotificationHandler(notifications=idle_harness.notifications, keys=both, count=tally),
-        path=WEBHOOK_PATH,
-    )
+    app, tally = _app_of_two(idle_harness, antom_keys, merchant_keys)
     body = notification_body(waiting)
 
     response = await posted(app, body, headers(body, merchant_keys[0]), WEBHOOK_PATH)

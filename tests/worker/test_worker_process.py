@@ -9,20 +9,18 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConnectConfig
 from temporalio.runtime import Runtime
 from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
-from antom_refunds import attributes
 from antom_refunds.connection import open_client
 from antom_refunds.contract import CallInput
 from antom_refunds.domain.refund import Refund, RefundState
 from antom_refunds.settings import Settings
 from antom_refunds.simulator.faults import Fault, Operation
 from antom_refunds.simulator.requests import CallKind
-from tests.conftest import BIN
 from tests.harness import Harness, KeyFiles
+from tests.servers import start_temporal
 from tests.worker.conftest import fetched, free_port, started
 from worker import build_workers
 
@@ -227,13 +225,7 @@ async def test_a_worker_waits_for_temporal_and_notices_when_it_becomes_unavailab
         assert (await fetched(f"http://{health}/live")).status_code == 200
         assert (await fetched(f"http://{health}/ready")).status_code == 503
 
-        async with await WorkflowEnvironment.start_local(
-            port=port,
-            dev_server_existing_path=str(BIN / "temporal"),
-            data_converter=pydantic_data_converter,
-            search_attributes=list(attributes.KEYS),
-            runtime=runtime,
-        ):
+        async with await start_temporal(runtime, port=port):
             await worker.until_logged("worker.running")
             assert (await fetched(f"http://{health}/ready")).status_code == 200
 

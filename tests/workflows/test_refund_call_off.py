@@ -36,9 +36,7 @@ async def test_a_call_off_with_a_call_in_flight_moves_no_money_after_it(
     harness.script(order, Operation.REFUND, response)
     if inquiries:
         harness.script(order, Operation.INQUIRY, *inquiries)
-    harness.transport.hold()
-    await harness.start(order)
-    await harness.transport.arrived.wait()
+    await harness.start_in_flight(order)
 
     await harness.refunds.call_off(order.refund_request_id, OPS)
     harness.transport.release()
@@ -82,9 +80,7 @@ async def test_a_refund_of_an_unknown_merchant_is_called_off_without_an_inquiry(
 async def test_a_call_off_keeps_the_response_to_the_call_in_flight(harness: Harness) -> None:
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, "ACCESS_DENIED", "ACCESS_DENIED")
-    harness.transport.hold()
-    await harness.start(order)
-    await harness.transport.arrived.wait()
+    await harness.start_in_flight(order)
     harness.transport.arrived.clear()
     harness.transport.release()
     harness.transport.hold()
@@ -103,9 +99,7 @@ async def test_a_call_off_keeps_the_response_to_the_call_in_flight(harness: Harn
 async def test_a_call_off_that_comes_too_late_is_shown(harness: Harness) -> None:
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, FaultKind.CUT_AFTER)
-    harness.transport.hold()
-    await harness.start(order)
-    await harness.transport.arrived.wait()
+    await harness.start_in_flight(order)
 
     await harness.refunds.call_off(order.refund_request_id, OPS)
     harness.transport.release()
@@ -119,9 +113,7 @@ async def test_a_call_off_that_comes_too_late_is_shown(harness: Harness) -> None
 
 async def test_a_second_call_off_is_rejected_with_a_message(harness: Harness) -> None:
     order = harness.payable_order()
-    harness.transport.hold()
-    await harness.start(order)
-    await harness.transport.arrived.wait()
+    await harness.start_in_flight(order)
     await harness.refunds.call_off(order.refund_request_id, OPS)
 
     with pytest.raises(InstructionRejectedError, match="already called off"):
@@ -135,9 +127,7 @@ async def test_after_a_reset_the_refund_closes_only_when_no_call_of_an_old_run_i
     harness: Harness,
 ) -> None:
     order = harness.payable_order()
-    harness.transport.hold()
-    await harness.start(order)
-    await harness.transport.arrived.wait()
+    await harness.start_in_flight(order)
     harness.transport.is_down = True
     await _reset(harness, order.refund_request_id)
     await harness.until_pending(order, contract.ACTIVITY_REQUEST_REFUND, "no connection")

@@ -2,8 +2,10 @@
 
 import pytest
 
+from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.evidence import Source
 from antom_refunds.domain.money import Money
+from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.accounts import SettlementOutcome
 from antom_refunds.simulator.faults import FaultKind, Operation
@@ -191,17 +193,24 @@ async def test_a_closed_order_is_not_closed_while_the_inquiry_says_processing(
     assert harness.movements(order) == 1
 
 
+async def _settled_with_unusable_notification(
+    harness: Harness, order: RefundOrder, fault: FaultKind
+) -> RefundOutcome:
+    """The outcome of a refund whose notification has this fault; its first inquiries fail."""
+    harness.script(order, Operation.NOTIFY, fault)
+    harness.script(order, Operation.INQUIRY, *[FaultKind.HTTP_500] * 3)
+    await harness.start(order)
+    await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
+    harness.settle(order)
+    return await harness.wait_for_outcome(order)
+
+
 async def test_an_inconsistent_notification_is_resolved_by_an_inquiry(
     harness: Harness,
 ) -> None:
     order = harness.payable_order(is_async=True, notify_url=NOTIFY_URL)
-    harness.script(order, Operation.NOTIFY, FaultKind.INCONSISTENT)
-    harness.script(order, Operation.INQUIRY, *[FaultKind.HTTP_500] * 3)
-    await harness.start(order)
-    await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
 
-    harness.settle(order)
-    outcome = await harness.wait_for_outcome(order)
+    outcome = await _settled_with_unusable_notification(harness, order, FaultKind.INCONSISTENT)
 
     assert outcome.state is RefundState.SUCCEEDED
     assert harness.movements(order) == 1
@@ -213,13 +222,8 @@ async def test_an_inconsistent_notification_is_resolved_by_an_inquiry(
 
 async def test_a_notification_with_another_amount_is_not_final(harness: Harness) -> None:
     order = harness.payable_order(is_async=True, notify_url=NOTIFY_URL)
-    harness.script(order, Operation.NOTIFY, FaultKind.WRONG_AMOUNT)
-    harness.script(order, Operation.INQUIRY, *[FaultKind.HTTP_500] * 3)
-    await harness.start(order)
-    await harness.until(order, lambda view: view.state is RefundState.PROCESSING)
 
-    harness.settle(order)
-    outcome = await harness.wait_for_outcome(order)
+    outcome = await _settled_with_unusable_notification(harness, order, FaultKind.WRONG_AMOUNT)
 
     assert outcome.state is RefundState.SUCCEEDED
     assert outcome.amount == AMOUNT

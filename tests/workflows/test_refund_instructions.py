@@ -134,9 +134,7 @@ async def test_call_off_while_antom_is_unreachable_ends_as_closed(harness: Harne
 
 async def test_antoms_result_overrides_a_call_off_with_a_call_in_flight(harness: Harness) -> None:
     order = harness.payable_order()
-    harness.transport.hold()
-    await harness.start(order)
-    await harness.transport.arrived.wait()
+    await harness.start_in_flight(order)
 
     await harness.refunds.call_off(order.refund_request_id, OPS)
     harness.transport.release()

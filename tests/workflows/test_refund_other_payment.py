@@ -4,8 +4,7 @@ import pytest
 
 from antom_refunds.contract import Resolution
 from antom_refunds.domain.refund import RefundState
-from antom_refunds.simulator.fault_plan import FaultScript
-from antom_refunds.simulator.faults import Fault, FaultKind, Operation
+from antom_refunds.simulator.faults import Fault, FaultKind, FaultScript, Operation
 from antom_refunds.simulator.requests import CallKind
 from tests.harness import Harness
 

@@ -67,6 +67,15 @@ async def instruct(harness: Harness, order: RefundOrder, how: str) -> asyncio.Ta
     return task
 
 
+async def _start_and_respond_unseen(harness: Harness, order: RefundOrder) -> None:
+    """Start this refund; Antom's response to it is stored while no workflow worker is running."""
+    async with harness.activity_worker({"default": harness.antom}):
+        async with harness.workflow_worker(cached_workflows_max=0):
+            await harness.start_in_flight(order)
+        harness.transport.release()
+        await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
+
+
 @pytest.mark.parametrize("how", ["cancel", "call_off"])
 @pytest.mark.parametrize("is_answered_first", [True, False])
 async def test_a_stop_and_antoms_response_meet_in_one_task(
@@ -74,12 +83,10 @@ async def test_a_stop_and_antoms_response_meet_in_one_task(
 ) -> None:
     harness = idle_harness
     order = harness.payable_order()
-    harness.transport.hold()
     reply = None
     async with harness.activity_worker({"default": harness.antom}):
         async with harness.workflow_worker(cached_workflows_max=0):
-            await harness.start(order)
-            await harness.transport.arrived.wait()
+            await harness.start_in_flight(order)
         if not is_answered_first:
             reply = await instruct(harness, order, how)
         harness.transport.release()
@@ -101,9 +108,7 @@ async def test_cancellations_with_live_workers_always_end_in_an_outcome(harness:
     for turn in range(12):
         order = harness.payable_order()
         harness.transport.arrived.clear()
-        harness.transport.hold()
-        await harness.start(order)
-        await harness.transport.arrived.wait()
+        await harness.start_in_flight(order)
         harness.transport.release()
         await asyncio.sleep(turn % 6 * 0.003)
         await harness.handle(order).cancel()
@@ -114,13 +119,7 @@ async def test_cancellations_with_live_workers_always_end_in_an_outcome(harness:
 async def test_two_opposite_final_results_in_one_task_are_both_kept(idle_harness: Harness) -> None:
     harness = idle_harness
     order = harness.payable_order()
-    harness.transport.hold()
-    async with harness.activity_worker({"default": harness.antom}):
-        async with harness.workflow_worker(cached_workflows_max=0):
-            await harness.start(order)
-            await harness.transport.arrived.wait()
-        harness.transport.release()
-        await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
+    await _start_and_respond_unseen(harness, order)
     own = order.refund_request_id
     await harness.notifications.deliver(
         own, notification(order, EvidenceKind.FAILED), delivery_id="x"
@@ -138,13 +137,7 @@ async def test_an_operators_resolution_and_antoms_response_in_one_task_are_both_
 ) -> None:
     harness = idle_harness
     order = harness.payable_order()
-    harness.transport.hold()
-    async with harness.activity_worker({"default": harness.antom}):
-        async with harness.workflow_worker(cached_workflows_max=0):
-            await harness.start(order)
-            await harness.transport.arrived.wait()
-        harness.transport.release()
-        await until_event(harness, order, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
+    await _start_and_respond_unseen(harness, order)
     reply = await instruct(harness, order, "resolve")
 
     async with harness.running_worker():
@@ -184,9 +177,7 @@ async def test_a_call_sent_again_while_processing_is_awaited_at_the_end(
 
 async def test_a_call_in_flight_at_the_end_is_awaited_and_applied(harness: Harness) -> None:
     order = harness.payable_order()
-    harness.transport.hold()
-    await harness.start(order)
-    await harness.transport.arrived.wait()
+    await harness.start_in_flight(order)
 
     await harness.refunds.resolve(order.refund_request_id, FAILED)
     harness.transport.release()
@@ -201,9 +192,7 @@ async def test_a_call_in_flight_at_the_end_is_awaited_and_applied(harness: Harne
 async def test_a_notified_success_that_the_response_contradicts_is_shown(harness: Harness) -> None:
     order = harness.payable_order()
     harness.script(order, Operation.REFUND, "REFUND_AMOUNT_EXCEED")
-    harness.transport.hold()
-    await harness.start(order)
-    await harness.transport.arrived.wait()
+    await harness.start_in_flight(order)
 
     own = order.refund_request_id
     await harness.notifications.deliver(

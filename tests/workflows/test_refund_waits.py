@@ -147,9 +147,7 @@ async def test_a_called_off_refund_that_nothing_confirms_becomes_overdue_too(
     time_skipping_harness: Harness,
 ) -> None:
     order = time_skipping_harness.payable_order()
-    time_skipping_harness.transport.hold()
-    await time_skipping_harness.start(order)
-    await time_skipping_harness.transport.arrived.wait()
+    await time_skipping_harness.start_in_flight(order)
     await time_skipping_harness.refunds.call_off(order.refund_request_id, OPS)
     time_skipping_harness.script(order, Operation.REFUND, FaultKind.CUT_BEFORE)
     time_skipping_harness.script(order, Operation.INQUIRY, *["PROCESS_FAIL"] * 900)

@@ -1,7 +1,7 @@
 """What a fault makes of a response or a notification: its body, its signature, its connection."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
@@ -11,14 +11,16 @@ from antom_refunds.antom.wire import (
     Amount,
     InquirePaymentResponse,
     InquireRefundResponse,
+    RefundNotification,
     RefundResponse,
     Result,
 )
+from antom_refunds.simulator.authentication import SignedBy
 from antom_refunds.simulator.faults import Fault, FaultKind
+from antom_refunds.simulator.records import RefundRecord, RefundStatus
 from antom_refunds.simulator.requests import CallKind
-from antom_refunds.simulator.responses import serialise
+from antom_refunds.simulator.responses import notification, serialise
 from antom_refunds.simulator.result_codes import NOT_EXIST, PROCESS_FAIL, Status, result
-from antom_refunds.simulator.signers import SignedBy
 
 _MAY_STATE_CODE: Final = {FaultKind.RESULT_CODE, FaultKind.UNSIGNED, FaultKind.WRONG_KEY}
 _OF_ANOTHER_CALL: Final = {FaultKind.STALE_RESPONSE, FaultKind.MIXED_UP_RESPONSE}
@@ -59,6 +61,15 @@ class PlannedResponse:
     age: timedelta = timedelta()
 
 
+@dataclass(frozen=True, slots=True)
+class OutgoingNotification:
+    """One message; `ends_retries` says whether its acknowledgement ends Antom's attempts."""
+
+    body: bytes
+    signed_by: SignedBy = SignedBy.ANTOM
+    ends_retries: bool = True
+
+
 def apply_fault(body: bytes, fault: Fault) -> PlannedResponse:
     """The response with this body after the fault."""
     match fault.kind:
@@ -93,7 +104,46 @@ def replacement(kind: CallKind, body: bytes, fault: Fault) -> bytes:
     return body
 
 
-def malformed_notification(body: bytes) -> bytes:
+def messages_for(refund: RefundRecord, fault: Fault) -> tuple[OutgoingNotification, ...]:
+    """The messages of one attempt about a refund that has ended, in order; possibly none."""
+    has_succeeded = refund.status is RefundStatus.SUCCESS
+    truth = notification(refund, succeeded=has_succeeded)
+    opposite = notification(refund, succeeded=not has_succeeded)
+    true = OutgoingNotification(serialise(truth))
+    match fault.kind:
+        case FaultKind.NOT_SENT:
+            return ()
+        case FaultKind.REPEATED:
+            return (true,) * fault.times
+        case FaultKind.FORGED:
+            return (
+                OutgoingNotification(serialise(opposite), SignedBy.WRONG_KEY, ends_retries=False),
+            )
+        case FaultKind.INCONSISTENT:
+            return (replace(true, body=serialise(_inconsistent(truth, opposite))),)
+        case FaultKind.WRONG_AMOUNT:
+            return (replace(true, body=serialise(_one_minor_unit_more(truth))),)
+        case FaultKind.CONTRADICTING:
+            return true, replace(true, body=serialise(opposite), ends_retries=False)
+        case FaultKind.WITHOUT_AMOUNT:
+            return (replace(true, body=serialise(truth, without="refund_amount")),)
+        case FaultKind.ODD_FIELDS:
+            return (replace(true, body=_odd_notification(true.body)),)
+        case _:
+            return (true,)
+
+
+def _inconsistent(truth: RefundNotification, opposite: RefundNotification) -> RefundNotification:
+    return truth.model_copy(update={"refund_status": opposite.refund_status})
+
+
+def _one_minor_unit_more(truth: RefundNotification) -> RefundNotification:
+    amount = truth.refund_amount
+    wrong = Amount(currency=amount.currency, value=str(int(amount.value) + 1))
+    return truth.model_copy(update={"refund_amount": wrong})
+
+
+def _odd_notification(body: bytes) -> bytes:
     """The notification with a truncated message; for a failure, with null and empty fields."""
     fields = json.loads(body)
     if _is_success(fields):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from proofs.mutants.changes import Change
-from proofs.mutants.trial import Verdict
+from scripts.mutants.changes import Change
+from scripts.mutants.trial import Verdict
 
 NOTICED_MIN: Final = 0.95
 

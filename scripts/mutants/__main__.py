@@ -1,4 +1,4 @@
-"""`python -m proofs.mutants`: how many small faults in the code the tests notice."""
+"""`python -m scripts.mutants`: how many small faults in the code the tests notice."""
 
 import argparse
 import sys
@@ -13,10 +13,10 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
-from proofs.mutants.areas import AREAS, Area, accepted
-from proofs.mutants.changes import Change
-from proofs.mutants.report import Tried, is_enough, table, unnoticed
-from proofs.mutants.trial import BrokenTrialError, copy_of, try_change, try_unchanged
+from scripts.mutants.areas import AREAS, Area, accepted
+from scripts.mutants.changes import Change
+from scripts.mutants.report import Tried, is_enough, table, unnoticed
+from scripts.mutants.trial import BrokenTrialError, copy_of, try_change, try_unchanged
 
 ROOT: Final = Path(__file__).parent.parent.parent
 _UNCHANGED_SECONDS_MAX: Final = 900.0
@@ -24,7 +24,7 @@ _UNCHANGED_SECONDS_MAX: Final = 900.0
 
 def main(arguments: Sequence[str]) -> int:
     """Prints what was found; 0 if the tests notice enough, 1 if not, 2 if they cannot judge."""
-    parser = argparse.ArgumentParser(prog="python -m proofs.mutants", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts.mutants", description=__doc__)
     parser.add_argument("only", nargs="*", choices=[*AREAS, []], help="areas; all if none")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=40, help="changes of each area; 0: all")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from proofs.mutants.changes import Change, changes_of
+from scripts.mutants.changes import Change, changes_of
 
 ACCEPTED: Final = Path(__file__).with_name("accepted.toml")
 _AREAS: Final = Path(__file__).with_name("areas.toml")

@@ -7,10 +7,10 @@ from typing import Final
 
 import pytest
 
-from proofs.mutants.areas import AREAS, accepted
-from proofs.mutants.changes import Change, changes_of
-from proofs.mutants.report import Tried, is_enough, table, unnoticed
-from proofs.mutants.trial import BrokenTrialError, Verdict, copy_of, try_change, try_unchanged
+from scripts.mutants.areas import AREAS, accepted
+from scripts.mutants.changes import Change, changes_of
+from scripts.mutants.report import Tried, is_enough, table, unnoticed
+from scripts.mutants.trial import BrokenTrialError, Verdict, copy_of, try_change, try_unchanged
 
 ROOT: Final = Path(__file__).parents[2]
 PROJECT: Final = {
@@ -144,7 +144,7 @@ def test_tests_that_fail_without_a_change_are_reported(
 
 
 def tried(verdict: Verdict, *, reason: str | None = None) -> Tried:
-    (change,) = changes_of("proofs/mutants/__init__.py", "def f(a):\n    return a\n")
+    (change,) = changes_of("scripts/mutants/__init__.py", "def f(a):\n    return a\n")
     return Tried(area="domain", change=change, verdict=verdict, reason=reason)
 
 
@@ -166,5 +166,5 @@ def test_an_accepted_survivor_is_not_counted() -> None:
 def test_a_survivor_is_shown_with_file_line_and_difference() -> None:
     shown = unnoticed([tried(Verdict.SURVIVED)])
 
-    assert shown == "proofs/mutants/__init__.py:2, in f\n  return a -> return None"
+    assert shown == "scripts/mutants/__init__.py:2, in f\n  return a -> return None"
     assert table([tried(Verdict.SURVIVED)]).splitlines()[1].split() == ["domain", *"10100"]

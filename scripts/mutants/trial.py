@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from proofs.mutants.changes import Change
+from scripts.mutants.changes import Change
 
 _PYTEST: Final = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0")
 _LISTED: Final = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
