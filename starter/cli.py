@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 # Imported on demand: their servers take longer to import than `show` takes to run. Their own help
 # texts are not known before, so the list of commands has its own.
 _PROCESSES: Final = {
-    "demo": ("local", "Run two dozen refunds through faults, then audit the money."),
+    "demo": ("local", "Run 27 refunds through faults, then audit the money."),
     "up": ("local", "Run the local stack until Ctrl-C."),
     "worker": ("processes", "Run a worker, which executes refunds and calls Antom."),
     "webhook": ("processes", "Run the webhook, which receives Antom's notifications."),

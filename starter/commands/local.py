@@ -30,7 +30,7 @@ Speedup = Annotated[
 
 
 async def demo(*, keep: bool = False, speedup: Speedup = 60) -> int:
-    """Run two dozen refunds through normal and failing conditions, then audit the money.
+    """Run 27 refunds through normal and failing conditions, then audit the money.
 
     Parameters
     ----------

@@ -9,12 +9,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Column, Table
 
-from antom_refunds.domain.refund import RefundState
 from antom_refunds.views import RefundView
 from starter.demo.scenarios import Scenario
 from starter.rendering import coloured
 
-_COLUMNS: Final = ("scenario", "amount", "states", "code", "note")
+_COLUMNS: Final = ("scenario", "amount", "state", "code", "note")
 
 
 class Display:
@@ -24,7 +23,6 @@ class Display:
         self._console = console
         self._scenarios = {scenario.order.refund_request_id: scenario for scenario in scenarios}
         self._views: dict[str, RefundView] = {}
-        self._paths: dict[str, list[RefundState]] = {}
         self._notes: dict[str, str] = {}
         self._started_at = time.monotonic()
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table)
@@ -45,10 +43,9 @@ class Display:
 
     def show(self, view: RefundView) -> None:
         """Show the current state of a refund."""
-        path = self._paths.setdefault(view.refund_request_id, [])
+        previous = self._views.get(view.refund_request_id)
         self._views[view.refund_request_id] = view
-        if view.state is not None and (not path or path[-1] is not view.state):
-            path.append(view.state)
+        if view.state is not None and (previous is None or previous.state is not view.state):
             self._line(view.refund_request_id, f"{view.state} ({view.result_code})")
 
     def note(self, refund_request_id: str, text: str) -> None:
@@ -77,11 +74,10 @@ class Display:
         )
         for refund_request_id, scenario in self._scenarios.items():
             view = self._views.get(refund_request_id)
-            path = self._paths.get(refund_request_id, [])
             table.add_row(
                 scenario.title,
                 str(scenario.amount),
-                " → ".join(coloured(state) for state in path),
+                coloured(view.state) if view else "",
                 view.result_code if view else "",
                 self._notes.get(refund_request_id, ""),
             )

@@ -19,7 +19,7 @@ COMMANDS = {
     "check-now": "Send an inquiry to Antom now",
     "resolve": "Set the final state of a refund manually",
     "call-off": "Cancel a refund that was not yet sent",
-    "demo": "Run two dozen refunds",
+    "demo": "Run 27 refunds",
     "up": "Run the local stack",
     "worker": "Run a worker",
     "webhook": "Run the webhook",
