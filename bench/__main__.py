@@ -9,8 +9,8 @@ from cyclopts import App
 from rich.console import Console
 
 from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error
-from bench.harness import Findings
-from bench.report import MEASUREMENTS, PAGE, render_page, render_section, save
+from antom_refunds.settings import SettingsError
+from bench.report import MEASUREMENTS, PAGE, render_page, save
 
 _QUICK_FOLDER: Final = Path(".bench")
 _FOLDER: Final = Path(__file__).parent
@@ -34,25 +34,26 @@ def bench(*names: str, quick: bool = False) -> int:
         print_error(f"{', '.join(sorted(unknown))}: no such measurement; there are {there}")
         return USAGE
     folder = _QUICK_FOLDER if quick else _FOLDER
-    for name in (each for each in names or MEASUREMENTS if each in MEASUREMENTS):
+    for name in (each for each in MEASUREMENTS if each in (names or MEASUREMENTS)):
         console.rule(MEASUREMENTS[name].title)
-        found = asyncio.run(_measure(MEASUREMENTS[name], quick=quick))
-        save(found, name, folder)
-        console.print(render_section(found, name), markup=False)
+        asyncio.run(_measure(name, folder, quick=quick))
     (folder / PAGE).write_text(render_page(folder))
     console.print(f"report: {folder / PAGE}")
     return OK
 
 
-async def _measure(form: type[Findings], *, quick: bool) -> Findings:
+async def _measure(name: str, folder: Path, *, quick: bool) -> None:
     """On SIGTERM a measurement stops the processes that it started."""
-    measuring = asyncio.ensure_future(form.measure(console.print, quick=quick))
+    measuring = asyncio.ensure_future(MEASUREMENTS[name].measure(console.print, quick=quick))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
-    return await measuring
+    save(await measuring, name, folder)
 
 
 if __name__ == "__main__":
     try:
         exit_process(app(result_action="return_value") or OK)
     except asyncio.CancelledError:
+        exit_process(FAILED)
+    except SettingsError as error:
+        print_error(str(error))
         exit_process(FAILED)

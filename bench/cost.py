@@ -1,7 +1,4 @@
-"""What a refund costs in each scenario, here and with a timer loop: counted, not estimated.
-
-`python -m bench.cost` prints the section; it exits 1 if a history is longer than its limit.
-"""
+"""What a refund costs in each scenario, here and with a timer loop: counted, not estimated."""
 
 import asyncio
 import tempfile
@@ -32,7 +29,6 @@ from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
 from antom_refunds.domain.policy import Policy
 from antom_refunds.namespace import register_attributes
 from antom_refunds.notifications import NotificationDelivery
-from antom_refunds.process import FAILED, OK, exit_process
 from antom_refunds.simulator import accounts
 from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
@@ -57,9 +53,7 @@ _BILLED: Final = frozenset({
     EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
     EventType.EVENT_TYPE_TIMER_STARTED,
 })  # fmt: skip
-_SUCCEEDED: Final = {
-    "source": Source.NOTIFICATION, "kind": EvidenceKind.SUCCEEDED, "code": "SUCCESS"
-}  # fmt: skip
+_REAL_TIME: Final = Policy(overdue_after=timedelta(days=1000))
 _FAST: Final = Policy(overdue_after=timedelta(days=1000), speedup=600)
 
 
@@ -83,13 +77,13 @@ class Scenario:
 
 
 def _polled(times: int) -> Mapping[Operation, tuple[Fault, ...]]:
-    stale = {Operation.INQUIRY: (Fault(kind=FaultKind.STALE),) * (times - 1)} if times > 1 else {}
-    return {**_UNNOTIFIED, **stale}
+    """The inquiries before the last one find the refund in process."""
+    stale = (Fault(kind=FaultKind.STALE),) * (times - 1)
+    return {**_UNNOTIFIED, **({Operation.INQUIRY: stale} if stale else {})}
 
 
 _UNNOTIFIED: Final = {Operation.NOTIFY: (Fault(kind=FaultKind.NOT_SENT),) * 8}
 _NOT_FOUND: Final = {Operation.INQUIRY: (Fault(kind=FaultKind.NOT_FOUND),)}
-_REAL_TIME: Final = Policy(overdue_after=timedelta(days=1000))
 _BANK: Final = {"is_async": True, "settle_after": timedelta()}
 _SLOW_BANK: Final = {"is_async": True, "settle_after": timedelta(days=1)}
 SCENARIOS: Final = (
@@ -137,6 +131,10 @@ class ScenarioCost(FrozenModel):
         """Whether our history is within its limit."""
         return self.events_max is None or self.ours.events <= self.events_max
 
+    @property
+    def ends_alike(self) -> bool:
+        return self.loop is None or self.loop.end == self.ours.end
+
 
 class CostFindings(Findings):
     """Every scenario with its costs."""
@@ -161,12 +159,6 @@ class CostFindings(Findings):
             if each.inquiries is not None
         )
 
-    @property
-    def different_ends(self) -> list[str]:
-        """Scenarios that ended differently with the loop."""
-        both = [each for each in self.costs if each.loop]
-        return [each.scenario for each in both if each.loop and each.loop.end != each.ours.end]
-
     @classmethod
     async def measure(cls, log: Log, *, quick: bool) -> Self:  # noqa: ARG003 - quick already
         """Each scenario once with each implementation: counts need no repetition."""
@@ -174,10 +166,9 @@ class CostFindings(Findings):
         with tempfile.TemporaryDirectory() as folder:
             for name in ("merchant", "antom"):
                 write_pair(Path(folder), name)
-            async with server() as real:
-                for number, scenario in enumerate(SCENARIOS):
-                    log(scenario.name)
-                    costs.append(await compare(scenario, number, real, Path(folder)))
+            for scenario in SCENARIOS:
+                log(scenario.name)
+                costs.append(await compare(scenario, Path(folder)))
         return cls(machine=machine, costs=tuple(costs))
 
 
@@ -240,26 +231,17 @@ class TimerLoop(Ours):
         await handle.signal(TimerLoopRefund.notify, evidence)
 
 
-@asynccontextmanager
-async def server(*, skips_time: bool = False) -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal server.
-
-    One that skips time is for one refund: what time it is afterwards cannot be predicted.
-    """
+async def start_server(*, skips_time: bool) -> WorkflowEnvironment:
+    """A new Temporal server: which time it is after it skipped some cannot be predicted."""
     converter, binary = pydantic_data_converter, temporal_cli()
-    starting = (
-        WorkflowEnvironment.start_time_skipping(
-            test_server_existing_path=str(Path(binary).with_name("temporal-test-server")),
-            data_converter=converter,
-        )
-        if skips_time
-        else WorkflowEnvironment.start_local(
+    if not skips_time:
+        return await WorkflowEnvironment.start_local(
             dev_server_existing_path=binary, dev_server_log_level="never", data_converter=converter
         )
+    test_server = str(Path(binary).with_name("temporal-test-server"))
+    return await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=test_server, data_converter=converter
     )
-    async with await starting as environment:
-        await register_attributes(environment.client)
-        yield environment
 
 
 @asynccontextmanager
@@ -277,58 +259,44 @@ async def simulated_antom(home: Path) -> AsyncIterator[tuple[AntomSimulator, Ant
             yield simulator, client
 
 
-def _prepare(simulator: AntomSimulator, scenario: Scenario, number: int) -> RefundOrder:
-    order = RefundOrder(refund_request_id=f"cost-{number}", payment_id="pay-1", amount=_AMOUNT)
-    payment = {"payment_id": order.payment_id, "client_id": _CLIENT_ID, "amount": _AMOUNT}
+def _prepare(simulator: AntomSimulator, scenario: Scenario, order: RefundOrder) -> None:
+    payment = {"payment_id": order.payment_id, "client_id": _CLIENT_ID, "amount": order.amount}
     simulator.ledger.add_payment(accounts.Payment.model_validate({**payment, **scenario.payment}))
     for operation, faults in scenario.faults.items():
         subject = order.refund_request_id
         simulator.fault_plan.add(FaultScript(subject=subject, operation=operation, faults=faults))
-    return order
 
 
-async def compare(
-    scenario: Scenario, number: int, real: WorkflowEnvironment, home: Path
-) -> ScenarioCost:
+async def compare(scenario: Scenario, home: Path) -> ScenarioCost:
     """One scenario with each implementation; the keys are in this folder."""
-
-    async def cost(kind: type[Ours]) -> Cost:
-        if not scenario.takes_weeks:
-            return await _cost(kind(real.client, scenario.policy), scenario, number, real, home)
-        async with server(skips_time=True) as skipping:
-            weeks = kind(skipping.client, scenario.policy)
-            return await _cost(weeks, scenario, number, skipping, home)
-
     return ScenarioCost(
         scenario=scenario.name,
-        ours=await cost(Ours),
-        loop=None if scenario.is_ours_only else await cost(TimerLoop),
+        ours=await _cost(Ours, scenario, home),
+        loop=None if scenario.is_ours_only else await _cost(TimerLoop, scenario, home),
         events_max=scenario.events_max,
         inquiries=scenario.inquiries,
     )
 
 
-async def _cost(
-    ours: Ours, scenario: Scenario, number: int, environment: WorkflowEnvironment, home: Path
-) -> Cost:
-    attempts, temporal = Attempts(), environment.client
-    # Inside, weeks pass as soon as nothing happens; an attribute of environments that skip time.
-    skipping = getattr(environment, "time_skipping_unlocked", nullcontext)
+async def _cost(kind: type[Ours], scenario: Scenario, home: Path) -> Cost:
+    attempts = Attempts()
+    order = RefundOrder(refund_request_id="cost-0", payment_id="pay-1", amount=_AMOUNT)
     async with AsyncExitStack() as stack:
+        starting = await start_server(skips_time=scenario.takes_weeks)
+        environment = await stack.enter_async_context(starting)
+        # Inside, weeks pass as soon as nothing happens; an attribute of servers that skip time.
+        skipping = getattr(environment, "time_skipping_unlocked", nullcontext)
+        await register_attributes(environment.client)
+        side = kind(environment.client, scenario.policy)
         simulator, antom = await stack.enter_async_context(simulated_antom(home))
-        for each in ours.workers(antom):
-            await stack.enter_async_context(Worker(temporal, interceptors=[attempts], **each))
-        order = _prepare(simulator, scenario, number)
-        handle = temporal.get_workflow_handle(await ours.start(order))
+        _prepare(simulator, scenario, order)
+        for each in side.workers(antom):
+            worker = Worker(side.temporal, interceptors=[attempts], **each)
+            await stack.enter_async_context(worker)
+        handle = side.temporal.get_workflow_handle(await side.start(order))
         if scenario.is_notified:
             await _wait_until_idle(simulator, attempts)
-            told = {
-                "source": Source.NOTIFICATION,
-                "kind": EvidenceKind.SUCCEEDED,
-                "code": "SUCCESS",
-            }
-            about = {"refund_request_id": order.refund_request_id, "amount": order.amount}
-            await ours.notify(order, Evidence.model_validate({**told, **about}))
+            await side.notify(order, _success(order))
         async with asyncio.timeout(_LIMIT_SECONDS), skipping():
             result = await handle.result()
         events = [event async for event in handle.fetch_history_events()]
@@ -344,6 +312,14 @@ async def _cost(
         )
 
 
+def _success(order: RefundOrder) -> Evidence:
+    """A notification that this refund succeeded."""
+    return Evidence(
+        source=Source.NOTIFICATION, kind=EvidenceKind.SUCCEEDED, code="SUCCESS",
+        refund_request_id=order.refund_request_id, amount=order.amount,
+    )  # fmt: skip
+
+
 async def _wait_until_idle(simulator: AntomSimulator, attempts: Attempts) -> None:
     """Until the refund was sent and nothing happened for a while: it waits now."""
     seen = -1
@@ -355,15 +331,3 @@ async def _wait_until_idle(simulator: AntomSimulator, attempts: Attempts) -> Non
 
 def _calls(simulator: AntomSimulator) -> int:
     return sum(calls.count for calls in simulator.snapshot().calls)
-
-
-def main() -> int:
-    from bench.report import render_section  # noqa: PLC0415 - the report imports measurements
-
-    found = asyncio.run(CostFindings.measure(print, quick=False))
-    print(render_section(found, "cost"))
-    return OK if all(each.is_within for each in found.costs) else FAILED
-
-
-if __name__ == "__main__":
-    exit_process(main())

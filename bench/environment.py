@@ -22,7 +22,6 @@ CONCURRENCY: Final = 40
 # power, would limit a busy machine to two refunds a second.
 _PRAGMAS: Final = ("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal")
 _UNLIMITED: Final = "10000"  # the most that the product accepts
-_PAYMENTS_PER_REQUEST: Final = 500  # the simulator's limit
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -47,8 +46,7 @@ class UnlimitedStack(Stack):
         usual = {"client_id": account, "amount": Money(currency="EUR", minor=10**9), **fields}
         payments = [Payment.model_validate({"payment_id": each, **usual}) for each in payment_ids]
         async with SimulatorClient(self.simulator_url) as antom:
-            for first in range(0, len(payments), _PAYMENTS_PER_REQUEST):
-                await antom.add_payments(*payments[first : first + _PAYMENTS_PER_REQUEST])
+            await antom.add_payments(*payments)
 
     async def spawn_module(self, module: str, *arguments: object) -> Process:
         """`python -m MODULE ARGUMENTS`, stopped with the stack."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from math import ceil, floor, inf
+from math import ceil, floor
 from statistics import fmean, linear_regression, median
 from typing import Self
 
@@ -74,15 +74,6 @@ def busiest(times: Sequence[float], seconds: float) -> int:
             first += 1
         most = max(most, last - first + 1)
     return most
-
-
-def bucket_size(times: Sequence[float], rate: float) -> float:
-    """The smallest token bucket, refilled at this rate, that admits calls at these times."""
-    lowest, needed = inf, 0.0
-    for number, time in enumerate(times):
-        lowest = min(lowest, number - rate * time)
-        needed = max(needed, number + 1 - rate * time - lowest)
-    return needed
 
 
 def per_second(times: Sequence[float]) -> tuple[int, ...]:

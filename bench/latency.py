@@ -67,21 +67,20 @@ class Delivered(NamedTuple):
     answered: datetime
 
 
+Deliver = Callable[[], Awaitable[Delivered]]
+Samples = dict[Variant, dict[Segment, tuple[float, ...]]]
+
+
 class Round(FrozenModel):
     """One round at one rate: for each variant and segment milliseconds, in the order of sending."""
 
     per_second: int
-    samples: dict[Variant, dict[Segment, tuple[float, ...]]]
+    samples: Samples
 
     def total(self, variant: Variant) -> Percentiles:
         """From the sending to the end."""
-        parts = (Segment.STORED, Segment.TAKEN, Segment.ENDED)
-        columns = (self.samples[variant][part] for part in parts)
-        return Percentiles.of(map(sum, zip(*columns, strict=True)))
-
-    def ratio(self, variant: Variant) -> float:
-        """The median of this variant divided by the bare workflow's."""
-        return self.total(variant).p50 / self.total(Variant.BARE).p50
+        parts = [self.samples[variant][part] for part in list(Segment)[:3]]
+        return Percentiles.of(map(sum, zip(*parts, strict=True)))
 
 
 class LatencyFindings(Findings):
@@ -111,11 +110,14 @@ class LatencyFindings(Findings):
 
     def ratio(self, rate: int, variant: str) -> MedianRange:
         """The median of this variant divided by the bare workflow's in the same round."""
-        return MedianRange.of(each.ratio(Variant(variant)) for each in self.at(rate))
+        return MedianRange.of(
+            each.total(Variant(variant)).p50 / each.total(Variant.BARE).p50
+            for each in self.at(rate)
+        )
 
     @classmethod
     async def measure(cls, log: Log, *, quick: bool) -> Self:
-        """Every rate, round after round."""
+        """Every rate, round after round; all workflows of a round are idle when it begins."""
         machine, rounds = MachineInfo.now("starlette", "cryptography"), []
         async with running_stack() as stack, ConnectionPool(stack.notify_url) as pool:
             await stack.spawn_module("bench.bare_workflows")
@@ -126,12 +128,12 @@ class LatencyFindings(Findings):
             for number in range(1 if quick else _ROUNDS):
                 for rate, count in _QUICK if quick else _FULL:
                     log(f"latency: round {number + 1}, {rate} per second")
-                    samples = await _samples(temporal, senders, number, rate, count)
+                    name = f"{number}-{rate}"
+                    messages = {e: await senders.open(e, f"{e}-{name}", count) for e in Variant}
+                    await asyncio.sleep(FIRST_INQUIRY_PAST)
+                    samples = await _samples(temporal, messages, number, rate)
                     rounds.append(Round(per_second=rate, samples=samples))
         return cls(machine=machine, rounds=tuple(rounds))
-
-
-Deliver = Callable[[], Awaitable[Delivered]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class Senders:
         if variant is Variant.BARE:
             ids = await limited_gather((f"{name}-{n}" for n in range(count)), self._start_bare)
             return [partial(self._signal, each) for each in ids]
-        sent = await self.signer.sign(await self.refunds.add(name, count))
+        sent = self.signer.sign(await self.refunds.add(name, count))
         deliver = self._via_webhook if variant is Variant.REFUND else self._direct
         return [partial(deliver, each) for each in sent]
 
@@ -170,7 +172,7 @@ class Senders:
         return Delivered(_workflow_id(notification), sent, answered)
 
     async def _direct(self, notification: SignedNotification) -> Delivered:
-        body, refund_id = notification.request.content, notification.refund_request_id
+        body, refund_id = notification.signed.body, notification.refund_request_id
         evidence = interpret.from_notification(RefundNotification.model_validate_json(body))
         sent, deliver = datetime.now(UTC), self.refunds.notifications.deliver
         delivery = await deliver(refund_id, evidence, delivery_id=refund_id)
@@ -185,14 +187,9 @@ def _workflow_id(notification: SignedNotification) -> str:
 
 
 async def _samples(
-    temporal: Client, senders: Senders, number: int, rate: int, count: int
-) -> dict[Variant, dict[Segment, tuple[float, ...]]]:
-    """One round: all workflows are opened beforehand and have become idle."""
-    messages = {
-        each: await senders.open(each, f"{each}-{number}-{rate}", count) for each in Variant
-    }
-    await asyncio.sleep(FIRST_INQUIRY_PAST.total_seconds())
-    delivered: Mapping[Variant, list[Delivered]] = {variant: [] for variant in Variant}
+    temporal: Client, messages: Mapping[Variant, Sequence[Deliver]], number: int, rate: int
+) -> Samples:
+    delivered: dict[Variant, list[Delivered]] = {variant: [] for variant in Variant}
     for part in range(_PARTS):
         for variant in rotated(list(Variant), number + part):
             delivered[variant].extend(await send(rate, messages[variant][part::_PARTS]))
@@ -205,11 +202,9 @@ async def _samples(
 
 async def send(rate: float, messages: Sequence[Deliver]) -> list[Delivered]:
     """An open loop: each is sent when it is due, however late the previous ones are answered."""
-    started = asyncio.get_running_loop().time()
 
     async def when_due(number: int, deliver: Deliver) -> Delivered:
-        due = started + number / rate
-        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        await asyncio.sleep(number / rate)
         return await deliver()
 
     sent = await asyncio.gather(*(when_due(n, each) for n, each in enumerate(messages)))
@@ -229,12 +224,11 @@ async def _segments(temporal: Client, delivered: Delivered) -> dict[Segment, flo
 
 
 def segments_in(history: Sequence[HistoryEvent], delivered: Delivered) -> dict[Segment, float]:
-    """Milliseconds of each segment; raises ValueError if the history has no end."""
-    kinds = [EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in history]
-    if kinds[-1] != "WORKFLOW_EXECUTION_COMPLETED":
-        raise ValueError(f"{delivered.workflow_id} received its final message and did not end")
-    signalled = kinds.index("WORKFLOW_EXECUTION_SIGNALED")
-    places = (signalled, kinds.index("WORKFLOW_TASK_STARTED", signalled), -1)
+    """Milliseconds of each segment; the workflow has ended."""
+    kinds = [event.event_type for event in history]
+    signalled = kinds.index(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
+    begun = kinds.index(EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED, signalled)
+    places = (signalled, begun, -1)
     stored, taken, ended = (history[each].event_time.ToDatetime(tzinfo=UTC) for each in places)
     spans = {
         Segment.STORED: stored - delivered.sent,

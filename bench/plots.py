@@ -66,15 +66,15 @@ def _calls(figure: Any, found: WaitingFindings) -> None:
 
 def _peers(figure: Any, found: PeersFindings) -> None:
     """A horizontal bar for each engine."""
-    ran = [each for each in found.summaries if each.bursts]
     panels = {
         "refunds per second": lambda run: run.per_second,
         "seconds to final, p99": lambda run: run.to_end.p99,
     }
     both = figure.subplots(1, 2, sharey=True)
     for axes, (title, number) in zip(both, panels.items(), strict=True):
-        widths = [median(map(number, each.bursts)) for each in ran]
-        bars = axes.barh([each.title for each in ran], widths, color=["C0", *["C7"] * len(ran)])
+        titles = [each.title for each in found.engines]
+        widths = [median(map(number, each.bursts)) for each in found.engines]
+        bars = axes.barh(titles, widths, color=["C0", *["C7"] * len(titles)])
         axes.bar_label(bars, fmt="%.1f", padding=3)
         axes.set(title=title, xmargin=0.15)
     both[0].invert_yaxis()

@@ -1,7 +1,8 @@
 """CPU time and memory of processes, as Linux counts them, children included."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from time import process_time
 from typing import Final
@@ -10,36 +11,38 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _TRIES: Final = 5
 
 
-def cpu_by_process(pids: Mapping[str, int], *, own: str) -> dict[str, float]:
-    """CPU seconds so far by name, with those of this process as `own`."""
-    return {**{name: cpu_seconds(pid) for name, pid in pids.items()}, own: process_time()}
+def cpu_meter(pids: Mapping[str, int], own: str) -> Callable[[], dict[str, float]]:
+    """A function that returns the CPU seconds of these processes since now, by name.
 
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time so far of this process and its descendants, ended ones too.
-
-    Raises FileNotFoundError for a process that does not exist.
+    Those of this process are `own`.
     """
-    for _ in range(_TRIES):  # a thread or a child may end while it is read
-        try:
-            return sum(map(_cpu, with_descendants([pid])))
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return sum(map(_cpu, with_descendants([pid])))
+
+    def read() -> dict[str, float]:
+        return {name: _cpu_seconds(pid) for name, pid in pids.items()} | {own: process_time()}
+
+    before = read()
+    return lambda: {name: round(now - before[name], 4) for name, now in read().items()}
 
 
 def memory_bytes(pid: int) -> int:
     """Memory of this process and its descendants; what they share counts once (PSS)."""
-    return sum(map(_memory, with_descendants([pid])))
+    return sum(map(_memory, with_descendants(pid)))
 
 
-def with_descendants(pids: Iterable[int]) -> Iterator[int]:
-    """These processes, their children, and so on."""
-    for pid in pids:
-        yield pid
-        tasks = Path(f"/proc/{pid}/task").iterdir()
-        children = [child for task in tasks for child in (task / "children").read_text().split()]
-        yield from with_descendants(map(int, children))
+def with_descendants(pid: int) -> Iterator[int]:
+    """This process, its children, their children, and so on."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from with_descendants(int(child))
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Ended children count too. Raises FileNotFoundError for a process that does not exist."""
+    for _ in range(_TRIES):  # a thread or a child may end while it is read
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return sum(map(_cpu, with_descendants(pid)))
+    return sum(map(_cpu, with_descendants(pid)))
 
 
 def _cpu(pid: int) -> float:

@@ -13,7 +13,7 @@ from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.keys import KeyFile
 from antom_refunds.antom.signing import SignatureError, verify
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
-from bench.environment import UnlimitedStack, running_stack
+from bench.environment import UnlimitedStack, limited_gather, running_stack
 from bench.figures import MedianRange
 from bench.harness import Burst, BurstFindings, Log, MachineInfo
 from bench.notifications import (
@@ -25,7 +25,7 @@ from bench.notifications import (
     ProcessingRefunds,
     SignedNotification,
 )  # fmt: skip
-from bench.process_stats import cpu_by_process
+from bench.process_stats import cpu_meter
 
 _SERVERS: Final = ("webhook", "temporal", "worker")
 _CONCURRENCY: Final = 32
@@ -69,18 +69,24 @@ class WebhookFindings(BurstFindings):
         rounds, size = (1, 160) if quick else (5, 400)
         bursts: dict[str, list[Burst]] = {kind: [] for kind in NotificationKind}
         async with running_stack() as stack:
-            load = WebhookLoad(
-                stack, await ProcessingRefunds.open(stack), NotificationSigner.of(stack)
-            )
-            open_ones = await load.signer.sign(await load.refunds.add("open", _OPEN), MISMATCHED)
-            await load.burst(NotificationKind.REPEATED, open_ones)
-            fresh = await load.signer.sign(await load.refunds.add("warm-up", _WARM_UP))
-            await load.burst(NotificationKind.FRESH, fresh)
+            refunds, signer = await ProcessingRefunds.open(stack), NotificationSigner.of(stack)
+            load = WebhookLoad(stack, refunds)
+            open_ones = signer.sign(await refunds.add("open", _OPEN), MISMATCHED)
+            await load.burst(open_ones)
+            await load.burst(signer.sign(await refunds.add("warm-up", _WARM_UP)), ends=True)
             for number in range(1, rounds + 1):
                 log(f"webhook: round {number} of {rounds}")
-                made = await load.round(f"round-{number}", size, open_ones)
-                for kind, burst in zip(NotificationKind, made, strict=True):
-                    bursts[kind].append(burst)
+                added = await refunds.add(f"round-{number}", size)
+                forged, sent = signer.sign(added, FORGED), signer.sign(added)
+                # Between two inquiries, so that neither coincides with a notification.
+                await asyncio.sleep(FIRST_INQUIRY_PAST)
+                bursts[NotificationKind.FRESH].append(await load.burst(sent, ends=True))
+                await refunds.wait_until_succeeded([each.refund_request_id for each in sent])
+                bursts[NotificationKind.ENDED].append(await load.burst(sent))
+                repeated = open_ones * (_REPEATED_TIMES * size // _OPEN)
+                bursts[NotificationKind.REPEATED].append(await load.burst(repeated))
+                forged *= _FORGED_TIMES
+                bursts[NotificationKind.FORGED].append(await load.burst(forged))
         kept = {kind: tuple(made) for kind, made in bursts.items()}
         return cls(machine=machine, concurrency=_CONCURRENCY, bursts=kept)
 
@@ -91,61 +97,39 @@ class WebhookLoad:
 
     stack: UnlimitedStack
     refunds: ProcessingRefunds
-    signer: NotificationSigner
-
-    async def round(self, name: str, size: int, open_ones: list[SignedNotification]) -> list[Burst]:
-        """A burst of each kind, in their order."""
-        refunds = await self.refunds.add(name, size)
-        forged, sent = await self.signer.sign(refunds, FORGED), await self.signer.sign(refunds)
-        # Between the first inquiry and the second, so that neither coincides with a notification.
-        await asyncio.sleep(FIRST_INQUIRY_PAST.total_seconds())
-        fresh = await self.burst(NotificationKind.FRESH, sent)
-        await self.refunds.wait_until_succeeded([each.refund_request_id for each in sent])
-        repeated = open_ones * (_REPEATED_TIMES * size // _OPEN)
-        return [
-            fresh,
-            await self.burst(NotificationKind.ENDED, sent),
-            await self.burst(NotificationKind.REPEATED, repeated),
-            await self.burst(NotificationKind.FORGED, forged * _FORGED_TIMES),
-        ]
 
     async def burst(
-        self, kind: NotificationKind, notifications: Sequence[SignedNotification]
+        self, notifications: Sequence[SignedNotification], *, ends: bool = False
     ) -> Burst:
-        """Send them all, and wait until everything is done."""
-        messages, before = [each.wire_form for each in notifications], self._cpu()
+        """Send them all, and wait until what they trigger is done: the refunds' ends too."""
+        messages = [each.wire_form for each in notifications]
+        spent = cpu_meter({name: self.stack.pid_of(name) for name in _SERVERS}, own="sender")
         # New connections for each burst: the webhook closes connections that are idle for seconds.
         async with ConnectionPool(self.stack.notify_url) as connections:
             started = time.perf_counter()
-            responses = await connections.exchange_all(messages, _CONCURRENCY)
+            responses = await limited_gather(messages, connections.exchange, _CONCURRENCY)
             answered = time.perf_counter()
-        lag = 0.0
-        if kind is NotificationKind.FRESH:
+        if ends:
             last = [each.refund_request_id for each in notifications[-_CONCURRENCY:]]
             await self.refunds.wait_until_succeeded(last)
-            lag = time.perf_counter() - answered
+        lag = time.perf_counter() - answered if ends else 0.0
         await asyncio.sleep(_REST_SECONDS)
-        after = self._cpu()
-        public_key = self.stack.home / "keys" / "antom-public.pem"
+        cpu = spent()
         return Burst(
             sent=len(notifications),
             accepted=responses.count((200, ACKNOWLEDGEMENT)),
             seconds=round(answered - started, 4),
             lag=round(lag, 3),
-            cpu={name: round(after[name] - before[name], 3) for name in before},
-            checking=round(check_seconds(notifications, public_key), 5),
+            cpu=cpu,
+            checking=check_seconds(notifications, self.stack.home / "keys" / "antom-public.pem"),
         )
-
-    def _cpu(self) -> dict[str, float]:
-        return cpu_by_process({name: self.stack.pid_of(name) for name in _SERVERS}, own="sender")
 
 
 def check_seconds(notifications: Iterable[SignedNotification], public_key: Path) -> float:
     """CPU time to verify each of them, with the webhook's own call and key lookup."""
     file = KeyFile(public_key, read_public_key)
-    received = [(each.signed, each.signature) for each in notifications]
     started = time.thread_time()
-    for signed, signature in received:
+    for each in notifications:
         with suppress(SignatureError):
-            verify(signed, signature, [file.key])
-    return time.thread_time() - started
+            verify(each.signed, each.signature, [file.key])
+    return round(time.thread_time() - started, 5)

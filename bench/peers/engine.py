@@ -3,10 +3,11 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -23,6 +24,7 @@ from starter.tcp_ports import ANY_PORT, Ports, find_free_ports
 
 _READY_SECONDS: Final = 60
 _POLL_SECONDS: Final = 0.05
+_WAL: Final = "-wal"
 OURS: Final = "ours"
 # Title, module and class of each; libraries are imported only when their turn comes.
 _ENGINES: Final = {
@@ -116,16 +118,19 @@ class Engine(UnlimitedStack, ABC):
     async def kill_and_wait(self, name: str) -> None:
         """SIGKILL for this process and its descendants."""
         with suppress(FileNotFoundError, ProcessLookupError):  # a child may end meanwhile
-            for pid in list(with_descendants([self.pid_of(name)])):
+            for pid in list(with_descendants(self.pid_of(name))):
                 os.kill(pid, signal.SIGKILL)
         self.kill(name)
         await self.stop(name)
 
     def stored_bytes(self) -> int:
-        """Bytes of all files of the data, except files that vanish meanwhile."""
+        """What is stored permanently: SQLite's logs are first written to their databases."""
         total = 0
+        for log in self.data.rglob(f"*{_WAL}"):
+            with closing(sqlite3.connect(str(log).removesuffix(_WAL), timeout=10)) as database:
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for path in self.data.rglob("*"):
-            with suppress(OSError):
+            with suppress(OSError):  # it vanished meanwhile
                 total += path.stat().st_size if path.is_file() else 0
         return total
 

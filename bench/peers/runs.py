@@ -1,12 +1,11 @@
 """A job on an engine: as a burst, and at a steady rate with or without faults."""
 
 import asyncio
-import sqlite3
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +24,8 @@ from bench.environment import CONCURRENCY, limited_gather
 from bench.figures import FrozenModel, Percentiles
 from bench.peers.engine import End, Engine, make_engine
 from bench.peers.job import Job, SettlementKind, warm_up_job
-from bench.process_stats import cpu_by_process
+from bench.process_stats import cpu_meter
 
-REQUESTER: Final = "requester"
 PER_SECOND: Final = 15.0
 # What is killed once each in a run with faults, in any order.
 KILLED: Final = ("app", "app", "app", "server", "webhook")
@@ -39,7 +37,6 @@ _WARM_UP_SECONDS: Final = 30
 # One try: an engine with a killed process may delay a call.
 _TRY_SECONDS: Final = 10
 _RETRY_SECONDS: Final = 0.2
-_WAL: Final = "-wal"
 _STATUS: Final = {
     RefundState.SUCCEEDED: RefundStatus.SUCCESS,
     RefundState.FAILED: RefundStatus.FAIL,
@@ -107,7 +104,6 @@ class Run(FrozenModel):
     refund too. `kills` happened; `refused` counts requests not accepted at the first try.
     """
 
-    engine: str
     about: str = Field(default="", exclude=True)
     to_end: Percentiles
     immediate_to_end: Percentiles
@@ -134,12 +130,13 @@ class Run(FrozenModel):
 class EngineRun:
     """One engine, and a business service that requests refunds from it; its caller sets limits.
 
-    `requested` is when each refund was requested, or should have been; `refused` are ids that
-    were not accepted at the first try.
+    `spent` returns the CPU seconds by process since the run began. `requested` is when each refund
+    was requested, or should have been; `refused` are ids that were not accepted at the first try.
     """
 
     engine: Engine
     antom: SimulatorClient
+    spent: Callable[[], dict[str, float]] = dict
     requested: dict[str, datetime] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
 
@@ -175,9 +172,9 @@ class EngineRun:
     async def wait_for(self, job: Job) -> dict[str, float]:
         """Until all of these are final; the CPU seconds by then, read before each check."""
         while True:
-            cpu = self.cpu()
+            spent = self.spent()
             if job.ids() <= (await self.ends()).keys():
-                return cpu
+                return spent
             await asyncio.sleep(_POLL_SECONDS)
 
     async def add(self, job: Job) -> None:
@@ -185,34 +182,19 @@ class EngineRun:
         await self.antom.add_payments(*(each.payment for each in job.refunds))
         await self.antom.add_scripts(*(script for each in job.refunds for script in each.scripts))
 
-    def stored_bytes(self) -> int:
-        """What is stored permanently: SQLite's logs are first written to their databases."""
-        for log in self.engine.data.rglob(f"*{_WAL}"):
-            with closing(sqlite3.connect(str(log).removesuffix(_WAL), timeout=10)) as database:
-                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return self.engine.stored_bytes()
-
-    def cpu(self) -> dict[str, float]:
-        """CPU seconds so far by process; the requester is this one."""
-        return cpu_by_process(self.engine.pids(), own=REQUESTER)
-
-    async def result(self, key: str, job: Job, **figures: object) -> Run:
+    async def result(self, job: Job, **figures: object) -> Run:
         """The run so far, with these further figures."""
         reported, ids = await self.ends(), job.ids()
         ledger = await self.antom.ledger()
         ends, early = not_before_antom(reported, ledger)
-        times = {
-            each: (ends[each].at - at).total_seconds()
-            for each, at in self.requested.items()
-            if each in ends
-        }
+        both = ends.keys() & self.requested
+        times = {each: (ends[each].at - self.requested[each]).total_seconds() for each in both}
         last = max((end.at for each, end in ends.items() if each in ids), default=None)
-        immediate = job.ids(SettlementKind.IMMEDIATE)
+        immediate = job.ids(SettlementKind.IMMEDIATE) & times.keys()
         return Run.model_validate({
-            "engine": key,
             "about": self.engine.about,
             "to_end": Percentiles.of(times.values()),
-            "immediate_to_end": Percentiles.of(times[each] for each in immediate & times.keys()),
+            "immediate_to_end": Percentiles.of(times[each] for each in immediate),
             "audit": Audit.of(job.orders, ends, ledger),
             "early": early,
             "seconds": (last - min(self.requested.values())).total_seconds() if last else 0.0,
@@ -245,14 +227,13 @@ async def running(key: str, job: Job) -> AsyncIterator[EngineRun]:
         try:
             await engine.start_all()
             async with SimulatorClient(engine.simulator_url) as antom:
-                warm_up = EngineRun(engine, antom)
-                await warm_up.add(warm_up_job())
+                warm_up, first = EngineRun(engine, antom), warm_up_job()
+                await warm_up.add(first)
                 async with asyncio.timeout(_WARM_UP_SECONDS):
-                    await warm_up.burst(warm_up_job().orders)
-                    await warm_up.wait_for(warm_up_job())
-                run = EngineRun(engine, antom)
-                await run.add(job)
-                yield run
+                    await warm_up.burst(first.orders)
+                    await warm_up.wait_for(first)
+                await warm_up.add(job)
+                yield EngineRun(engine, antom)
         finally:
             await engine.stop_all()
 
@@ -260,16 +241,18 @@ async def running(key: str, job: Job) -> AsyncIterator[EngineRun]:
 async def run_burst(key: str, job: Job) -> Run:
     """The whole job as one burst; raises SettingsError if the engine does not start."""
     async with running(key, job) as run:
-        stored, before = run.stored_bytes(), run.cpu()
+        stored = run.engine.stored_bytes()
+        run.spent = cpu_meter(run.engine.pids(), own="requester")
         try:
             async with asyncio.timeout(_BURST_SECONDS):
                 await run.burst(job.orders)
-                after = await run.wait_for(job)
+                spent = await run.wait_for(job)
         except TimeoutError:
-            after = run.cpu()
+            spent = run.spent()
         size = len(job.refunds)
-        cpu = {name: round((after[name] - before[name]) * 1000 / size, 2) for name in before}
-        return await run.result(key, job, cpu=cpu, stored=(run.stored_bytes() - stored) / size)
+        cpu = {name: round(seconds * 1000 / size, 2) for name, seconds in spent.items()}
+        added = run.engine.stored_bytes() - stored
+        return await run.result(job, cpu=cpu, stored=added / size)
 
 
 def draw_kills(job: Job, seed: int) -> tuple[Kill, ...]:
@@ -290,7 +273,7 @@ async def run_steady(key: str, job: Job, kills: Iterable[Kill] = ()) -> Run:
             async with asyncio.timeout(len(job.refunds) / PER_SECOND + _DRAIN_SECONDS):
                 await asyncio.gather(run.steady(job.orders), _kill(run.engine, kills, happened))
                 await run.wait_for(job)
-        return await run.result(key, job, kills=tuple(happened))
+        return await run.result(job, kills=tuple(happened))
 
 
 async def _kill(engine: Engine, kills: Iterable[Kill], happened: list[Kill]) -> None:
