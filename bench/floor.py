@@ -7,11 +7,7 @@ from typing import ClassVar, Final, Self
 
 from temporalio.client import Client
 
-from antom_refunds import attributes, contract
-from antom_refunds.client import RefundClient
-from antom_refunds.domain.money import Money
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.policy import Policy
+from antom_refunds import Money, Policy, RefundClient, RefundOrder, attributes, contract
 from antom_refunds.domain.refund import Refund
 from bench.bare_workflows import CALLING, LISTED, QUEUE
 from bench.environment import CONCURRENCY, limited_gather, running_stack

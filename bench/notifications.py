@@ -9,12 +9,9 @@ from typing import Final, Self
 
 import httpx
 
+from antom_refunds import Money, RefundClient, RefundOrder, RefundState
 from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.signing import SignedMessage
-from antom_refunds.client import RefundClient
-from antom_refunds.domain.money import Money
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import RefundState
 from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind

@@ -12,13 +12,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 from temporalio.client import Client
 
-from antom_refunds import contract
+from antom_refunds import Money, RefundClient, RefundOrder, RefundState, contract
 from antom_refunds.asgi_server import serve_in_background
-from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError
-from antom_refunds.domain.money import Money
-from antom_refunds.domain.order import DEFAULT_MERCHANT, RefundOrder
-from antom_refunds.domain.refund import RefundState
+from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.settings import Address, env_name
 from antom_refunds.simulator.server import create_app
 from bench.environment import UnlimitedStack, limited_gather, running_stack

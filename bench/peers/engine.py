@@ -14,8 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Final
 
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import RefundState
+from antom_refunds import RefundOrder, RefundState
 from antom_refunds.settings import SettingsError
 from bench.environment import UnlimitedStack
 from bench.peers.job import SPEEDUP
@@ -61,9 +60,9 @@ class Engine(UnlimitedStack, ABC):
     def about(self) -> str:
         """Versions and settings that matter, in one line."""
 
-    @abstractmethod
     def server_command(self) -> list[str]:
         """What starts the server, which listens at the stack's port for Temporal."""
+        raise NotImplementedError
 
     @abstractmethod
     async def request(self, order: RefundOrder) -> None:

@@ -12,7 +12,7 @@ from bench.environment import CONCURRENCY
 from bench.figures import FrozenModel
 from bench.harness import Findings, Log, MachineInfo, rotated
 from bench.peers.engine import TITLES
-from bench.peers.job import draw_job
+from bench.peers.job import WAIT_LEAST, draw_job
 from bench.peers.runs import KILLED, PER_SECOND, Run, draw_kills, run_burst, run_steady
 
 _SEED: Final = 1
@@ -113,7 +113,7 @@ COLUMNS: Final = (
 class PeersFindings(Findings):
     """Every run of every engine, ours first.
 
-    `wait_least` is how many seconds of each burst are waits that Antom imposes.
+    `wait_least` is how many seconds of a run are waits that Antom imposes.
     """
 
     title: ClassVar[str] = "Other engines on the same job"
@@ -122,8 +122,9 @@ class PeersFindings(Findings):
     rate: ClassVar[float] = PER_SECOND
     kills: ClassVar[Mapping[str, int]] = Counter(KILLED)
 
+    wait_least: ClassVar[float] = WAIT_LEAST
+
     size: int
-    wait_least: float
     engines: tuple[EngineRuns, ...]
 
     @property
@@ -172,7 +173,6 @@ class PeersFindings(Findings):
         return cls(
             machine=machine,
             size=size,
-            wait_least=max(job.wait_least.total_seconds() for job in jobs),
             engines=tuple(
                 EngineRuns.model_validate({"engine": key, "about": made["bursts"][0].about, **made})
                 for key, made in runs.items()

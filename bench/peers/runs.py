@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -14,9 +14,7 @@ from typing import Final, Self
 
 from pydantic import Field
 
-from antom_refunds.domain.money import Money
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import RefundState
+from antom_refunds import Money, RefundOrder, RefundState
 from antom_refunds.settings import SettingsError
 from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.records import LedgerSnapshot, RefundStatus
@@ -99,16 +97,15 @@ class Run(FrozenModel):
     """One run of one engine; times in seconds are from the request, or from when it was due.
 
     `immediate` are the refunds to which Antom's waits do not apply. `about` has the versions.
-    `early` is how many ends the engine dated before Antom's, `seconds` from the first request to
-    the last end. `cpu` is milliseconds per refund by process, `calls` and `stored` (bytes) are per
-    refund too. `kills` happened; `refused` counts requests not accepted at the first try.
+    `seconds` are from the first request to the last end. `cpu` is milliseconds per refund by
+    process, `calls` and `stored` (bytes) are per refund too. `kills` happened; `refused` counts
+    requests not accepted at the first try.
     """
 
     about: str = Field(default="", exclude=True)
     to_end: Percentiles
     immediate_to_end: Percentiles
     audit: Audit
-    early: int = 0
     seconds: float = 0
     calls: float = 0
     cpu: dict[str, float] = Field(default_factory=dict)
@@ -184,9 +181,8 @@ class EngineRun:
 
     async def result(self, job: Job, **figures: object) -> Run:
         """The run so far, with these further figures."""
-        reported, ids = await self.ends(), job.ids()
+        ends, ids = await self.ends(), job.ids()
         ledger = await self.antom.ledger()
-        ends, early = not_before_antom(reported, ledger)
         both = ends.keys() & self.requested
         times = {each: (ends[each].at - self.requested[each]).total_seconds() for each in both}
         last = max((end.at for each, end in ends.items() if each in ids), default=None)
@@ -196,24 +192,11 @@ class EngineRun:
             "to_end": Percentiles.of(times.values()),
             "immediate_to_end": Percentiles.of(times[each] for each in immediate),
             "audit": Audit.of(job.orders, ends, ledger),
-            "early": early,
             "seconds": (last - min(self.requested.values())).total_seconds() if last else 0.0,
             "calls": sum(each.count for each in ledger.calls if each.subject in ids) / len(ids),
             "refused": len(self.refused),
             **figures,
         })  # fmt: skip
-
-
-def not_before_antom(
-    ends: Mapping[str, End], ledger: LedgerSnapshot
-) -> tuple[Mapping[str, End], int]:
-    """The ends, none earlier than at Antom; and how many the engine dated earlier.
-
-    With an engine that stores whole seconds refunds would otherwise end before they began.
-    """
-    finals = {each.refund_request_id: each.ended_at for each in ledger.refunds if each.ended_at}
-    early = {each: finals[each] for each in ends.keys() & finals if ends[each].at < finals[each]}
-    return {**ends, **{each: replace(ends[each], at=at) for each, at in early.items()}}, len(early)
 
 
 @asynccontextmanager

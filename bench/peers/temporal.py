@@ -11,10 +11,8 @@ from temporalio.client import Client, WorkflowExecution
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from antom_refunds.client import RefundClient
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.policy import Policy
-from antom_refunds.domain.refund import TERMINAL_STATES, RefundState
+from antom_refunds import Policy, RefundClient, RefundOrder, RefundState
+from antom_refunds.domain.refund import TERMINAL_STATES
 from bench.environment import UnlimitedStack, limited_gather, on_disk
 from bench.peers.engine import End, Engine
 from bench.peers.timer_loop import QUEUE, TimerLoopRefund

@@ -1,50 +1,35 @@
 """The timer loop's processes: `python -m bench.peers.timer_loop_app app|webhook`."""
 
 import asyncio
-import sys
-from typing import Final
 
-from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds.asgi_server import serve_in_background
-from antom_refunds.connection import TemporalUnavailableError, connect
+from antom_refunds.connection import connect
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.merchants import build_clients
-from antom_refunds.process import OK, exit_process
 from antom_refunds.settings import Settings
-from antom_refunds.telemetry import make_runtime, set_up_logging
+from antom_refunds.telemetry import make_runtime
 from bench.peers.antom_calls import AntomCalls
 from bench.peers.timer_loop import QUEUE, TimerLoopRefund
-from bench.peers.webhook import create_webhook, serve
+from bench.peers.webhook import run_role, serve_webhook
 from worker import Health, activity_worker, workflow_worker
-
-_RETRY_SECONDS: Final = 0.5
 
 
 async def run_app(settings: Settings) -> None:
-    """Until it is killed or told to stop; with the product's limits, pollers and cache."""
+    """Until it is killed; with the product's limits, pollers and cache."""
     health = Health()
+    health.temporal = temporal = await connect(runtime=make_runtime(settings))
     assert settings.health_listen is not None  # noqa: S101 - the stack always sets it
     async with (
         build_clients(settings)["default"] as antom,
         serve_in_background(health.app(), settings.health_listen),
     ):
-        health.temporal = temporal = await _connect(settings)
         calls = AntomCalls(antom)
         await asyncio.gather(
             workflow_worker(temporal, settings, QUEUE, [TimerLoopRefund]).run(),
             activity_worker(temporal, settings, QUEUE, [calls.ask, calls.inquire]).run(),
         )
-
-
-async def _connect(settings: Settings) -> Client:
-    runtime = make_runtime(settings)
-    while True:
-        try:
-            return await connect(runtime=runtime)
-        except TemporalUnavailableError:
-            await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def run_webhook(settings: Settings) -> None:
@@ -60,11 +45,8 @@ async def run_webhook(settings: Settings) -> None:
                 raise
             await handle.describe()  # it has ended; raises NOT_FOUND for an unknown refund
 
-    await serve(create_webhook(settings, deliver), settings.webhook_listen)
+    await serve_webhook(settings, deliver)
 
 
 if __name__ == "__main__":
-    its_settings = Settings.from_env()
-    set_up_logging(its_settings)
-    asyncio.run((run_app if sys.argv[1] == "app" else run_webhook)(its_settings))
-    exit_process(OK)
+    run_role(run_app, run_webhook)
