@@ -231,9 +231,10 @@ async def time_skipping_server() -> WorkflowEnvironment:
 def _antom(stack: UnlimitedStack) -> AntomClient:
     merchant, keys = stack.merchants["default"], stack.home / "keys"
     ring = KeyRing(merchant.private_key, [keys / "antom-public.pem"])
-    return AntomClient(
-        MerchantAccount(client_id=merchant.client_id, gateway=stack.simulator_url, keys=ring)
+    account = MerchantAccount(
+        client_id=merchant.client_id, gateway=stack.simulator_url, keys=ring, is_sandbox=True
     )
+    return AntomClient(account)
 
 
 async def compare(scenario: Scenario, stack: UnlimitedStack) -> ScenarioCost:

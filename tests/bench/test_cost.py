@@ -1,20 +1,15 @@
 """Costs are counted on a real server."""
 
-from pathlib import Path
-
 import pytest
 
-from bench.cost import SCENARIOS, Cost, ScenarioCost, compare, server
-from starter.key_pairs import write_pair
+from bench.cost import SCENARIOS, Cost, ScenarioCost, compare
+from bench.environment import running_stack
 
 
-async def test_an_immediate_refund_costs_what_its_history_shows(tmp_path: Path) -> None:
+async def test_an_immediate_refund_costs_what_its_history_shows() -> None:
     """The smoke run: a scenario from end to end with both implementations."""
-    write_pair(tmp_path, "merchant")
-    write_pair(tmp_path, "antom")
-
-    async with server() as real:
-        found = await compare(SCENARIOS[0], 0, real, tmp_path)
+    async with running_stack("temporal", "simulator") as stack:
+        found = await compare(SCENARIOS[0], stack)
 
     assert found.is_within
     assert found.ours.calls == 1
