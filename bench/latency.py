@@ -148,42 +148,43 @@ class Senders:
     async def open(self, variant: Variant, name: str, count: int) -> list[Deliver]:
         """This many, each as a function that delivers its message."""
         if variant is Variant.BARE:
-            ids = await limited_gather((f"{name}-{n}" for n in range(count)), self._start_bare)
-            return [partial(self._signal, each) for each in ids]
+            return await limited_gather((f"{name}-{n}" for n in range(count)), self._bare)
         sent = self.signer.sign(await self.refunds.add(name, count))
-        deliver = self._via_webhook if variant is Variant.REFUND else self._direct
-        return [partial(deliver, each) for each in sent]
+        return [
+            self._via_webhook(e) if variant is Variant.REFUND else self._direct(e) for e in sent
+        ]
 
-    async def _start_bare(self, workflow_id: str) -> str:
-        await self.temporal.start_workflow(SIGNALLED, id=workflow_id, task_queue=QUEUE)
-        return workflow_id
+    async def _bare(self, workflow_id: str) -> Deliver:
+        start = self.temporal.start_workflow
+        handle = await start(SIGNALLED, id=workflow_id, task_queue=QUEUE)
+        return partial(_timed, workflow_id, partial(handle.signal, SignalledWorkflow.finish), None)
 
-    async def _signal(self, workflow_id: str) -> Delivered:
-        handle, sent = self.temporal.get_workflow_handle(workflow_id), datetime.now(UTC)
-        await handle.signal(SignalledWorkflow.finish)
-        return Delivered(workflow_id, sent, datetime.now(UTC))
+    def _via_webhook(self, notification: SignedNotification) -> Deliver:
+        exchange = partial(self.pool.exchange, notification.wire_form)
+        return partial(_timed, _workflow_id(notification), exchange, (200, ACKNOWLEDGEMENT))
 
-    async def _via_webhook(self, notification: SignedNotification) -> Delivered:
-        message, sent = notification.wire_form, datetime.now(UTC)
-        status, answer = await self.pool.exchange(message)
-        answered = datetime.now(UTC)
-        if answer != ACKNOWLEDGEMENT:
-            raise ValueError(f"a notification was answered with HTTP {status}")
-        return Delivered(_workflow_id(notification), sent, answered)
-
-    async def _direct(self, notification: SignedNotification) -> Delivered:
+    def _direct(self, notification: SignedNotification) -> Deliver:
         body, refund_id = notification.signed.body, notification.refund_request_id
         evidence = interpret.from_notification(RefundNotification.model_validate_json(body))
-        sent, deliver = datetime.now(UTC), self.refunds.notifications.deliver
-        delivery = await deliver(refund_id, evidence, delivery_id=refund_id)
-        answered = datetime.now(UTC)
-        if delivery is not Delivery.DELIVERED:
-            raise ValueError(f"a notification was not delivered: {delivery}")
-        return Delivered(_workflow_id(notification), sent, answered)
+        deliver = self.refunds.notifications.deliver
+        delivering = partial(deliver, refund_id, evidence, delivery_id=refund_id)
+        return partial(_timed, _workflow_id(notification), delivering, Delivery.DELIVERED)
 
 
 def _workflow_id(notification: SignedNotification) -> str:
     return contract.workflow_id(notification.refund_request_id, merchant=DEFAULT_MERCHANT)
+
+
+async def _timed(
+    workflow_id: str, send: Callable[[], Awaitable[object]], expected: object
+) -> Delivered:
+    """Raises ValueError if the answer is not the expected one."""
+    sent = datetime.now(UTC)
+    answer = await send()
+    answered = datetime.now(UTC)
+    if answer != expected:
+        raise ValueError(f"the message to {workflow_id} was answered with {answer}")
+    return Delivered(workflow_id, sent, answered)
 
 
 async def _samples(

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import compress
 from typing import Final, Self
 
 import httpx
@@ -28,7 +27,7 @@ MISMATCHED: Final = Fault(kind=FaultKind.WRONG_AMOUNT)
 FIRST_INQUIRY_PAST: Final = 5.5
 _LENGTH: Final = b"content-length:"
 _PAYMENT: Final = "pay-in-process"
-_POLL_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.2
 _LIMIT_SECONDS: Final = 60
 _ENOUGH: Final = 0.9
 
@@ -146,30 +145,25 @@ class ProcessingRefunds:
         return cls(RefundClient(temporal), NotificationDelivery(temporal), stack.simulator_url)
 
     async def add(self, name: str, count: int) -> list[RefundRecord]:
-        """This many more, as Antom's ledger has them, except a few whose call got lost.
+        """This many more, as Antom's ledger has them, except a few whose call was lost.
 
         Raises RuntimeError if more than a few are missing: nothing could be measured then.
         """
-        ids, amount = [f"{name}-{n}" for n in range(count)], Money(currency="EUR", minor=1250)
+        ids, amount = {f"{name}-{n}" for n in range(count)}, Money(currency="EUR", minor=1250)
         await limited_gather(
             [RefundOrder(refund_request_id=e, payment_id=_PAYMENT, amount=amount) for e in ids],
             self.refunds.start,
         )
-        accepted = await limited_gather(ids, self._is_accepted)
-        if sum(accepted) < count * _ENOUGH:
-            raise RuntimeError(f"Antom accepted {sum(accepted)} of {count} refunds in time")
+        known: list[RefundRecord] = []
         async with SimulatorClient(self.simulator_url) as antom:
-            known = {each.refund_request_id: each for each in (await antom.ledger()).refunds}
-        return [known[each] for each in compress(ids, accepted)]
-
-    async def _is_accepted(self, refund_request_id: str) -> bool:
-        """False if its call was lost: the next call is minutes later."""
-        for _ in range(int(_LIMIT_SECONDS / _POLL_SECONDS)):
-            state = (await self.refunds.describe(refund_request_id)).state
-            if state is not RefundState.REQUESTED:
-                return state is RefundState.PROCESSING
-            await asyncio.sleep(_POLL_SECONDS)
-        return False
+            for _ in range(int(_LIMIT_SECONDS / _POLL_SECONDS)):
+                known = [e for e in (await antom.ledger()).refunds if e.refund_request_id in ids]
+                if len(known) == count:
+                    break
+                await asyncio.sleep(_POLL_SECONDS)
+        if len(known) < count * _ENOUGH:
+            raise RuntimeError(f"Antom accepted {len(known)} of {count} refunds in time")
+        return known
 
     async def wait_until_succeeded(self, ids: Sequence[str]) -> None:
         """Raises TimeoutError if one of them is not final in time, RuntimeError if it failed."""
