@@ -10,7 +10,7 @@ from rich.console import Console
 
 from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error
 from antom_refunds.settings import SettingsError
-from bench.report import MEASUREMENTS, PAGE, render_page, save
+from bench.report import MEASUREMENTS, PAGE, render_page, render_section, save
 
 _QUICK_FOLDER: Final = Path(".bench")
 _FOLDER: Final = Path(__file__).parent
@@ -46,7 +46,8 @@ async def _measure(name: str, folder: Path, *, quick: bool) -> None:
     """On SIGTERM a measurement stops the processes that it started."""
     measuring = asyncio.ensure_future(MEASUREMENTS[name].measure(console.print, quick=quick))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
-    save(await measuring, name, folder)
+    save(found := await measuring, name, folder)
+    console.print(render_section(found, name), markup=False)
 
 
 if __name__ == "__main__":

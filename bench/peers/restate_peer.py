@@ -70,9 +70,6 @@ class RefundRun:
 
     async def notified(self, wait: timedelta) -> Evidence | None:
         """The next notification; None if none arrives in time."""
-        if self.received == _NOTIFICATIONS_MAX:
-            await self.context.sleep(wait)
-            return None
         promise = self.context.promise(_promise(self.received), type_hint=Evidence)
         match await select(evidence=promise.value(), wait=self.context.sleep(wait)):
             case ["evidence", Evidence() as evidence]:
