@@ -10,6 +10,8 @@ from rich.console import Console
 
 from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error
 from antom_refunds.settings import SettingsError
+from bench.figures import Figures
+from bench.harness import machine_now
 from bench.report import MEASUREMENTS, PAGE, render_page, render_section, save
 
 _QUICK_FOLDER: Final = Path(".bench")
@@ -28,26 +30,35 @@ def bench(*names: str, quick: bool = False) -> int:
         What to measure; everything by default. "report" measures nothing and renders the report.
     quick
         A try of minutes, stored in .bench/ instead of bench/.
+
+    Returns
+    -------
+    The exit code: 1 if a history is longer than its limit.
     """
     if unknown := set(names) - {*MEASUREMENTS, "report"}:
         there = ", ".join(MEASUREMENTS)
         print_error(f"{', '.join(sorted(unknown))}: no such measurement; there are {there}")
         return USAGE
-    folder = _QUICK_FOLDER if quick else _FOLDER
+    folder, exceeded = _QUICK_FOLDER if quick else _FOLDER, list[str]()
     for name in (each for each in MEASUREMENTS if each in (names or MEASUREMENTS)):
         console.rule(MEASUREMENTS[name].title)
-        asyncio.run(_measure(name, folder, quick=quick))
+        found = asyncio.run(_measure(name, folder, quick=quick))
+        exceeded += found.get("exceeded", [])
     (folder / PAGE).write_text(render_page(folder))
     console.print(f"report: {folder / PAGE}")
-    return OK
+    if exceeded:
+        print_error(f"histories longer than their limit: {'; '.join(exceeded)}")
+    return FAILED if exceeded else OK
 
 
-async def _measure(name: str, folder: Path, *, quick: bool) -> None:
+async def _measure(name: str, folder: Path, *, quick: bool) -> Figures:
     """On SIGTERM a measurement stops the processes that it started."""
+    machine = machine_now()
     measuring = asyncio.ensure_future(MEASUREMENTS[name].measure(console.print, quick=quick))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
-    save(found := await measuring, name, folder)
+    save(found := {"machine": machine, **await measuring}, name, folder)
     console.print(render_section(found, name), markup=False)
+    return found
 
 
 if __name__ == "__main__":

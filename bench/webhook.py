@@ -2,20 +2,20 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import Final
 
 from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.keys import KeyFile
 from antom_refunds.antom.signing import SignatureError, verify
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
 from bench.environment import UnlimitedStack, limited_gather, running_stack
-from bench.figures import MedianRange
-from bench.harness import Burst, BurstFindings, Log, MachineInfo
+from bench.figures import Figures, median_range
+from bench.harness import Burst, Log, burst_figures, cpu_meter
 from bench.notifications import (
     FIRST_INQUIRY_PAST,
     FORGED,
@@ -25,7 +25,6 @@ from bench.notifications import (
     ProcessingRefunds,
     SignedNotification,
 )  # fmt: skip
-from bench.process_stats import cpu_meter
 
 _SERVERS: Final = ("webhook", "temporal", "worker")
 _CONCURRENCY: Final = 32
@@ -38,57 +37,43 @@ _REPEATED_TIMES: Final = 2
 _FORGED_TIMES: Final = 4
 
 
-class NotificationKind(StrEnum):
-    """What a burst consists of."""
+async def measure(log: Log, *, quick: bool) -> Figures:
+    """A burst of each kind, round after round."""
+    rounds, size = (1, 160) if quick else (5, 400)
+    bursts: defaultdict[str, list[Burst]] = defaultdict(list)
+    async with running_stack() as stack:
+        refunds, signer = await ProcessingRefunds.open(stack), NotificationSigner.of(stack)
+        load = WebhookLoad(stack, refunds)
+        open_ones = signer.sign(await refunds.add("open", _OPEN), MISMATCHED)
+        await load.burst(open_ones)
+        await load.burst(signer.sign(await refunds.add("warm-up", _WARM_UP)), ends=True)
+        for number in range(1, rounds + 1):
+            log(f"webhook: round {number} of {rounds}")
+            added = await refunds.add(f"round-{number}", size)
+            forged, sent = signer.sign(added, FORGED), signer.sign(added)
+            # Between two inquiries, so that neither coincides with a notification.
+            await asyncio.sleep(FIRST_INQUIRY_PAST)
+            # Each is the first one to a refund in processing.
+            bursts["fresh"].append(await load.burst(sent, ends=True))
+            await refunds.wait_until_succeeded([each.refund_request_id for each in sent])
+            bursts["ended"].append(await load.burst(sent))
+            repeated = open_ones * (_REPEATED_TIMES * size // _OPEN)
+            bursts["repeated"].append(await load.burst(repeated))
+            bursts["forged"].append(await load.burst(forged * _FORGED_TIMES))
+    return {"concurrency": _CONCURRENCY, "kinds": {e: summarise(bursts[e]) for e in bursts}}
 
-    FRESH = "fresh"  # each the first one to a refund in processing, which it ends
-    ENDED = "ended"  # the refund has ended
-    REPEATED = "repeated"  # the refund has it already, and is still open
-    FORGED = "forged"  # signed with another key
 
-
-class WebhookFindings(BurstFindings):
-    """Bursts of each NotificationKind."""
-
-    title: ClassVar[str] = "Notifications at the webhook"
-
-    def lag(self, kind: str) -> MedianRange:
-        return self.over(kind, lambda burst: burst.lag)
-
-    def check_percent(self, kind: str) -> MedianRange:
-        """The part of the webhook's CPU time that is signature checking."""
-        return self.over(kind, lambda each: each.checking / (each.cpu["webhook"] or 1) * 100)
-
-    def check_microseconds(self, kind: str) -> MedianRange:
-        return self.over(kind, lambda burst: burst.checking / burst.sent * 1e6)
-
-    @classmethod
-    async def measure(cls, log: Log, *, quick: bool) -> Self:
-        """A burst of each kind, round after round."""
-        machine = MachineInfo.now("starlette", "cryptography")
-        rounds, size = (1, 160) if quick else (5, 400)
-        bursts: dict[str, list[Burst]] = {kind: [] for kind in NotificationKind}
-        async with running_stack() as stack:
-            refunds, signer = await ProcessingRefunds.open(stack), NotificationSigner.of(stack)
-            load = WebhookLoad(stack, refunds)
-            open_ones = signer.sign(await refunds.add("open", _OPEN), MISMATCHED)
-            await load.burst(open_ones)
-            await load.burst(signer.sign(await refunds.add("warm-up", _WARM_UP)), ends=True)
-            for number in range(1, rounds + 1):
-                log(f"webhook: round {number} of {rounds}")
-                added = await refunds.add(f"round-{number}", size)
-                forged, sent = signer.sign(added, FORGED), signer.sign(added)
-                # Between two inquiries, so that neither coincides with a notification.
-                await asyncio.sleep(FIRST_INQUIRY_PAST)
-                bursts[NotificationKind.FRESH].append(await load.burst(sent, ends=True))
-                await refunds.wait_until_succeeded([each.refund_request_id for each in sent])
-                bursts[NotificationKind.ENDED].append(await load.burst(sent))
-                repeated = open_ones * (_REPEATED_TIMES * size // _OPEN)
-                bursts[NotificationKind.REPEATED].append(await load.burst(repeated))
-                forged *= _FORGED_TIMES
-                bursts[NotificationKind.FORGED].append(await load.burst(forged))
-        kept = {kind: tuple(made) for kind, made in bursts.items()}
-        return cls(machine=machine, concurrency=_CONCURRENCY, bursts=kept)
+def summarise(bursts: Sequence[Burst]) -> Figures:
+    """`check_percent` is the part of the webhook's CPU time that is signature checking."""
+    return burst_figures(bursts) | {
+        "accepted": sum(each.accepted for each in bursts),
+        "sent_in_all": sum(each.sent for each in bursts),
+        "lag": median_range(each.lag for each in bursts),
+        "check_percent": median_range(
+            each.checking / (each.cpu["webhook"] or 1) * 100 for each in bursts
+        ),
+        "check_microseconds": median_range(each.checking / each.sent * 1e6 for each in bursts),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +99,12 @@ class WebhookLoad:
             await self.refunds.wait_until_succeeded(last)
         lag = time.perf_counter() - answered if ends else 0.0
         await asyncio.sleep(_REST_SECONDS)
-        cpu = spent()
         return Burst(
             sent=len(notifications),
             accepted=responses.count((200, ACKNOWLEDGEMENT)),
             seconds=round(answered - started, 4),
             lag=round(lag, 3),
-            cpu=cpu,
+            cpu=spent(),
             checking=check_seconds(notifications, self.stack.home / "keys" / "antom-public.pem"),
         )
 

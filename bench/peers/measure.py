@@ -4,14 +4,13 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from math import inf
 from statistics import median
-from typing import ClassVar, Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from bench.environment import CONCURRENCY
-from bench.figures import FrozenModel
-from bench.harness import Findings, Log, MachineInfo, rotated
-from bench.peers.engine import TITLES
+from bench.figures import Figures
+from bench.harness import Log, rotated
+from bench.peers.engine import OURS, TITLES
 from bench.peers.job import WAIT_LEAST, draw_job
 from bench.peers.runs import KILLED, PER_SECOND, Run, draw_kills, run_burst, run_steady
 
@@ -23,33 +22,8 @@ _QUICK: Final = (1, 40, 40, 1)
 _RUN_SECONDS: Final = 300
 # Closer than this is a draw: the machine is not more stable.
 _DRAW: Final = 1.05
-
-
-class EngineRuns(FrozenModel):
-    """One engine: its bursts, and its steady runs without and with faults."""
-
-    engine: str
-    about: str
-    bursts: tuple[Run, ...]
-    undisturbed: tuple[Run, ...]
-    with_faults: tuple[Run, ...]
-
-    @property
-    def title(self) -> str:
-        return TITLES[self.engine]
-
-    @property
-    def without_faults(self) -> tuple[Run, ...]:
-        return (*self.bursts, *self.undisturbed)
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether every audit is."""
-        return all(run.audit.is_clean for run in (*self.without_faults, *self.with_faults))
-
-    def cpu(self, process: str) -> float | None:
-        """Milliseconds per refund; None for a process that it does not have."""
-        return median(run.cpu.get(process, 0.0) for run in self.bursts) or None
+# The runs of an engine: of the groups "bursts", "undisturbed" and "with_faults".
+Runs = Mapping[str, Sequence[Run]]
 
 
 class Column(NamedTuple):
@@ -67,23 +41,13 @@ class Column(NamedTuple):
     is_more_better: bool = False
     over: Callable[[list[float]], float] = median
 
-    def read(self, engine: EngineRuns) -> float:
-        return self.over(list(map(self.number, getattr(engine, self.group))))
+    def read(self, runs: Runs) -> float:
+        return self.over(list(map(self.number, runs[self.group])))
 
-    def shown(self, engine: EngineRuns) -> str:
-        return f"{self.read(engine):,.{self.digits}f}"
-
-    def factor(self, one: EngineRuns, other: EngineRuns) -> float:
-        """How many times better one is than the other, below 1 if worse."""
-        more, less = self.read(one), self.read(other)
-        if not self.is_more_better:
-            more, less = less, more
-        return more / less if less else (inf if more else 1.0)
-
-    def best(self, engines: Sequence[EngineRuns]) -> str:
-        """The best number of them as it is shown."""
-        choose = max if self.is_more_better else min
-        return self.shown(choose(engines, key=self.read))
+    def factor(self, one: float, other: float) -> float | None:
+        """How many times better one is than the other, below 1 if worse; None if infinitely."""
+        more, less = (one, other) if self.is_more_better else (other, one)
+        return more / less if less else (None if more else 1.0)
 
 
 _TIMES: Final[tuple[tuple[str, str, Callable[[Run], float]], ...]] = (
@@ -110,71 +74,78 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-class PeersFindings(Findings):
-    """Every run of every engine, ours first.
+async def measure(log: Log, *, quick: bool) -> Figures:
+    """Raises SettingsError if an engine does not start, TimeoutError if one does not stop."""
+    bursts, size, steady_size, struck = _QUICK if quick else _FULL
+    jobs = [draw_job(size, _SEED + number) for number in range(bursts)]
+    steady = draw_job(steady_size, _SEED)
+    kills = [draw_kills(steady, _SEED + number) for number in range(struck)]
+    rounds: list[tuple[str, Callable[[str], Awaitable[Run]]]] = [
+        *(("bursts", partial(run_burst, job=job)) for job in jobs),
+        ("undisturbed", partial(run_steady, job=steady)),
+        *(("with_faults", partial(run_steady, job=steady, kills=each)) for each in kills),
+    ]
+    runs: dict[str, defaultdict[str, list[Run]]] = {key: defaultdict(list) for key in TITLES}
+    for number, (group, runner) in enumerate(rounds):
+        for key in rotated(list(TITLES), number):
+            async with asyncio.timeout(_RUN_SECONDS):
+                run = await runner(key)
+            ended, killed = run.audit.ended, len(run.kills)
+            log(f"{TITLES[key]}: {ended} final in {run.seconds:.1f} s, {killed} SIGKILLs")
+            runs[key][group].append(run)
+    return summarise(size, runs)
 
-    `wait_least` is how many seconds of a run are waits that Antom imposes.
-    """
 
-    title: ClassVar[str] = "Other engines on the same job"
-    columns: ClassVar[Sequence[Column]] = COLUMNS
-    concurrency: ClassVar[int] = CONCURRENCY
-    rate: ClassVar[float] = PER_SECOND
-    kills: ClassVar[Mapping[str, int]] = Counter(KILLED)
+def summarise(size: int, runs: Mapping[str, Runs]) -> Figures:
+    """Of the runs by engine; `wait_least` is how many seconds of one are waits of Antom."""
+    return {
+        "size": size,
+        "concurrency": CONCURRENCY,
+        "rate": PER_SECOND,
+        "wait_least": WAIT_LEAST,
+        "kills": Counter(KILLED),
+        "processes": sorted(
+            {e for made in runs.values() for run in made["bursts"] for e in run.cpu}
+        ),
+        "columns": [_column_figures(column, runs) for column in COLUMNS],
+        "engines": [_engine_figures(key, made) for key, made in runs.items()],
+    }
 
-    wait_least: ClassVar[float] = WAIT_LEAST
 
-    size: int
-    engines: tuple[EngineRuns, ...]
+def _column_figures(column: Column, runs: Mapping[str, Runs]) -> Figures:
+    """`better` has the engines that are better than ours, by more than a draw: how many times."""
+    numbers = {key: column.read(made) for key, made in runs.items()}
+    factors = {key: column.factor(number, numbers[OURS]) for key, number in numbers.items()}
+    return {
+        **{each: getattr(column, each) for each in ("group", "head", "name", "topic", "digits")},
+        "best": (max if column.is_more_better else min)(numbers.values()),
+        "better": {key: each for key, each in factors.items() if each is None or each > _DRAW},
+    }
 
-    @property
-    def processes(self) -> list[str]:
-        return sorted({name for each in self.engines for run in each.bursts for name in run.cpu})
 
-    @property
-    def wins(self) -> Mapping[Column, Sequence[EngineRuns]]:
-        """Every column in which other engines are better than ours, by more than a draw."""
-        ours, *others = self.engines
-        wins = {
-            column: [each for each in others if column.factor(each, ours) > _DRAW]
-            for column in COLUMNS
-        }
-        return {column: better for column, better in wins.items() if better}
+def _engine_figures(key: str, runs: Runs) -> Figures:
+    """The median of each column; `cpu` is milliseconds per refund, None without the process."""
+    processes = runs["bursts"][0].cpu
+    return {
+        "engine": key,
+        "title": TITLES[key],
+        "about": runs["bursts"][0].about,
+        "numbers": {column.name: column.read(runs) for column in COLUMNS},
+        "cpu": {each: median(run.cpu[each] for run in runs["bursts"]) for each in processes},
+        "without_faults": _audited([*runs["bursts"], *runs["undisturbed"]]),
+        "with_faults": _audited(runs["with_faults"]),
+    }
 
-    def explained(self, topics: Sequence[str], engines: Sequence[str]) -> dict[str, list[str]]:
-        """Which of these engines are better in which of these topics, by the engines' titles."""
-        found: dict[str, list[str]] = {}
-        for column, better in self.wins.items():
-            for each in better:
-                if column.topic in topics and each.engine in engines:
-                    found.setdefault(each.title, []).append(column.topic)
-        return {title: list(dict.fromkeys(named)) for title, named in found.items()}
 
-    @classmethod
-    async def measure(cls, log: Log, *, quick: bool) -> Self:
-        """Raises SettingsError if an engine does not start, TimeoutError if one does not stop."""
-        machine, (bursts, size, steady_size, struck) = MachineInfo.now(), _QUICK if quick else _FULL
-        jobs = [draw_job(size, _SEED + number) for number in range(bursts)]
-        steady = draw_job(steady_size, _SEED)
-        kills = [draw_kills(steady, _SEED + number) for number in range(struck)]
-        rounds: list[tuple[str, Callable[[str], Awaitable[Run]]]] = [
-            *(("bursts", partial(run_burst, job=job)) for job in jobs),
-            ("undisturbed", partial(run_steady, job=steady)),
-            *(("with_faults", partial(run_steady, job=steady, kills=each)) for each in kills),
-        ]
-        runs: dict[str, defaultdict[str, list[Run]]] = {key: defaultdict(list) for key in TITLES}
-        for number, (group, runner) in enumerate(rounds):
-            for key in rotated(list(TITLES), number):
-                async with asyncio.timeout(_RUN_SECONDS):
-                    run = await runner(key)
-                ended, killed = run.audit.ended, len(run.kills)
-                log(f"{TITLES[key]}: {ended} final in {run.seconds:.1f} s, {killed} SIGKILLs")
-                runs[key][group].append(run)
-        return cls(
-            machine=machine,
-            size=size,
-            engines=tuple(
-                EngineRuns.model_validate({"engine": key, "about": made["bursts"][0].about, **made})
-                for key, made in runs.items()
-            ),
-        )
+def _audited(runs: Sequence[Run]) -> Figures:
+    """How many refunds of all these runs are right or wrong in which way."""
+    audits = [run.audit for run in runs]
+    return {
+        "kills": sum(len(run.kills) for run in runs),
+        "requested": sum(audit.requested for audit in audits),
+        "ended": sum(audit.ended for audit in audits),
+        "moved_twice": sum(len(audit.moved_twice) for audit in audits),
+        "disagreeing": sum(len(audit.disagreeing) for audit in audits),
+        "unfinished": sum(len(audit.unfinished) for audit in audits),
+        "is_clean": all(audit.is_clean for audit in audits),
+    }

@@ -20,9 +20,9 @@ from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.records import LedgerSnapshot, RefundStatus
 from bench.environment import CONCURRENCY, limited_gather
 from bench.figures import FrozenModel, Percentiles
+from bench.harness import cpu_meter
 from bench.peers.engine import End, Engine, make_engine
 from bench.peers.job import Job, SettlementKind, warm_up_job
-from bench.process_stats import cpu_meter
 
 PER_SECOND: Final = 15.0
 # What is killed once each in a run with faults, in any order.
@@ -98,17 +98,17 @@ class Run(FrozenModel):
 
     `immediate` are the refunds to which Antom's waits do not apply. `about` has the versions.
     `seconds` are from the first request to the last end. `cpu` is milliseconds per refund by
-    process, `calls` and `stored` (bytes) are per refund too. `kills` happened; `refused` counts
-    requests not accepted at the first try.
+    process, `calls` and `stored` (bytes) are per refund too. `refused` requests were not accepted
+    at the first try.
     """
 
-    about: str = Field(default="", exclude=True)
+    about: str = ""
     to_end: Percentiles
     immediate_to_end: Percentiles
     audit: Audit
     seconds: float = 0
     calls: float = 0
-    cpu: dict[str, float] = Field(default_factory=dict)
+    cpu: Mapping[str, float] = Field(default_factory=dict)
     stored: float = 0
     kills: tuple[Kill, ...] = ()
     refused: int = 0
@@ -183,9 +183,12 @@ class EngineRun:
         """The run so far, with these further figures."""
         ends, ids = await self.ends(), job.ids()
         ledger = await self.antom.ledger()
+        # inquiryPayment names the payment alone.
+        subjects = ids | {order.payment_id for order in job.orders}
+        calls = sum(each.count for each in ledger.calls if each.subject in subjects)
         both = ends.keys() & self.requested
         times = {each: (ends[each].at - self.requested[each]).total_seconds() for each in both}
-        last = max((end.at for each, end in ends.items() if each in ids), default=None)
+        last = max((ends[each].at for each in ends.keys() & ids), default=None)
         immediate = job.ids(SettlementKind.IMMEDIATE) & times.keys()
         return Run.model_validate({
             "about": self.engine.about,
@@ -193,7 +196,7 @@ class EngineRun:
             "immediate_to_end": Percentiles.of(times[each] for each in immediate),
             "audit": Audit.of(job.orders, ends, ledger),
             "seconds": (last - min(self.requested.values())).total_seconds() if last else 0.0,
-            "calls": sum(each.count for each in ledger.calls if each.subject in ids) / len(ids),
+            "calls": calls / len(ids),
             "refused": len(self.refused),
             **figures,
         })  # fmt: skip

@@ -72,7 +72,7 @@ class OurEngine(TemporalEngine):
 class TimerLoopEngine(TemporalEngine):
     """Temporal as its samples poll with it."""
 
-    module = "bench.peers.timer_loop_app"
+    module = "bench.peers.timer_loop"
     _closed_before = 0
 
     @cached_property

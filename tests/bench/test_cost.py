@@ -1,9 +1,18 @@
 """Costs are counted on a real server."""
 
+import asyncio
+import json
+from pathlib import Path
+
 import pytest
 
-from bench.cost import SCENARIOS, Cost, ScenarioCost, compare
+from antom_refunds.process import FAILED, OK
+from bench.__main__ import bench
+from bench.cost import SCENARIOS, Cost, ScenarioCost, compare, summarise
 from bench.environment import running_stack
+from bench.figures import Figures
+from bench.report import RESULTS, Measurement
+from tests.bench.test_results_page import BENCH
 
 
 async def test_an_immediate_refund_costs_what_its_history_shows() -> None:
@@ -18,13 +27,37 @@ async def test_an_immediate_refund_costs_what_its_history_shows() -> None:
     assert found.ours.end == found.loop.end == "succeeded"
 
 
-@pytest.mark.parametrize(("events", "is_within"), [(13, True), (14, False)])
-def test_a_history_may_not_be_longer_than_its_limit(events: int, *, is_within: bool) -> None:
+async def test_inquiries_about_the_payment_are_calls_too() -> None:
+    """After a lost response an inquiry finds the refund, another one confirms its payment."""
+    (lost,) = (each for each in SCENARIOS if "responses lost" in each.name)
+    async with running_stack("temporal", "simulator") as stack:
+        found = await compare(lost, stack)
+
+    assert found.ours.calls == 3
+
+
+@pytest.mark.parametrize(("events", "exceeded"), [(13, []), (14, ["immediate"])])
+def test_a_history_may_not_be_longer_than_its_limit(events: int, exceeded: list[str]) -> None:
     ours = Cost(events=events, actions=3, calls=1, bytes=1024, end="succeeded")
+    polled = [ScenarioCost(each, ours._replace(events=1), ours) for each in SCENARIOS[3:5]]
 
-    cost = ScenarioCost(scenario="immediate", ours=ours, loop=None, events_max=13)
+    found = summarise([ScenarioCost(SCENARIOS[0], ours, None), *polled])
 
-    assert cost.is_within is is_within
+    assert found["exceeded"] == exceeded
+
+
+@pytest.mark.parametrize("exceeded", [[], ["immediate"]])
+def test_the_exit_code_is_1_if_a_limit_is_exceeded(
+    exceeded: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def measure(*_: object, **__: object) -> Figures:
+        await asyncio.sleep(0)
+        stored: Figures = json.loads((BENCH / RESULTS / "cost.json").read_text())
+        return stored | {"exceeded": exceeded}
+
+    monkeypatch.setattr("bench.__main__.MEASUREMENTS", {"cost": Measurement("Costs", measure)})
+    monkeypatch.setattr("bench.__main__._QUICK_FOLDER", tmp_path)
+    assert bench("cost", quick=True) == (FAILED if exceeded else OK)
 
 
 def test_two_scenarios_differ_in_their_inquiries_alone() -> None:

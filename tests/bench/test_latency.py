@@ -5,8 +5,8 @@ import asyncio
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from bench.latency import Delivered, LatencyFindings, Round, Segment, Variant, segments_in, send
-from tests.bench.builders import MACHINE, NOON, after
+from bench.latency import Delivered, Round, Segment, Variant, segments_in, send, summarise
+from tests.bench.builders import NOON, after
 
 DELIVERED = Delivered("refund/default/r-1", NOON, after(5))
 
@@ -43,11 +43,18 @@ def a_round(refund: float, bare: float) -> Round:
 
 
 def test_each_round_is_compared_with_the_bare_workflow_in_it() -> None:
-    rounds = (a_round(30.0, 25.0), a_round(10.0, 8.0), a_round(11.0, 5.5))
+    rounds = [a_round(30.0, 25.0), a_round(10.0, 8.0), a_round(11.0, 5.5)]
 
-    ratio = LatencyFindings(machine=MACHINE, rounds=rounds).ratio(10, "refund")
+    (rate,) = summarise(rounds)["rates"]
 
-    assert (ratio.least, ratio.median, ratio.most) == (1.2, 1.25, 2.0)
+    assert rate["variants"]["refund"]["ratio"] == {"least": 1.2, "median": 1.25, "most": 2.0}
+    assert rate["is_reached"]
+
+
+def test_a_ratio_above_the_goal_does_not_reach_it() -> None:
+    (rate,) = summarise([a_round(14.0, 10.0)])["rates"]
+
+    assert not rate["is_reached"]
 
 
 async def test_a_message_does_not_wait_for_the_answer_to_another_one() -> None:

@@ -3,10 +3,9 @@
 from typing import Any
 
 from bench.figures import Percentiles
-from bench.peers.measure import PeersFindings
+from bench.peers.measure import summarise
 from bench.peers.runs import Audit, Kill, Run
 from bench.report import render_section
-from tests.bench.builders import MACHINE
 
 ONE = Percentiles(p50=1, p99=1, max=1)
 CLEAN = Audit(requested=40, ended=40)
@@ -22,7 +21,6 @@ def runs(
     steady = Run(to_end=ONE, immediate_to_end=ONE, audit=CLEAN)
     return {
         "engine": engine,
-        "about": "version 1",
         "bursts": [Run.model_validate({**usual, **changes})],
         "undisturbed": [steady],
         "with_faults": [steady.model_copy(update={"audit": struck, "kills": kills})],
@@ -30,8 +28,7 @@ def runs(
 
 
 def text(*engines: dict[str, Any]) -> str:
-    fields = {"machine": MACHINE, "size": 40, "engines": engines}
-    return render_section(PeersFindings.model_validate(fields), "peers")
+    return render_section(summarise(40, {each["engine"]: each for each in engines}), "peers")
 
 
 def test_an_engine_that_is_better_is_named_with_its_factor_and_the_reason() -> None:
