@@ -24,16 +24,8 @@ app = App(name="bench", help="Measure how fast a refund is, and what it costs.")
 def bench(*names: str, quick: bool = False) -> int:
     """Measure all or some of: floor, latency, webhook, waiting, cost, peers.
 
-    Parameters
-    ----------
-    names
-        What to measure; everything by default. "report" measures nothing and renders the report.
-    quick
-        A try of minutes, stored in .bench/ instead of bench/.
-
-    Returns
-    -------
-    The exit code: 1 if a history is longer than its limit.
+    "report" only renders the report. `--quick` is a try of minutes, stored in .bench/ instead of
+    bench/. The exit code is 1 if a history is longer than its limit.
     """
     if unknown := set(names) - {*MEASUREMENTS, "report"}:
         there = ", ".join(MEASUREMENTS)

@@ -52,8 +52,7 @@ _FAST: Final = Policy(overdue_after=timedelta(days=1000), speedup=600)
 class Scenario:
     """What the simulated Antom does. `events_max` is the limit of our history, None for none.
 
-    A scenario that takes weeks needs a server that skips time. `inquiries` are set where scenarios
-    differ in nothing else.
+    `inquiries` are set where scenarios differ in nothing else.
     """
 
     name: str
@@ -61,7 +60,7 @@ class Scenario:
     faults: Mapping[Operation, tuple[Fault, ...]] = field(default_factory=dict)
     policy: Policy = _FAST
     events_max: int | None = None
-    inquiries: int | None = None
+    inquiries: int = 0
     is_notified: bool = False
     is_ours_only: bool = False
     takes_weeks: bool = False
@@ -140,29 +139,19 @@ def summarise(costs: Sequence[ScenarioCost]) -> Figures:
             }
             for each in costs
         ],
-        "units": {unit: _compared(costs, unit) for unit in ("events", "actions", "bytes", "calls")},
+        "by_inquiry": {unit: _by_inquiry(costs, unit) for unit in ("events", "actions", "bytes")},
         "different": [e.scenario.name for e in costs if e.loop and e.loop.end != e.ours.end],
         "exceeded": [each.scenario.name for each in costs if not each.is_within],
     }
 
 
-def _compared(costs: Sequence[ScenarioCost], unit: str) -> Figures:
-    """Where ours and the loop need fewer, and what each further inquiry adds to both.
-
-    `below_from` is the first inquiry with which ours needs fewer, if its line is flatter.
-    """
-    pairs = [(e.scenario, getattr(e.ours, unit), getattr(e.loop, unit)) for e in costs if e.loop]
-    polled = [(each.inquiries, ours, loop) for each, ours, loop in pairs if each.inquiries]
-    ours_line = Line.through((inquiries, ours) for inquiries, ours, _ in polled)
-    loop_line = Line.through((inquiries, loop) for inquiries, _, loop in polled)
-    is_flatter = ours_line.slope < loop_line.slope
-    return {
-        "fewer_here": [each.name for each, ours, loop in pairs if ours < loop],
-        "fewer_in_loop": [each.name for each, ours, loop in pairs if loop < ours],
-        "ours_adds": ours_line.slope,
-        "loop_adds": loop_line.slope,
-        "below_from": ours_line.is_below_from(loop_line) if is_flatter else None,
-    }
+def _by_inquiry(costs: Sequence[ScenarioCost], unit: str) -> Figures:
+    """What each further inquiry adds, and from which one on ours needs fewer, if ever."""
+    polled = [each for each in costs if each.scenario.inquiries and each.loop]
+    ours = Line.through((each.scenario.inquiries, getattr(each.ours, unit)) for each in polled)
+    loop = Line.through((each.scenario.inquiries, getattr(each.loop, unit)) for each in polled)
+    below_from = ours.is_below_from(loop) if ours.slope < loop.slope else None
+    return {"ours": ours.slope, "loop": loop.slope, "below_from": below_from}
 
 
 class Attempts(Interceptor):
@@ -224,21 +213,12 @@ class TimerLoop(Ours):
         await handle.signal(TimerLoopRefund.notify, evidence)
 
 
-async def time_skipping_server() -> WorkflowEnvironment:
-    """For one refund: which time it is after the server skipped some cannot be predicted."""
-    test_server = Path(temporal_cli()).with_name("temporal-test-server")
-    return await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(test_server), data_converter=pydantic_data_converter
-    )
-
-
 def _antom(stack: UnlimitedStack) -> AntomClient:
-    merchant, keys = stack.merchants["default"], stack.home / "keys"
-    ring = KeyRing(merchant.private_key, [keys / "antom-public.pem"])
-    account = MerchantAccount(
-        client_id=merchant.client_id, gateway=stack.simulator_url, keys=ring, is_sandbox=True
-    )
-    return AntomClient(account)
+    merchant, public_key = stack.merchants["default"], stack.home / "keys" / "antom-public.pem"
+    return AntomClient(MerchantAccount(
+        client_id=merchant.client_id, gateway=stack.simulator_url, is_sandbox=True,
+        keys=KeyRing(merchant.private_key, [public_key]),
+    ))  # fmt: skip
 
 
 async def compare(scenario: Scenario, stack: UnlimitedStack) -> ScenarioCost:
@@ -257,7 +237,14 @@ async def _cost(kind: type[Ours], scenario: Scenario, stack: UnlimitedStack) -> 
         simulator = await inside.enter_async_context(SimulatorClient(stack.simulator_url))
         await simulator.add_scripts(*scripts)
         if scenario.takes_weeks:
-            server = await inside.enter_async_context(await time_skipping_server())
+            # Its own server for one refund: the time after a skip cannot be predicted.
+            starting = await WorkflowEnvironment.start_time_skipping(
+                test_server_existing_path=str(
+                    Path(temporal_cli()).with_name("temporal-test-server")
+                ),
+                data_converter=pydantic_data_converter,
+            )
+            server = await inside.enter_async_context(starting)
             await register_attributes(server.client)
             # Inside, weeks pass as soon as nothing happens; an attribute of this server alone.
             temporal, skipping = server.client, getattr(server, "time_skipping_unlocked")  # noqa: B009

@@ -65,11 +65,11 @@ COLUMNS: Final = (
     Column("bursts", "bytes", "bytes stored per refund", "bytes", lambda run: run.stored, 0),
     *(Column("undisturbed", head, f"{name}, steady", "steady rate", number)
       for head, name, number in _TIMES),
-    *(Column("with_faults", head, f"{name} with faults", "recovery", number)
+    *(Column("with_faults", f"{head}, SIGKILLs", f"{name} with faults", "recovery", number)
       for head, name, number in _TIMES[:2]),
-    Column("with_faults", "refused", "requests refused at first with faults", "availability",
+    Column("with_faults", "refused, SIGKILLs", "requests refused at first with faults", "availability",
            lambda run: run.refused, 0, over=sum),
-    Column("with_faults", "max s", "longest with faults", "recovery",
+    Column("with_faults", "max s, SIGKILLs", "longest with faults", "recovery",
            lambda run: run.to_end.max, over=max),
 )  # fmt: skip
 
