@@ -79,10 +79,7 @@ def rotated(sides: Sequence[Side], number: int) -> list[Side]:
 
 
 def cpu_meter(pids: Mapping[str, int], own: str) -> Callable[[], dict[str, float]]:
-    """A function that returns the CPU seconds of these processes since now, by name.
-
-    Children count too. Those of this process are `own`.
-    """
+    """A function that returns the CPU seconds since now, by name; this process is `own`."""
 
     def read() -> dict[str, float]:
         return {name: _cpu_seconds(pid) for name, pid in pids.items()} | {own: process_time()}

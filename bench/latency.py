@@ -1,10 +1,10 @@
 """How long a signed notification takes to end its refund, compared with a bare signal."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -43,21 +43,23 @@ _ROUNDS: Final = 6  # each of three variants is the first equally often
 _PARTS: Final = 4
 
 
-class Variant(StrEnum):
-    """Whose latency."""
-
-    REFUND = "refund"  # notified through the webhook
-    DIRECT = "direct"  # a refund too, notified by the driver's own client
-    BARE = "bare"  # the minimal workflow, signalled by the driver's own client
+# A refund, notified through the webhook or by the driver's own client, and the minimal workflow,
+# signalled by the driver's own client.
+VARIANTS: Final = ("refund", "direct", "bare")
 
 
-class Segment(StrEnum):
-    """A part of the time; the first three follow each other, and their sum is the whole."""
+class Times(NamedTuple):
+    """Milliseconds of one message; the first three follow each other."""
 
-    STORED = "stored"  # until Temporal has the signal
-    TAKEN = "taken"  # until the worker begins with it
-    ENDED = "ended"  # until the workflow has ended
-    ANSWERED = "answered"  # from the sending until the sender has its answer
+    stored: float  # until Temporal has the signal
+    taken: float  # until the worker begins with it
+    ended: float  # until the workflow has ended
+    answered: float  # from the sending until the sender has its answer
+
+    @property
+    def total(self) -> float:
+        """From the sending to the end."""
+        return self.stored + self.taken + self.ended
 
 
 class Delivered(NamedTuple):
@@ -69,66 +71,52 @@ class Delivered(NamedTuple):
 
 
 Deliver = Callable[[], Awaitable[Delivered]]
-Samples = dict[Variant, dict[Segment, tuple[float, ...]]]
-
-
-class Round(NamedTuple):
-    """One round at one rate: for each variant and segment milliseconds, in the order of sending."""
-
-    per_second: int
-    samples: Samples
-
-    def total(self, variant: Variant) -> Percentiles:
-        """From the sending to the end."""
-        parts = [self.samples[variant][part] for part in list(Segment)[:3]]
-        return Percentiles.of(map(sum, zip(*parts, strict=True)))
+Samples = Mapping[str, Sequence[Times]]
 
 
 async def measure(log: Log, *, quick: bool) -> Figures:
     """Every rate, round after round; all workflows of a round are idle when it begins."""
-    rounds = []
+    rounds: dict[int, list[Samples]] = defaultdict(list)
     async with running_stack() as stack, ConnectionPool(stack.notify_url) as pool:
         await stack.spawn_module("bench.bare_workflows")
         temporal, refunds = await stack.temporal(), await ProcessingRefunds.open(stack)
         senders = Senders(temporal, refunds, NotificationSigner.of(stack), pool)
-        for variant in Variant:  # connections are opened before it counts
+        for variant in VARIANTS:  # connections are opened before it counts
             await send(_WARM_UP, await senders.open(variant, f"warm-up-{variant}", _WARM_UP))
         for number in range(1 if quick else _ROUNDS):
             for rate, count in _QUICK if quick else _FULL:
                 log(f"latency: round {number + 1}, {rate} per second")
                 name = f"{number}-{rate}"
-                messages = {e: await senders.open(e, f"{e}-{name}", count) for e in Variant}
+                messages = {e: await senders.open(e, f"{e}-{name}", count) for e in VARIANTS}
                 await asyncio.sleep(FIRST_INQUIRY_PAST)
-                rounds.append(Round(rate, await _samples(temporal, messages, number, rate)))
+                rounds[rate].append(await _samples(temporal, messages, number, rate))
     return summarise(rounds)
 
 
-def summarise(rounds: Sequence[Round]) -> Figures:
+def summarise(rounds: Mapping[int, Sequence[Samples]]) -> Figures:
     """The medians of all rounds at each rate."""
-    rates = sorted({each.per_second for each in rounds})
-    alike = [[each for each in rounds if each.per_second == rate] for rate in rates]
-    return {"goal": _GOAL, "rates": list(map(_rate_figures, alike))}
+    return {"goal": _GOAL, "rates": [_rate_figures(rate, made) for rate, made in rounds.items()]}
 
 
-def _rate_figures(rounds: Sequence[Round]) -> Figures:
+def _rate_figures(rate: int, rounds: Sequence[Samples]) -> Figures:
     """`ratio` is to the bare workflow in the same round; everything else is milliseconds."""
+    totals = {e: [Percentiles.of(t.total for t in each[e]) for each in rounds] for e in VARIANTS}
     variants: dict[str, Figures] = {}
-    for variant in Variant:
-        totals = [each.total(variant) for each in rounds]
-        bare = [each.total(Variant.BARE) for each in rounds]
+    for variant, measured in totals.items():
+        pairs = zip(measured, totals["bare"], strict=True)
         variants[variant] = {
-            "p50": median_range(total.p50 for total in totals),
-            "p99": median_range(total.p99 for total in totals),
-            "ratio": median_range(a.p50 / b.p50 for a, b in zip(totals, bare, strict=True)),
-        } | {
-            part: median_range(Percentiles.of(each.samples[variant][part]).p50 for each in rounds)
-            for part in Segment
+            "p50": median_range(total.p50 for total in measured),
+            "p99": median_range(total.p99 for total in measured),
+            "ratio": median_range(total.p50 / bare.p50 for total, bare in pairs),
         }
+        for place, segment in enumerate(Times._fields):
+            medians = (Percentiles.of(t[place] for t in each[variant]).p50 for each in rounds)
+            variants[variant][segment] = median_range(medians)
     return {
-        "per_second": rounds[0].per_second,
+        "per_second": rate,
         "rounds": len(rounds),
-        "messages": len(rounds[0].samples[Variant.BARE][Segment.STORED]),
-        "is_reached": variants[Variant.REFUND]["ratio"]["median"] <= _GOAL,
+        "messages": len(rounds[0]["bare"]),
+        "is_reached": variants["refund"]["ratio"]["median"] <= _GOAL,
         "variants": variants,
     }
 
@@ -142,14 +130,12 @@ class Senders:
     signer: NotificationSigner
     pool: ConnectionPool
 
-    async def open(self, variant: Variant, name: str, count: int) -> list[Deliver]:
+    async def open(self, variant: str, name: str, count: int) -> list[Deliver]:
         """This many, each as a function that delivers its message."""
-        if variant is Variant.BARE:
+        if variant == "bare":
             return await limited_gather((f"{name}-{n}" for n in range(count)), self._bare)
         sent = self.signer.sign(await self.refunds.add(name, count))
-        return [
-            self._via_webhook(e) if variant is Variant.REFUND else self._direct(e) for e in sent
-        ]
+        return [self._via_webhook(e) if variant == "refund" else self._direct(e) for e in sent]
 
     async def _bare(self, workflow_id: str) -> Deliver:
         start = self.temporal.start_workflow
@@ -185,17 +171,13 @@ async def _timed(
 
 
 async def _samples(
-    temporal: Client, messages: Mapping[Variant, Sequence[Deliver]], number: int, rate: int
+    temporal: Client, messages: Mapping[str, Sequence[Deliver]], number: int, rate: int
 ) -> Samples:
-    delivered: dict[Variant, list[Delivered]] = {variant: [] for variant in Variant}
+    delivered: dict[str, list[Delivered]] = {variant: [] for variant in VARIANTS}
     for part in range(_PARTS):
-        for variant in rotated(list(Variant), number + part):
+        for variant in rotated(VARIANTS, number + part):
             delivered[variant].extend(await send(rate, messages[variant][part::_PARTS]))
-    samples = {}
-    for variant, sent in delivered.items():
-        times = await limited_gather(sent, partial(_segments, temporal))
-        samples[variant] = {each: tuple(time[each] for time in times) for each in Segment}
-    return samples
+    return {e: await limited_gather(delivered[e], partial(_read, temporal)) for e in VARIANTS}
 
 
 async def send(rate: float, messages: Sequence[Deliver]) -> list[Delivered]:
@@ -210,28 +192,21 @@ async def send(rate: float, messages: Sequence[Deliver]) -> list[Delivered]:
     return sent
 
 
-async def _segments(temporal: Client, delivered: Delivered) -> dict[Segment, float]:
-    """Read afterwards from Temporal's history, so that reading disturbs nothing.
-
-    Raises TimeoutError if the workflow does not end.
-    """
+async def _read(temporal: Client, delivered: Delivered) -> Times:
+    """Afterwards, so that it disturbs nothing; raises TimeoutError if the workflow does not end."""
     handle = temporal.get_workflow_handle(delivered.workflow_id)
     async with asyncio.timeout(_LIMIT_SECONDS):
         await handle.result()
-    return segments_in([event async for event in handle.fetch_history_events()], delivered)
+    return times_in([event async for event in handle.fetch_history_events()], delivered)
 
 
-def segments_in(history: Sequence[HistoryEvent], delivered: Delivered) -> dict[Segment, float]:
-    """Milliseconds of each segment; the workflow has ended."""
+def times_in(history: Sequence[HistoryEvent], delivered: Delivered) -> Times:
+    """The workflow has ended."""
     kinds = [event.event_type for event in history]
     signalled = kinds.index(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
     begun = kinds.index(EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED, signalled)
     places = (signalled, begun, -1)
     stored, taken, ended = (history[each].event_time.ToDatetime(tzinfo=UTC) for each in places)
-    spans = {
-        Segment.STORED: stored - delivered.sent,
-        Segment.TAKEN: taken - stored,
-        Segment.ENDED: ended - taken,
-        Segment.ANSWERED: delivered.answered - delivered.sent,
-    }
-    return {segment: round(span.total_seconds() * 1000, 2) for segment, span in spans.items()}
+    answered = delivered.answered - delivered.sent
+    spans = (stored - delivered.sent, taken - stored, ended - taken, answered)
+    return Times(*(round(span.total_seconds() * 1000, 2) for span in spans))

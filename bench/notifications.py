@@ -145,10 +145,7 @@ class ProcessingRefunds:
         return cls(RefundClient(temporal), NotificationDelivery(temporal), stack.simulator_url)
 
     async def add(self, name: str, count: int) -> list[RefundRecord]:
-        """This many more, as Antom's ledger has them, except a few whose call was lost.
-
-        Raises RuntimeError if more than a few are missing: nothing could be measured then.
-        """
+        """This many more, as Antom's ledger has them; raises RuntimeError if many are missing."""
         ids, amount = {f"{name}-{n}" for n in range(count)}, Money(currency="EUR", minor=1250)
         await limited_gather(
             [RefundOrder(refund_request_id=e, payment_id=_PAYMENT, amount=amount) for e in ids],

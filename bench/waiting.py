@@ -28,7 +28,6 @@ _KIB: Final = 1024
 _MIB: Final = 1024**2
 # What was started is done by then: modules are imported, and Temporal has written everything.
 _WARM_SECONDS: Final = 4
-_TRACE_SECONDS: Final = 3
 # A simulated payment searches all of its refunds at each call.
 _REFUNDS_PER_PAYMENT: Final = 100
 _WAITING: Final = f"{contract.Attribute.STATE.value} = '{RefundState.PROCESSING.value}'"
@@ -40,11 +39,7 @@ _SETTLE_SECONDS: Final = 20.0
 
 
 class Plan(NamedTuple):
-    """How many refunds and how long, in seconds; `limit` is calls to Antom per second.
-
-    No refund is started later than `filling_max` after the first. A `speedup` below 1 stretches the
-    waits: refunds that have waited for long poll rarely, and these have only minutes.
-    """
+    """How many refunds and how long, in seconds; a `speedup` below 1 stretches their waits."""
 
     levels: tuple[int, ...]
     limit: int
@@ -144,11 +139,7 @@ def _order(number: int) -> RefundOrder:
 
 @dataclass(slots=True)
 class WaitingRun:
-    """One stack with refunds of payments that settle long after the measurement.
-
-    `times` is when each call so far was sent, `started` how many refunds there are, `waiting` how
-    many of them were in processing recently; `trace` is the memory while they grew.
-    """
+    """One stack with refunds that settle long after; `times` is when each call was sent."""
 
     plan: Plan
     stack: UnlimitedStack
@@ -164,20 +155,17 @@ class WaitingRun:
         for number in self.plan.levels:
             if (began := time.monotonic()) >= until:
                 break
-            tracing = asyncio.create_task(self._trace())
             while self.started < number and time.monotonic() < until:
-                await self._grow(min(self.started + _AHEAD_MAX, number))
+                more = range(self.started, min(self.started + _AHEAD_MAX, number))
+                await limited_gather(map(_order, more), self._start)
+                self.started = more.stop
                 await self._settle(self.started - _AHEAD_MAX)
+                self.trace.append({"refunds": self.started, "mib": self._mib()})
             await self._settle(self.started)
-            tracing.cancel()
             filling = time.monotonic() - began
             log(f"{self.waiting:,} of {self.started:,} wait after {filling:.0f} s")
             levels.append(await self.level(filling))
         return levels
-
-    async def _grow(self, to: int) -> None:
-        await limited_gather(map(_order, range(self.started, to)), self._start)
-        self.started = to
 
     async def _start(self, order: RefundOrder) -> None:
         while True:
@@ -193,11 +181,6 @@ class WaitingRun:
             await asyncio.sleep(_POLL_SECONDS)
             seen, self.waiting = self.waiting, (await self.temporal.count_workflows(_WAITING)).count
             since = since if seen == self.waiting else time.monotonic()
-
-    async def _trace(self) -> None:
-        while True:
-            self.trace.append({"refunds": self.started, "mib": self._mib()})
-            await asyncio.sleep(_TRACE_SECONDS)
 
     def _mib(self) -> dict[str, float]:
         return {e: round(memory_bytes(self.stack.pid_of(e)) / _MIB, 2) for e in _PROCESSES}

@@ -32,10 +32,7 @@ Call = Callable[["PollingState"], Awaitable[Evidence]]
 
 
 class AntomCalls:
-    """One merchant's calls over the product's own client; a missing response is evidence too.
-
-    Nothing is retried here: that is the engine's decision. For the timer loop they are activities.
-    """
+    """One merchant's calls; none is retried here: that is the engine's decision."""
 
     def __init__(self, client: AntomClient) -> None:
         self._client = client
@@ -68,8 +65,7 @@ class AntomCalls:
 class PollingState:
     """A refund, how long it was waited for since its last change, and the latest evidence since.
 
-    For engines whose workflow loops over calls and waits. It is pure, so that an engine can replay
-    it from its records; waits are added up and not read from a clock, so a replay adds up the same.
+    Pure, so that an engine can replay it: waits are added up and not read from a clock.
     """
 
     refund: Refund

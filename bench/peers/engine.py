@@ -45,10 +45,9 @@ class End:
 
 
 class Engine(UnlimitedStack, ABC):
-    """The processes are `app`, which calls Antom, `webhook`, and the engine's own `server`.
+    """Its processes are `app`, which calls Antom, `webhook`, and the engine's own `server`.
 
-    `roles` lists them in the order of starting; all of them have the product's settings. All data
-    is below `home`. `module` with a role and `arguments` is a process of the application.
+    They start in the order of `roles`; `module` with a role and `arguments` is one of them.
     """
 
     roles: tuple[str, ...] = ("server", "app", "webhook")
@@ -66,10 +65,7 @@ class Engine(UnlimitedStack, ABC):
 
     @abstractmethod
     async def request(self, order: RefundOrder) -> None:
-        """Start this refund: durable when it returns, and safe to repeat.
-
-        Raises an error while the engine is unavailable.
-        """
+        """Start this refund: durable when it returns, safe to repeat; raises while unavailable."""
 
     @abstractmethod
     async def ends(self) -> Mapping[str, End]:

@@ -67,8 +67,8 @@ COLUMNS: Final = (
       for head, name, number in _TIMES),
     *(Column("with_faults", f"{head}, SIGKILLs", f"{name} with faults", "recovery", number)
       for head, name, number in _TIMES[:2]),
-    Column("with_faults", "refused, SIGKILLs", "requests refused at first with faults", "availability",
-           lambda run: run.refused, 0, over=sum),
+    Column("with_faults", "refused, SIGKILLs", "requests refused at first with faults",
+           "availability", lambda run: run.refused, 0, over=sum),
     Column("with_faults", "max s, SIGKILLs", "longest with faults", "recovery",
            lambda run: run.to_end.max, over=max),
 )  # fmt: skip

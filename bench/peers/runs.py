@@ -43,11 +43,7 @@ _STATUS: Final = {
 
 
 class Audit(FrozenModel):
-    """How many refunds were requested and are final, and the ids of wrong ones.
-
-    `moved_twice`: money moved more than once. `disagreeing`: the engine reports an end, and the
-    ledger another one or other money. `unfinished`: the engine reports no end.
-    """
+    """How many refunds are final, and the ids of wrong ones, compared with the ledger."""
 
     requested: int
     ended: int
@@ -94,12 +90,9 @@ class Kill(FrozenModel):
 
 
 class Run(FrozenModel):
-    """One run of one engine; times in seconds are from the request, or from when it was due.
+    """One run of one engine; times in seconds are from when a refund was due.
 
-    `immediate` are the refunds to which Antom's waits do not apply. `about` has the versions.
-    `seconds` are from the first request to the last end. `cpu` is milliseconds per refund by
-    process, `calls` and `stored` (bytes) are per refund too. `refused` requests were not accepted
-    at the first try.
+    `cpu` in milliseconds by process, `calls` and `stored` in bytes are per refund.
     """
 
     about: str = ""
@@ -125,11 +118,7 @@ class Run(FrozenModel):
 
 @dataclass(slots=True)
 class EngineRun:
-    """One engine, and a business service that requests refunds from it; its caller sets limits.
-
-    `spent` returns the CPU seconds by process since the run began. `requested` is when each refund
-    was requested, or should have been; `refused` are ids that were not accepted at the first try.
-    """
+    """A service that requests refunds from one engine; `requested` is when each was due."""
 
     engine: Engine
     antom: SimulatorClient
@@ -204,10 +193,7 @@ class EngineRun:
 
 @asynccontextmanager
 async def running(key: str, job: Job) -> AsyncIterator[EngineRun]:
-    """This engine while inside, warmed up, with new folders; the simulator knows the job.
-
-    Raises SettingsError if something does not start.
-    """
+    """This engine, new and warmed up; raises SettingsError if something does not start."""
     with tempfile.TemporaryDirectory() as folder:
         engine = make_engine(key, Path(folder) / "engine")
         try:

@@ -5,7 +5,7 @@ import asyncio
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from bench.latency import Delivered, Round, Segment, Variant, segments_in, send, summarise
+from bench.latency import Delivered, Times, send, summarise, times_in
 from tests.bench.builders import NOON, after
 
 DELIVERED = Delivered("refund/default/r-1", NOON, after(5))
@@ -27,32 +27,26 @@ def test_segments_are_read_from_the_signal_on() -> None:
         event(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, 9),
     ]
 
-    assert list(segments_in(history, DELIVERED).values()) == [3, 1, 5, 5]
+    assert times_in(history, DELIVERED) == Times(3, 1, 5, 5)
 
 
-def a_round(refund: float, bare: float) -> Round:
+def a_round(refund: float, bare: float) -> dict[str, list[Times]]:
     """Stored and taken within a millisecond each."""
-    totals = {Variant.REFUND: refund, Variant.DIRECT: refund, Variant.BARE: bare}
-    return Round(
-        per_second=10,
-        samples={
-            variant: dict(zip(Segment, ((1.0,), (1.0,), (total - 2,), (1.5,)), strict=True))
-            for variant, total in totals.items()
-        },
-    )
+    totals = {"refund": refund, "direct": refund, "bare": bare}
+    return {variant: [Times(1, 1, total - 2, 1.5)] for variant, total in totals.items()}
 
 
 def test_each_round_is_compared_with_the_bare_workflow_in_it() -> None:
     rounds = [a_round(30.0, 25.0), a_round(10.0, 8.0), a_round(11.0, 5.5)]
 
-    (rate,) = summarise(rounds)["rates"]
+    (rate,) = summarise({10: rounds})["rates"]
 
     assert rate["variants"]["refund"]["ratio"] == {"least": 1.2, "median": 1.25, "most": 2.0}
     assert rate["is_reached"]
 
 
 def test_a_ratio_above_the_goal_does_not_reach_it() -> None:
-    (rate,) = summarise([a_round(14.0, 10.0)])["rates"]
+    (rate,) = summarise({10: [a_round(14.0, 10.0)]})["rates"]
 
     assert not rate["is_reached"]
 
