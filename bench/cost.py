@@ -203,13 +203,12 @@ class TimerLoop(Ours):
         return [{"task_queue": QUEUE, "workflows": [TimerLoopRefund], "activities": activities}]
 
     async def start(self, order: RefundOrder) -> str:
-        run, arguments = TimerLoopRefund.run, [order, self.policy.speedup, None]
-        name = f"timer-loop/{order.refund_request_id}"
-        await self.temporal.start_workflow(run, args=arguments, id=name, task_queue=QUEUE)
-        return name
+        arguments, name = [order, self.policy.speedup, None], order.refund_request_id
+        start = self.temporal.start_workflow
+        return (await start(TimerLoopRefund.run, args=arguments, id=name, task_queue=QUEUE)).id
 
     async def notify(self, order: RefundOrder, evidence: Evidence) -> None:
-        handle = self.temporal.get_workflow_handle(f"timer-loop/{order.refund_request_id}")
+        handle = self.temporal.get_workflow_handle(order.refund_request_id)
         await handle.signal(TimerLoopRefund.notify, evidence)
 
 

@@ -28,7 +28,7 @@ _CONCURRENCY: Final = 100
 
 # The next notification, or None if none arrives within this time.
 Notified = Callable[[timedelta], Awaitable[Evidence | None]]
-Call = Callable[["PollingState"], Awaitable[Evidence]]
+Call = Callable[[Refund], Awaitable[Evidence]]
 
 
 class AntomCalls:
@@ -59,6 +59,11 @@ class AntomCalls:
             return interpret.from_inquiry_error(error)
         # Each call is done before the next one begins, so none is in flight.
         return confirm_by_inquiry(refund, interpret.from_inquiry(answer), is_quiet=True)
+
+    async def call(self, refund: Refund) -> Evidence:
+        """What is next: the refund call or the inquiry."""
+        is_send = refund.next_step is Step.SEND
+        return await (self.ask(refund.order) if is_send else self.inquire(refund))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ class PollingState:
             if wait and (evidence := await notified(wait)):
                 state = state.after(evidence)
             else:
-                state = state.after(await call(state), waited=wait)
+                state = state.after(await call(state.refund), waited=wait)
         return state.refund
 
     def _schedule(self, policy: Policy) -> Schedule:

@@ -24,7 +24,7 @@ from sqlalchemy import event
 
 from antom_refunds import Policy, RefundOrder
 from antom_refunds.domain.evidence import Evidence
-from antom_refunds.domain.refund import Refund, Step
+from antom_refunds.domain.refund import Refund
 from antom_refunds.merchants import build_clients
 from antom_refunds.settings import Settings, SettingsError
 from bench.peers.antom_calls import AntomCalls, PollingState
@@ -58,24 +58,13 @@ class Refunds(DBOSConfiguredInstance):
     async def refund(self, order: RefundOrder) -> End:
         """One refund until it is final. The output is recorded once, so the clock does no harm."""
         state = PollingState(Refund(order=order))
-        refund = await state.run(self._policy, _notified, self._call)
+        refund = await state.run(self._policy, _notified, self.call)
         return End(refund.state, datetime.now(UTC))
 
     @DBOS.step()
-    async def ask(self, order: RefundOrder) -> Evidence:
-        """The refund call; repeated with the same id and bytes if this process dies meanwhile."""
-        return await self._calls.ask(order)
-
-    @DBOS.step()
-    async def inquire(self, refund: Refund) -> Evidence:
-        """The inquiry."""
-        return await self._calls.inquire(refund)
-
-    async def _call(self, state: PollingState) -> Evidence:
-        is_ask = state.step is Step.SEND
-        call = self.ask(state.refund.order) if is_ask else self.inquire(state.refund)
-        evidence: Evidence = await call
-        return evidence
+    async def call(self, refund: Refund) -> Evidence:
+        """One call; repeated with the same id and bytes if this process dies meanwhile."""
+        return await self._calls.call(refund)
 
 
 async def _notified(wait: timedelta) -> Evidence | None:
@@ -160,10 +149,6 @@ class DbosEngine(Engine):
         return f"dbos {metadata.version('dbos')}; {database}"
 
     @property
-    def data(self) -> Path:
-        return self.home / "data"
-
-    @property
     def url(self) -> str:
         return f"sqlite:///{self.data / 'dbos.sqlite'}"
 
@@ -188,15 +173,11 @@ class DbosEngine(Engine):
         url = f"http://{HOST}:{self.ports.worker}"
         return httpx.AsyncClient(base_url=url, trust_env=False, headers=headers)
 
-    @cached_property
-    def _ends(self) -> dict[str, End]:
-        return {}
-
     async def request(self, order: RefundOrder) -> None:
         (await self.http.post(_ORDERS_PATH, content=order.model_dump_json())).raise_for_status()
 
     async def ends(self) -> Mapping[str, End]:
-        last = max((end.at for end in self._ends.values()), default=None)
+        last = max((end.at for end in self.known.values()), default=None)
         since = None if last is None else (last - _MARGIN).isoformat()
         completed = await self.client.list_workflows_async(
             status="SUCCESS", load_input=False, completed_after=since
@@ -206,8 +187,8 @@ class DbosEngine(Engine):
                 # When DBOS recorded it: with SQLite and Python 3.11 only to the second.
                 recorded = datetime.fromtimestamp(each.completed_at / 1000, UTC)
                 end = End(each.output.state, max(each.output.at, recorded))
-                self._ends[each.workflow_id] = end
-        return self._ends
+                self.known[each.workflow_id] = end
+        return self.known
 
 
 class DbosPostgresqlEngine(DbosEngine):

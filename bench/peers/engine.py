@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Final
@@ -72,9 +73,14 @@ class Engine(UnlimitedStack, ABC):
         """Every final refund by its refundRequestId; raises while the engine is unavailable."""
 
     @property
-    @abstractmethod
     def data(self) -> Path:
         """The folder of everything that is stored."""
+        return self.home / "data"
+
+    @cached_property
+    def known(self) -> dict[str, End]:
+        """The ends that were read before, where reading is incremental."""
+        return {}
 
     async def is_ready(self, name: str) -> bool:  # noqa: ARG002 - for engines that differ
         """Whether a process that listens can do its work."""

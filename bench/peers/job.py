@@ -37,13 +37,9 @@ class SettlementKind(StrEnum):
     RESPONSE_LOST = "response lost"
 
 
-_OF_TEN: Final = (
-    *(SettlementKind.IMMEDIATE,) * 5,
-    *(SettlementKind.NOTIFIED,) * 2,
-    *(SettlementKind.POLLED,) * 2,
-    SettlementKind.RESPONSE_LOST,
-)
-_WARM_UP: Final = (*(SettlementKind.IMMEDIATE,) * 8, *(SettlementKind.NOTIFIED,) * 2)
+_SHARES: Final = dict(zip(SettlementKind, (5, 2, 2, 1), strict=True))
+_OF_TEN: Final = [kind for kind, share in _SHARES.items() for _ in range(share)]
+_WARM_UP: Final = [SettlementKind.IMMEDIATE] * 8 + [SettlementKind.NOTIFIED] * 2
 # Antom sends a notification eight times at most.
 _FAULTS: Final[Mapping[SettlementKind, Mapping[Operation, tuple[Fault, ...]]]] = {
     SettlementKind.POLLED: {Operation.NOTIFY: (Fault(kind=FaultKind.NOT_SENT),) * 8},

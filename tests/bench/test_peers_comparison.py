@@ -76,7 +76,7 @@ def test_wrong_money_is_reported_before_the_comparison() -> None:
     wrong = Audit(requested=40, ended=39, moved_twice=("r-1", "r-2"), unfinished=("r-3",))
     page = text(runs("ours"), runs("restate", struck=wrong))
 
-    assert "| Restate | 2 | 40 | 39 | 2 | 0 | 1 |" in page
+    assert "| 2 | 40 | 39 | 2 | 0 | 1 |" in page
     line = "2 moved money twice, 0 disagree with the ledger, 1 did not end in time, of 40 with 2"
     assert page.index(line) < page.index("No other engine")
 

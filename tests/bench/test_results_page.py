@@ -89,8 +89,8 @@ def test_costs_tell_where_the_loop_is_better_and_what_each_inquiry_adds() -> Non
     text = section("cost")
 
     assert "Each further inquiry adds 11.0 events in the loop and 0.0 here" in text
-    assert "| immediate | 12 | 13 | **11** | 3 | **2** |" in text
-    assert "| by the 200th inquiry, overdue | 26 | - | - |" in text
+    assert "| immediate | 13 | 13 | **11** | 4 | **2** |" in text
+    assert "| by the 200th inquiry, overdue | 25 | - | - |" in text
     assert "No history is longer than its limit" in text
 
 
