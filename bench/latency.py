@@ -19,8 +19,7 @@ from antom_refunds.delivery import Delivery
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from bench.bare_workflows import QUEUE, SIGNALLED, SignalledWorkflow
 from bench.environment import limited_gather, running_stack
-from bench.figures import Figures, Percentiles, median_range
-from bench.harness import Log, rotated
+from bench.figures import Figures, Log, Percentiles, median_range, rotated
 from bench.notifications import (
     FIRST_INQUIRY_PAST,
     ConnectionPool,

@@ -18,9 +18,15 @@ from antom_refunds.connection import TemporalUnavailableError
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.settings import Address, env_name
 from antom_refunds.simulator.server import create_app
-from bench.environment import UnlimitedStack, limited_gather, running_stack
-from bench.figures import Figures, Line, call_rate
-from bench.harness import Log, cpu_meter, memory_bytes, memory_of_machine
+from bench.environment import (
+    UnlimitedStack,
+    cpu_meter,
+    limited_gather,
+    memory_bytes,
+    memory_of_machine,
+    running_stack,
+)
+from bench.figures import Figures, Line, Log, call_rate
 from starter.tcp_ports import HOST
 
 _PROCESSES: Final = ("worker", "temporal")

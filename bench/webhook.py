@@ -13,9 +13,8 @@ from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.keys import KeyFile
 from antom_refunds.antom.signing import SignatureError, verify
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
-from bench.environment import UnlimitedStack, limited_gather, running_stack
-from bench.figures import Figures, median_range
-from bench.harness import Burst, Log, burst_figures, cpu_meter
+from bench.environment import UnlimitedStack, cpu_meter, limited_gather, running_stack
+from bench.figures import Burst, Figures, Log, burst_figures, median_range
 from bench.notifications import (
     FIRST_INQUIRY_PAST,
     FORGED,

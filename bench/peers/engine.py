@@ -17,8 +17,7 @@ from typing import ClassVar, Final
 
 from antom_refunds import RefundOrder, RefundState
 from antom_refunds.settings import SettingsError
-from bench.environment import UnlimitedStack
-from bench.harness import with_descendants
+from bench.environment import UnlimitedStack, with_descendants
 from bench.peers.job import SPEEDUP
 from starter.tcp_ports import ANY_PORT, Ports, find_free_ports
 

@@ -8,8 +8,7 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from bench.environment import CONCURRENCY
-from bench.figures import Figures
-from bench.harness import Log, rotated
+from bench.figures import Figures, Log, rotated
 from bench.peers.engine import OURS, TITLES
 from bench.peers.job import WAIT_LEAST, draw_job
 from bench.peers.runs import KILLED, PER_SECOND, Run, draw_kills, run_burst, run_steady

@@ -18,9 +18,8 @@ from antom_refunds import Money, RefundOrder, RefundState
 from antom_refunds.settings import SettingsError
 from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.records import LedgerSnapshot, RefundStatus
-from bench.environment import CONCURRENCY, limited_gather
+from bench.environment import CONCURRENCY, cpu_meter, limited_gather
 from bench.figures import FrozenModel, Percentiles
-from bench.harness import cpu_meter
 from bench.peers.engine import End, Engine, make_engine
 from bench.peers.job import Job, SettlementKind, warm_up_job
 

@@ -61,7 +61,9 @@ def test_the_best_number_of_each_column_is_bold() -> None:
     page = text(runs("ours", seconds=2), runs("restate", seconds=4, calls=1.0))
 
     assert "| antom-refunds | **20.0** | **1.00** | **1.00** | **1.00** | **1.00** | 1.50 |" in page
-    assert "| Restate | 10.0 | **1.00** | **1.00** | **1.00** | **1.00** | **1.00** (1.5x) |" in page
+    assert (
+        "| Restate | 10.0 | **1.00** | **1.00** | **1.00** | **1.00** | **1.00** (1.5x) |" in page
+    )
 
 
 def test_medians_are_shown_and_not_single_bursts() -> None:

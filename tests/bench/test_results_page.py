@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import floor, waiting, webhook
-from bench.figures import Figures
-from bench.harness import Burst
+from bench.figures import Burst, Figures
 from bench.report import MEASUREMENTS, PAGE, RESULTS, render_page, render_section
 
 BENCH: Final = Path(__file__).parents[2] / "bench"
