@@ -33,7 +33,7 @@ def bench(*names: str, quick: bool = False) -> int:
         return USAGE
     folder, exceeded = _QUICK_FOLDER if quick else _FOLDER, list[str]()
     for name in (each for each in MEASUREMENTS if each in (names or MEASUREMENTS)):
-        console.rule(MEASUREMENTS[name].title)
+        console.rule(MEASUREMENTS[name][0])
         found = asyncio.run(_measure(name, folder, quick=quick))
         exceeded += found.get("exceeded", [])
     (folder / PAGE).write_text(render_page(folder))
@@ -46,7 +46,7 @@ def bench(*names: str, quick: bool = False) -> int:
 async def _measure(name: str, folder: Path, *, quick: bool) -> Figures:
     """On SIGTERM a measurement stops the processes that it started."""
     machine = machine_now()
-    measuring = asyncio.ensure_future(MEASUREMENTS[name].measure(console.print, quick=quick))
+    measuring = asyncio.ensure_future(MEASUREMENTS[name][1](console.print, quick=quick))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
     save(found := {"machine": machine, **await measuring}, name, folder)
     console.print(render_section(found, name), markup=False)

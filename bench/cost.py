@@ -254,7 +254,10 @@ async def _cost(kind: type[Ours], scenario: Scenario, stack: UnlimitedStack) -> 
         handle = temporal.get_workflow_handle(await side.start(order))
         if scenario.is_notified:
             await _wait_until_idle(attempts)
-            await side.notify(order, _success(order))
+            await side.notify(order, Evidence(
+                source=Source.NOTIFICATION, kind=EvidenceKind.SUCCEEDED, code="SUCCESS",
+                refund_request_id=name, amount=_AMOUNT,
+            ))  # fmt: skip
         async with asyncio.timeout(_LIMIT_SECONDS), skipping():
             result = await handle.result()
         events = [event async for event in handle.fetch_history_events()]
@@ -270,14 +273,6 @@ async def _cost(kind: type[Ours], scenario: Scenario, stack: UnlimitedStack) -> 
             # The loop's workflow returns the state, ours an outcome with it.
             end=str(result["state"] if isinstance(result, dict) else result),
         )
-
-
-def _success(order: RefundOrder) -> Evidence:
-    """A notification that this refund succeeded."""
-    return Evidence(
-        source=Source.NOTIFICATION, kind=EvidenceKind.SUCCEEDED, code="SUCCESS",
-        refund_request_id=order.refund_request_id, amount=order.amount,
-    )  # fmt: skip
 
 
 async def _wait_until_idle(attempts: Attempts) -> None:

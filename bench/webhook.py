@@ -5,7 +5,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -42,10 +41,9 @@ async def measure(log: Log, *, quick: bool) -> Figures:
     bursts: defaultdict[str, list[Burst]] = defaultdict(list)
     async with running_stack() as stack:
         refunds, signer = await ProcessingRefunds.open(stack), NotificationSigner.of(stack)
-        load = WebhookLoad(stack, refunds)
         open_ones = signer.sign(await refunds.add("open", _OPEN), MISMATCHED)
-        await load.burst(open_ones)
-        await load.burst(signer.sign(await refunds.add("warm-up", _WARM_UP)), ends=True)
+        await _burst(stack, open_ones)
+        await _burst(stack, signer.sign(await refunds.add("warm-up", _WARM_UP)), refunds)
         for number in range(1, rounds + 1):
             log(f"webhook: round {number} of {rounds}")
             added = await refunds.add(f"round-{number}", size)
@@ -53,12 +51,12 @@ async def measure(log: Log, *, quick: bool) -> Figures:
             # Between two inquiries, so that neither coincides with a notification.
             await asyncio.sleep(FIRST_INQUIRY_PAST)
             # Each is the first one to a refund in processing.
-            bursts["fresh"].append(await load.burst(sent, ends=True))
+            bursts["fresh"].append(await _burst(stack, sent, refunds))
             await refunds.wait_until_succeeded([each.refund_request_id for each in sent])
-            bursts["ended"].append(await load.burst(sent))
+            bursts["ended"].append(await _burst(stack, sent))
             repeated = open_ones * (_REPEATED_TIMES * size // _OPEN)
-            bursts["repeated"].append(await load.burst(repeated))
-            bursts["forged"].append(await load.burst(forged * _FORGED_TIMES))
+            bursts["repeated"].append(await _burst(stack, repeated))
+            bursts["forged"].append(await _burst(stack, forged * _FORGED_TIMES))
     return {"concurrency": _CONCURRENCY, "kinds": {e: summarise(bursts[e]) for e in bursts}}
 
 
@@ -75,37 +73,32 @@ def summarise(bursts: Sequence[Burst]) -> Figures:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookLoad:
-    """Sends bursts to the webhook of this stack."""
-
-    stack: UnlimitedStack
-    refunds: ProcessingRefunds
-
-    async def burst(
-        self, notifications: Sequence[SignedNotification], *, ends: bool = False
-    ) -> Burst:
-        """Send them all, and wait until what they trigger is done: the refunds' ends too."""
-        messages = [each.wire_form for each in notifications]
-        spent = cpu_meter({name: self.stack.pid_of(name) for name in _SERVERS}, own="sender")
-        # New connections for each burst: the webhook closes connections that are idle for seconds.
-        async with ConnectionPool(self.stack.notify_url) as connections:
-            started = time.perf_counter()
-            responses = await limited_gather(messages, connections.exchange, _CONCURRENCY)
-            answered = time.perf_counter()
-        if ends:
-            last = [each.refund_request_id for each in notifications[-_CONCURRENCY:]]
-            await self.refunds.wait_until_succeeded(last)
-        lag = time.perf_counter() - answered if ends else 0.0
-        await asyncio.sleep(_REST_SECONDS)
-        return Burst(
-            sent=len(notifications),
-            accepted=responses.count((200, ACKNOWLEDGEMENT)),
-            seconds=round(answered - started, 4),
-            lag=round(lag, 3),
-            cpu=spent(),
-            checking=check_seconds(notifications, self.stack.home / "keys" / "antom-public.pem"),
-        )
+async def _burst(
+    stack: UnlimitedStack,
+    notifications: Sequence[SignedNotification],
+    ending: ProcessingRefunds | None = None,
+) -> Burst:
+    """Send them all, and wait until what they trigger is done: the ends of these refunds too."""
+    messages = [each.wire_form for each in notifications]
+    spent = cpu_meter({name: stack.pid_of(name) for name in _SERVERS}, own="sender")
+    # New connections for each burst: the webhook closes connections that are idle for seconds.
+    async with ConnectionPool(stack.notify_url) as connections:
+        started = time.perf_counter()
+        responses = await limited_gather(messages, connections.exchange, _CONCURRENCY)
+        answered = time.perf_counter()
+    if ending:
+        last = [each.refund_request_id for each in notifications[-_CONCURRENCY:]]
+        await ending.wait_until_succeeded(last)
+    lag = time.perf_counter() - answered if ending else 0.0
+    await asyncio.sleep(_REST_SECONDS)
+    return Burst(
+        sent=len(notifications),
+        accepted=responses.count((200, ACKNOWLEDGEMENT)),
+        seconds=answered - started,
+        lag=lag,
+        cpu=spent(),
+        checking=check_seconds(notifications, stack.home / "keys" / "antom-public.pem"),
+    )
 
 
 def check_seconds(notifications: Iterable[SignedNotification], public_key: Path) -> float:

@@ -11,7 +11,7 @@ from bench.__main__ import bench
 from bench.cost import SCENARIOS, Cost, ScenarioCost, compare, summarise
 from bench.environment import running_stack
 from bench.figures import Figures
-from bench.report import RESULTS, Measurement
+from bench.report import RESULTS
 from tests.bench.test_results_page import BENCH
 
 
@@ -55,7 +55,7 @@ def test_the_exit_code_is_1_if_a_limit_is_exceeded(
         stored: Figures = json.loads((BENCH / RESULTS / "cost.json").read_text())
         return stored | {"exceeded": exceeded}
 
-    monkeypatch.setattr("bench.__main__.MEASUREMENTS", {"cost": Measurement("Costs", measure)})
+    monkeypatch.setattr("bench.__main__.MEASUREMENTS", {"cost": ("Costs", measure)})
     monkeypatch.setattr("bench.__main__._QUICK_FOLDER", tmp_path)
     assert bench("cost", quick=True) == (FAILED if exceeded else OK)
 
