@@ -81,10 +81,6 @@ class Level(NamedTuple):
     load: dict[str, float]
     mib: dict[str, float]
 
-    def load_of(self, *processes: str) -> float:
-        """Of both processes if none is named."""
-        return sum(self.load[each] for each in processes or _PROCESSES)
-
 
 async def measure(log: Log, *, quick: bool) -> Figures:
     """Level after level; at each of them nothing is started for a while. Then the outage."""
@@ -104,9 +100,10 @@ def summarise(plan: Plan, levels: Sequence[Level], recovered: Level) -> Figures:
     """The first level is without refunds. Lines are CPU over calls, both per second."""
     windows, last = (*levels, recovered), levels[-1]
 
-    def line(*processes: str) -> Line:
-        return Line.through((each.calls, each.load_of(*processes)) for each in windows)
-
+    worker, temporal = (
+        Line.through((each.calls, each.load[name]) for each in windows) for name in _PROCESSES
+    )
+    both = Line(worker.start + temporal.start, worker.slope + temporal.slope)
     kib = _kib_each(levels[1:], "temporal") or 0.0
     free = memory_of_machine() / _KIB - sum(last.mib.values()) * _KIB
     return {
@@ -120,9 +117,9 @@ def summarise(plan: Plan, levels: Sequence[Level], recovered: Level) -> Figures:
         "kib_temporal": kib,
         "room": last.refunds + free / kib if kib > 0 else None,
         "started_per_second": last.refunds / sum(each.filling for each in levels),
-        "poll_ms": {each: line(each).slope * 1000 for each in _PROCESSES},
-        "load_at_rest": line().start,
-        "load_hourly": last.waiting / 3600 * line().slope,
+        "poll_ms": {"worker": worker.slope * 1000, "temporal": temporal.slope * 1000},
+        "load_at_rest": both.start,
+        "load_hourly": last.waiting / 3600 * both.slope,
     }
 
 

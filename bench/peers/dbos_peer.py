@@ -77,22 +77,18 @@ async def _notified(wait: timedelta) -> Evidence | None:
 
 def create_app(refunds: Refunds) -> FastAPI:
     """Takes orders: acknowledged when DBOS has them; equal ids are one workflow."""
+    app = FastAPI(title="Refunds on DBOS", openapi_url=None)
 
+    @app.post(_ORDERS_PATH, status_code=202)
     async def order_refund(order: RefundOrder) -> None:
         with SetWorkflowID(order.refund_request_id):
             await DBOS.start_workflow_async(refunds.refund, order)
 
-    app = FastAPI(title="Refunds on DBOS", openapi_url=None)
-    app.add_api_route(_ORDERS_PATH, order_refund, methods=["POST"], status_code=202)
     return app
 
 
 def use_write_ahead_log() -> None:
-    """For every SQLite connection of this process, as Temporal's server has it here.
-
-    Commits then survive every SIGKILL but not a loss of power, for both engines. DBOS has no
-    setting for it; this is SQLAlchemy's way to set pragmas.
-    """
+    """For every SQLite connection, as Temporal's server has it here; DBOS has no setting for it."""
 
     def set_pragmas(connection: object, _: object) -> None:
         if isinstance(connection, sqlite3.Connection):
@@ -105,11 +101,9 @@ def use_write_ahead_log() -> None:
 async def run_app(settings: Settings, database_url: str) -> None:
     """Until SIGTERM; unfinished workflows of an earlier process continue."""
     use_write_ahead_log()
-    config: DBOSConfig = {
-        "name": "antom-refunds",
-        "system_database_url": database_url,
-        "console_log_level": "WARNING",
-    }
+    config = DBOSConfig(
+        name="antom-refunds", system_database_url=database_url, console_log_level="WARNING"
+    )
     async with build_clients(settings)["default"] as antom:
         DBOS(config=config)
         refunds = Refunds(AntomCalls(antom), settings.policy)
@@ -127,9 +121,8 @@ async def run_webhook(settings: Settings, database_url: str) -> None:
     client = DBOSClient(system_database_url=database_url, retry_connection_errors=False)
 
     async def deliver(refund_request_id: str, evidence: Evidence, delivery_id: str) -> None:
-        await client.send_async(
-            refund_request_id, evidence, _NOTIFICATIONS, idempotency_key=delivery_id
-        )
+        send = client.send_async
+        await send(refund_request_id, evidence, _NOTIFICATIONS, idempotency_key=delivery_id)
 
     try:
         await serve_webhook(settings, deliver)

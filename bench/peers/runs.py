@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from pydantic import Field
 
@@ -81,7 +81,7 @@ class Audit(FrozenModel):
         )
 
 
-class Kill(FrozenModel):
+class Kill(NamedTuple):
     """SIGKILL for this process, this many seconds after the first request."""
 
     at: float
