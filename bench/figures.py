@@ -6,7 +6,7 @@ from math import ceil, floor
 from statistics import fmean, linear_regression, median
 from typing import Any, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 # What a measurement found, as it is stored in JSON and shown on the page.
 Figures = dict[str, Any]
@@ -14,13 +14,7 @@ Log = Callable[[str], None]
 Side = TypeVar("Side")
 
 
-class FrozenModel(BaseModel):
-    """Base of everything that is stored as JSON."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Percentiles(FrozenModel):
+class Percentiles(BaseModel, frozen=True):
     """Median, 99th percentile and maximum of some numbers; all 0 if there are none."""
 
     p50: float = 0

@@ -12,14 +12,14 @@ from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from antom_refunds import Money, RefundOrder, RefundState
 from antom_refunds.settings import SettingsError
 from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.records import LedgerSnapshot, RefundStatus
 from bench.environment import CONCURRENCY, cpu_meter, limited_gather
-from bench.figures import FrozenModel, Percentiles
+from bench.figures import Percentiles
 from bench.peers.engine import End, Engine, make_engine
 from bench.peers.job import Job, SettlementKind, warm_up_job
 
@@ -41,7 +41,7 @@ _STATUS: Final = {
 }
 
 
-class Audit(FrozenModel):
+class Audit(BaseModel, frozen=True):
     """How many refunds are final, and the ids of wrong ones, compared with the ledger."""
 
     requested: int
@@ -88,7 +88,7 @@ class Kill(NamedTuple):
     process: str
 
 
-class Run(FrozenModel):
+class Run(BaseModel, frozen=True):
     """One run of one engine; times in seconds are from when a refund was due.
 
     `cpu` in milliseconds by process, `calls` and `stored` in bytes are per refund.
