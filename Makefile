@@ -32,7 +32,7 @@ bench: $(WITH_PEERS) ## Measure speed and cost, and render bench/RESULTS.md (ONL
 
 .PHONY: bench-cost
 bench-cost: $(READY) ## Count history events, billable actions and calls in each scenario
-	$(BIN)/python -m bench.cost
+	$(BIN)/python -m bench cost --quick
 
 .PHONY: storm
 storm: $(WITH_PICTURE) ## Break everything for three minutes, then count what was lost (SEED=n repeats one)

@@ -1,21 +1,20 @@
-"""How measured numbers are summarised: percentiles, medians over rounds, lines, peak rates."""
+"""How measured numbers are summarised: percentiles, rounds in turn, lines, rates."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from math import ceil, floor, inf
+from collections.abc import Callable, Iterable, Sequence
+from math import ceil, floor
 from statistics import fmean, linear_regression, median
-from typing import Self
+from typing import Any, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
+
+# What a measurement found, as it is stored in JSON and shown on the page.
+Figures = dict[str, Any]
+Log = Callable[[str], None]
+Side = TypeVar("Side")
 
 
-class FrozenModel(BaseModel):
-    """Base of everything that is stored as JSON."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Percentiles(FrozenModel):
+class Percentiles(BaseModel, frozen=True):
     """Median, 99th percentile and maximum of some numbers; all 0 if there are none."""
 
     p50: float = 0
@@ -31,21 +30,13 @@ class Percentiles(FrozenModel):
         return cls(p50=at[0], p99=at[1], max=at[2])
 
 
-class MedianRange(FrozenModel):
-    """One number measured several times: minimum, median, maximum."""
-
-    least: float
-    median: float
-    most: float
-
-    @classmethod
-    def of(cls, numbers: Iterable[float]) -> Self:
-        """Raises ValueError if nothing was measured."""
-        measured = list(numbers)
-        return cls(least=min(measured), median=median(measured), most=max(measured))
+def median_range(numbers: Iterable[float]) -> dict[str, float]:
+    """One number measured several times; raises ValueError if nothing was measured."""
+    measured = list(numbers)
+    return {"least": min(measured), "median": median(measured), "most": max(measured)}
 
 
-class Line(FrozenModel):
+class Line(NamedTuple):
     """y = start + slope * x."""
 
     start: float
@@ -66,7 +57,19 @@ class Line(FrozenModel):
         return max(floor(crossing) + 1, 1)
 
 
-def busiest(times: Sequence[float], seconds: float) -> int:
+def call_rate(called: Iterable[float]) -> Figures:
+    """Calls at these times: all, the most within any second and any ten, and by second."""
+    times = sorted(called)
+    counted = Counter(floor(time - times[0]) for time in times)
+    return {
+        "calls": len(times),
+        "fastest_second": _busiest(times, 1),
+        "fastest_ten": _busiest(times, 10),
+        "by_second": [counted[second] for second in range(max(counted, default=-1) + 1)],
+    }
+
+
+def _busiest(times: Sequence[float], seconds: float) -> int:
     """The most of these sorted times within any interval of this length."""
     most, first = 0, 0
     for last, time in enumerate(times):
@@ -76,18 +79,35 @@ def busiest(times: Sequence[float], seconds: float) -> int:
     return most
 
 
-def bucket_size(times: Sequence[float], rate: float) -> float:
-    """The smallest token bucket, refilled at this rate, that admits calls at these times."""
-    lowest, needed = inf, 0.0
-    for number, time in enumerate(times):
-        lowest = min(lowest, number - rate * time)
-        needed = max(needed, number + 1 - rate * time - lowest)
-    return needed
+class Burst(NamedTuple):
+    """Things sent as fast as they were answered; `seconds` until the last answer.
+
+    `cpu` is CPU seconds by process until everything was done, `checking` those of signature checks
+    alone; `lag` is how many seconds after the last answer everything was final.
+    """
+
+    sent: int
+    accepted: int
+    seconds: float
+    cpu: dict[str, float]
+    lag: float = 0.0
+    checking: float = 0.0
 
 
-def per_second(times: Sequence[float]) -> tuple[int, ...]:
-    """How many of these sorted times are in each second after the first of them."""
-    if not times:
-        return ()
-    counted = Counter(floor(time - times[0]) for time in times)
-    return tuple(counted[second] for second in range(max(counted) + 1))
+def burst_figures(bursts: Sequence[Burst]) -> Figures:
+    """Answers per second, refusals included, and CPU milliseconds for each one sent."""
+    return {
+        "rounds": len(bursts),
+        "sent": bursts[0].sent,
+        "rate": median_range(burst.sent / burst.seconds for burst in bursts),
+        "cpu": {
+            name: median_range(burst.cpu[name] / burst.sent * 1000 for burst in bursts)
+            for name in bursts[0].cpu
+        },
+    }
+
+
+def rotated(sides: Sequence[Side], number: int) -> list[Side]:
+    """The sides in the order of round `number`: each is the first equally often."""
+    first = number % len(sides)
+    return [*sides[first:], *sides[:first]]

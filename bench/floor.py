@@ -1,67 +1,55 @@
 """How fast a refund is, compared with the minimal workflow."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import ClassVar, Final, Self
+from typing import Final
 
 from temporalio.client import Client
 
-from antom_refunds import attributes, contract
-from antom_refunds.client import RefundClient
-from antom_refunds.domain.money import Money
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.policy import Policy
+from antom_refunds import Money, Policy, RefundClient, RefundOrder, attributes, contract
 from antom_refunds.domain.refund import Refund
 from bench.bare_workflows import CALLING, LISTED, QUEUE
-from bench.environment import CONCURRENCY, limited_gather, running_stack
-from bench.figures import MedianRange
-from bench.harness import Burst, BurstFindings, Log, MachineInfo, rotated
-from bench.process_stats import cpu_by_process
+from bench.environment import CONCURRENCY, cpu_meter, limited_gather, running_stack
+from bench.figures import Burst, Figures, Log, burst_figures, median_range, rotated
 
-_ROUNDS: Final = 6  # each of three kinds is the first equally often
-_BURST: Final = 400
 _KINDS: Final = ("bare", "listed", "refund")
+_GOAL: Final = 0.8
 
 
-class FloorFindings(BurstFindings):
-    """Bursts of `bare`, `listed` and `refund` workflows."""
+async def measure(log: Log, *, quick: bool) -> Figures:
+    """Bursts in turn; the first round warms up and does not count."""
+    # In six rounds each of three kinds is the first equally often.
+    rounds, size = (1, 100) if quick else (6, 400)
+    bursts: dict[str, list[Burst]] = {kind: [] for kind in _KINDS}
+    async with running_stack() as stack:
+        bare = await stack.spawn_module("bench.bare_workflows")
+        await stack.add_payments(*(f"pay-{which}" for which in range(size)))
+        temporal = await stack.temporal()
+        pids = {name: stack.pid_of(name) for name in ("temporal", "worker", "simulator")}
+        bare_pids = {"temporal": pids["temporal"], "worker": bare.pid}
+        for number in range(rounds + 1):
+            log(f"floor: round {number} of {rounds}")
+            for kind in rotated(_KINDS, number):
+                run = _runner(kind, temporal, number)
+                measured = pids if kind == "refund" else bare_pids
+                bursts[kind].append(await _burst(measured, run, size))
+    return summarise({kind: made[1:] for kind, made in bursts.items()})
 
-    title: ClassVar[str] = "Floor: refunds per second"
-    goal: ClassVar[float] = 0.8
 
-    def ratio(self, kind: str) -> MedianRange:
-        """Their rate divided by that of the bare workflow in the same round."""
-        pairs = zip(self.bursts[kind], self.bursts["bare"], strict=True)
-        return MedianRange.of(bare.seconds / burst.seconds for burst, bare in pairs)
-
-    @classmethod
-    async def measure(cls, log: Log, *, quick: bool) -> Self:
-        """Bursts in turn; the first round warms up and does not count."""
-        machine, rounds, size = MachineInfo.now(), *((1, 100) if quick else (_ROUNDS, _BURST))
-        bursts: dict[str, list[Burst]] = {kind: [] for kind in _KINDS}
-        async with running_stack() as stack:
-            bare = await stack.spawn_module("bench.bare_workflows")
-            await stack.add_payments(*(f"pay-{which}" for which in range(size)))
-            temporal = await stack.temporal()
-            bare_pids = {"temporal": stack.pid_of("temporal"), "worker": bare.pid}
-            pids = {name: stack.pid_of(name) for name in ("temporal", "worker", "simulator")}
-            for number in range(rounds + 1):
-                for kind in rotated(_KINDS, number):
-                    measured = pids if kind == "refund" else bare_pids
-                    run = _runner(kind, temporal, number)
-                    bursts[kind].append(await _burst(measured, run, size))
-                latest = (
-                    f"{kind} {size / made[-1].seconds:.0f}/s" for kind, made in bursts.items()
-                )
-                log(", ".join(latest))
-        kept = {kind: tuple(made[1:]) for kind, made in bursts.items()}
-        return cls(machine=machine, concurrency=CONCURRENCY, bursts=kept)
+def summarise(bursts: Mapping[str, Sequence[Burst]]) -> Figures:
+    """`ratio` is a rate divided by that of the bare workflow in the same round."""
+    kinds = {kind: burst_figures(made) for kind, made in bursts.items()}
+    for kind, made in bursts.items():
+        pairs = zip(made, bursts["bare"], strict=True)
+        kinds[kind]["ratio"] = median_range(bare.seconds / each.seconds for each, bare in pairs)
+    is_reached = kinds["refund"]["ratio"]["median"] >= _GOAL
+    return {"concurrency": CONCURRENCY, "goal": _GOAL, "is_reached": is_reached, "kinds": kinds}
 
 
 def _runner(kind: str, temporal: Client, number: int) -> Callable[[int], Awaitable[object]]:
     """Runs one workflow; each refund of a burst has its own payment, as in production."""
-    refunds, memo = RefundClient(temporal), Policy().scaled_overdue_after.total_seconds()
+    refunds, overdue = RefundClient(temporal), Policy().scaled_overdue_after.total_seconds()
 
     async def run(which: int) -> None:
         name, amount = f"{kind}-{number}-{which}", Money(currency="EUR", minor=1)
@@ -72,7 +60,7 @@ def _runner(kind: str, temporal: Client, number: int) -> Callable[[int], Awaitab
             found = attributes.initial(Refund(order=order), overdue_at=datetime.now(UTC))
             await temporal.execute_workflow(
                 LISTED, id=name, task_queue=QUEUE, search_attributes=found,
-                memo={contract.MEMO_OVERDUE_AFTER: memo},
+                memo={contract.MEMO_OVERDUE_AFTER: overdue},
             )  # fmt: skip
         else:
             await refunds.start(order)
@@ -85,8 +73,7 @@ async def _burst(
     pids: Mapping[str, int], run: Callable[[int], Awaitable[object]], size: int
 ) -> Burst:
     """The driver is measured too, since it shares the machine."""
-    before, started = cpu_by_process(pids, own="driver"), time.perf_counter()
+    spent, started = cpu_meter(pids, own="driver"), time.perf_counter()
     await limited_gather(range(size), run)
-    seconds, after = time.perf_counter() - started, cpu_by_process(pids, own="driver")
-    cpu = {name: after[name] - before[name] for name in before}
-    return Burst(sent=size, accepted=size, seconds=seconds, cpu=cpu)
+    seconds = time.perf_counter() - started
+    return Burst(sent=size, accepted=size, seconds=seconds, cpu=spent())

@@ -1,12 +1,12 @@
 """How long a signed notification takes to end its refund, compared with a bare signal."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import partial
-from typing import ClassVar, Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -19,8 +19,7 @@ from antom_refunds.delivery import Delivery
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from bench.bare_workflows import QUEUE, SIGNALLED, SignalledWorkflow
 from bench.environment import limited_gather, running_stack
-from bench.figures import FrozenModel, MedianRange, Percentiles
-from bench.harness import Findings, Log, MachineInfo, rotated
+from bench.figures import Figures, Log, Percentiles, median_range, rotated
 from bench.notifications import (
     FIRST_INQUIRY_PAST,
     ConnectionPool,
@@ -32,6 +31,7 @@ from bench.notifications import (
 # Everything that the last message triggers is done by then.
 _REST_SECONDS: Final = 0.5
 _LIMIT_SECONDS: Final = 60
+_GOAL: Final = 1.3
 _WARM_UP: Final = 20
 # Messages per second, and how many of them a round has.
 _FULL: Final = ((1, 8), (10, 50), (50, 150))
@@ -42,21 +42,23 @@ _ROUNDS: Final = 6  # each of three variants is the first equally often
 _PARTS: Final = 4
 
 
-class Variant(StrEnum):
-    """Whose latency."""
-
-    REFUND = "refund"  # notified through the webhook
-    DIRECT = "direct"  # a refund too, notified by the driver's own client
-    BARE = "bare"  # the minimal workflow, signalled by the driver's own client
+# A refund, notified through the webhook or by the driver's own client, and the minimal workflow,
+# signalled by the driver's own client.
+VARIANTS: Final = ("refund", "direct", "bare")
 
 
-class Segment(StrEnum):
-    """A part of the time; the first three follow each other, and their sum is the whole."""
+class Times(NamedTuple):
+    """Milliseconds of one message; the first three follow each other."""
 
-    STORED = "stored"  # until Temporal has the signal
-    TAKEN = "taken"  # until the worker begins with it
-    ENDED = "ended"  # until the workflow has ended
-    ANSWERED = "answered"  # from the sending until the sender has its answer
+    stored: float  # until Temporal has the signal
+    taken: float  # until the worker begins with it
+    ended: float  # until the workflow has ended
+    answered: float  # from the sending until the sender has its answer
+
+    @property
+    def total(self) -> float:
+        """From the sending to the end."""
+        return self.stored + self.taken + self.ended
 
 
 class Delivered(NamedTuple):
@@ -67,71 +69,55 @@ class Delivered(NamedTuple):
     answered: datetime
 
 
-class Round(FrozenModel):
-    """One round at one rate: for each variant and segment milliseconds, in the order of sending."""
-
-    per_second: int
-    samples: dict[Variant, dict[Segment, tuple[float, ...]]]
-
-    def total(self, variant: Variant) -> Percentiles:
-        """From the sending to the end."""
-        parts = (Segment.STORED, Segment.TAKEN, Segment.ENDED)
-        columns = (self.samples[variant][part] for part in parts)
-        return Percentiles.of(map(sum, zip(*columns, strict=True)))
-
-    def ratio(self, variant: Variant) -> float:
-        """The median of this variant divided by the bare workflow's."""
-        return self.total(variant).p50 / self.total(Variant.BARE).p50
-
-
-class LatencyFindings(Findings):
-    """Every round, in the order of measuring."""
-
-    title: ClassVar[str] = "From a notification to the refund's end"
-    goal: ClassVar[float] = 1.3
-
-    rounds: tuple[Round, ...]
-
-    @property
-    def rates(self) -> list[int]:
-        return sorted({each.per_second for each in self.rounds})
-
-    def at(self, rate: int) -> list[Round]:
-        return [each for each in self.rounds if each.per_second == rate]
-
-    def total(self, rate: int, variant: str, percentile: str) -> MedianRange:
-        """Milliseconds from the sending to the end."""
-        totals = (each.total(Variant(variant)) for each in self.at(rate))
-        return MedianRange.of(getattr(total, percentile) for total in totals)
-
-    def segment(self, rate: int, variant: str, segment: str) -> MedianRange:
-        """The median milliseconds of this segment."""
-        samples = (each.samples[Variant(variant)][Segment(segment)] for each in self.at(rate))
-        return MedianRange.of(Percentiles.of(each).p50 for each in samples)
-
-    def ratio(self, rate: int, variant: str) -> MedianRange:
-        """The median of this variant divided by the bare workflow's in the same round."""
-        return MedianRange.of(each.ratio(Variant(variant)) for each in self.at(rate))
-
-    @classmethod
-    async def measure(cls, log: Log, *, quick: bool) -> Self:
-        """Every rate, round after round."""
-        machine, rounds = MachineInfo.now("starlette", "cryptography"), []
-        async with running_stack() as stack, ConnectionPool(stack.notify_url) as pool:
-            await stack.spawn_module("bench.bare_workflows")
-            temporal, refunds = await stack.temporal(), await ProcessingRefunds.open(stack)
-            senders = Senders(temporal, refunds, NotificationSigner.of(stack), pool)
-            for variant in Variant:  # connections are opened before it counts
-                await send(_WARM_UP, await senders.open(variant, f"warm-up-{variant}", _WARM_UP))
-            for number in range(1 if quick else _ROUNDS):
-                for rate, count in _QUICK if quick else _FULL:
-                    log(f"latency: round {number + 1}, {rate} per second")
-                    samples = await _samples(temporal, senders, number, rate, count)
-                    rounds.append(Round(per_second=rate, samples=samples))
-        return cls(machine=machine, rounds=tuple(rounds))
-
-
 Deliver = Callable[[], Awaitable[Delivered]]
+Samples = Mapping[str, Sequence[Times]]
+
+
+async def measure(log: Log, *, quick: bool) -> Figures:
+    """Every rate, round after round; all workflows of a round are idle when it begins."""
+    rounds: dict[int, list[Samples]] = defaultdict(list)
+    async with running_stack() as stack, ConnectionPool(stack.notify_url) as pool:
+        await stack.spawn_module("bench.bare_workflows")
+        temporal, refunds = await stack.temporal(), await ProcessingRefunds.open(stack)
+        senders = Senders(temporal, refunds, NotificationSigner.of(stack), pool)
+        for variant in VARIANTS:  # connections are opened before it counts
+            await send(_WARM_UP, await senders.open(variant, f"warm-up-{variant}", _WARM_UP))
+        for number in range(1 if quick else _ROUNDS):
+            for rate, count in _QUICK if quick else _FULL:
+                log(f"latency: round {number + 1}, {rate} per second")
+                name = f"{number}-{rate}"
+                messages = {e: await senders.open(e, f"{e}-{name}", count) for e in VARIANTS}
+                await asyncio.sleep(FIRST_INQUIRY_PAST)
+                rounds[rate].append(await _samples(temporal, messages, number, rate))
+    return summarise(rounds)
+
+
+def summarise(rounds: Mapping[int, Sequence[Samples]]) -> Figures:
+    """The medians of all rounds at each rate."""
+    return {"goal": _GOAL, "rates": [_rate_figures(rate, made) for rate, made in rounds.items()]}
+
+
+def _rate_figures(rate: int, rounds: Sequence[Samples]) -> Figures:
+    """`ratio` is to the bare workflow in the same round; everything else is milliseconds."""
+    totals = {e: [Percentiles.of(t.total for t in each[e]) for each in rounds] for e in VARIANTS}
+    variants: dict[str, Figures] = {}
+    for variant, measured in totals.items():
+        pairs = zip(measured, totals["bare"], strict=True)
+        variants[variant] = {
+            "p50": median_range(total.p50 for total in measured),
+            "p99": median_range(total.p99 for total in measured),
+            "ratio": median_range(total.p50 / bare.p50 for total, bare in pairs),
+        }
+        for place, segment in enumerate(Times._fields):
+            medians = (Percentiles.of(t[place] for t in each[variant]).p50 for each in rounds)
+            variants[variant][segment] = median_range(medians)
+    return {
+        "per_second": rate,
+        "rounds": len(rounds),
+        "messages": len(rounds[0]["bare"]),
+        "is_reached": variants["refund"]["ratio"]["median"] <= _GOAL,
+        "variants": variants,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,73 +129,61 @@ class Senders:
     signer: NotificationSigner
     pool: ConnectionPool
 
-    async def open(self, variant: Variant, name: str, count: int) -> list[Deliver]:
+    async def open(self, variant: str, name: str, count: int) -> list[Deliver]:
         """This many, each as a function that delivers its message."""
-        if variant is Variant.BARE:
-            ids = await limited_gather((f"{name}-{n}" for n in range(count)), self._start_bare)
-            return [partial(self._signal, each) for each in ids]
-        sent = await self.signer.sign(await self.refunds.add(name, count))
-        deliver = self._via_webhook if variant is Variant.REFUND else self._direct
-        return [partial(deliver, each) for each in sent]
+        if variant == "bare":
+            return await limited_gather((f"{name}-{n}" for n in range(count)), self._bare)
+        sent = self.signer.sign(await self.refunds.add(name, count))
+        return [self._via_webhook(e) if variant == "refund" else self._direct(e) for e in sent]
 
-    async def _start_bare(self, workflow_id: str) -> str:
-        await self.temporal.start_workflow(SIGNALLED, id=workflow_id, task_queue=QUEUE)
-        return workflow_id
+    async def _bare(self, workflow_id: str) -> Deliver:
+        start = self.temporal.start_workflow
+        handle = await start(SIGNALLED, id=workflow_id, task_queue=QUEUE)
+        return partial(_timed, workflow_id, partial(handle.signal, SignalledWorkflow.finish), None)
 
-    async def _signal(self, workflow_id: str) -> Delivered:
-        handle, sent = self.temporal.get_workflow_handle(workflow_id), datetime.now(UTC)
-        await handle.signal(SignalledWorkflow.finish)
-        return Delivered(workflow_id, sent, datetime.now(UTC))
+    def _via_webhook(self, notification: SignedNotification) -> Deliver:
+        exchange = partial(self.pool.exchange, notification.wire_form)
+        return partial(_timed, _workflow_id(notification), exchange, (200, ACKNOWLEDGEMENT))
 
-    async def _via_webhook(self, notification: SignedNotification) -> Delivered:
-        message, sent = notification.wire_form, datetime.now(UTC)
-        status, answer = await self.pool.exchange(message)
-        answered = datetime.now(UTC)
-        if answer != ACKNOWLEDGEMENT:
-            raise ValueError(f"a notification was answered with HTTP {status}")
-        return Delivered(_workflow_id(notification), sent, answered)
-
-    async def _direct(self, notification: SignedNotification) -> Delivered:
-        body, refund_id = notification.request.content, notification.refund_request_id
+    def _direct(self, notification: SignedNotification) -> Deliver:
+        body, refund_id = notification.signed.body, notification.refund_request_id
         evidence = interpret.from_notification(RefundNotification.model_validate_json(body))
-        sent, deliver = datetime.now(UTC), self.refunds.notifications.deliver
-        delivery = await deliver(refund_id, evidence, delivery_id=refund_id)
-        answered = datetime.now(UTC)
-        if delivery is not Delivery.DELIVERED:
-            raise ValueError(f"a notification was not delivered: {delivery}")
-        return Delivered(_workflow_id(notification), sent, answered)
+        deliver = self.refunds.notifications.deliver
+        delivering = partial(deliver, refund_id, evidence, delivery_id=refund_id)
+        return partial(_timed, _workflow_id(notification), delivering, Delivery.DELIVERED)
 
 
 def _workflow_id(notification: SignedNotification) -> str:
     return contract.workflow_id(notification.refund_request_id, merchant=DEFAULT_MERCHANT)
 
 
+async def _timed(
+    workflow_id: str, send: Callable[[], Awaitable[object]], expected: object
+) -> Delivered:
+    """Raises ValueError if the answer is not the expected one."""
+    sent = datetime.now(UTC)
+    answer = await send()
+    answered = datetime.now(UTC)
+    if answer != expected:
+        raise ValueError(f"the message to {workflow_id} was answered with {answer}")
+    return Delivered(workflow_id, sent, answered)
+
+
 async def _samples(
-    temporal: Client, senders: Senders, number: int, rate: int, count: int
-) -> dict[Variant, dict[Segment, tuple[float, ...]]]:
-    """One round: all workflows are opened beforehand and have become idle."""
-    messages = {
-        each: await senders.open(each, f"{each}-{number}-{rate}", count) for each in Variant
-    }
-    await asyncio.sleep(FIRST_INQUIRY_PAST.total_seconds())
-    delivered: Mapping[Variant, list[Delivered]] = {variant: [] for variant in Variant}
+    temporal: Client, messages: Mapping[str, Sequence[Deliver]], number: int, rate: int
+) -> Samples:
+    delivered: dict[str, list[Delivered]] = {variant: [] for variant in VARIANTS}
     for part in range(_PARTS):
-        for variant in rotated(list(Variant), number + part):
+        for variant in rotated(VARIANTS, number + part):
             delivered[variant].extend(await send(rate, messages[variant][part::_PARTS]))
-    samples = {}
-    for variant, sent in delivered.items():
-        times = await limited_gather(sent, partial(_segments, temporal))
-        samples[variant] = {each: tuple(time[each] for time in times) for each in Segment}
-    return samples
+    return {e: await limited_gather(delivered[e], partial(_read, temporal)) for e in VARIANTS}
 
 
 async def send(rate: float, messages: Sequence[Deliver]) -> list[Delivered]:
     """An open loop: each is sent when it is due, however late the previous ones are answered."""
-    started = asyncio.get_running_loop().time()
 
     async def when_due(number: int, deliver: Deliver) -> Delivered:
-        due = started + number / rate
-        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        await asyncio.sleep(number / rate)
         return await deliver()
 
     sent = await asyncio.gather(*(when_due(n, each) for n, each in enumerate(messages)))
@@ -217,29 +191,21 @@ async def send(rate: float, messages: Sequence[Deliver]) -> list[Delivered]:
     return sent
 
 
-async def _segments(temporal: Client, delivered: Delivered) -> dict[Segment, float]:
-    """Read afterwards from Temporal's history, so that reading disturbs nothing.
-
-    Raises TimeoutError if the workflow does not end.
-    """
+async def _read(temporal: Client, delivered: Delivered) -> Times:
+    """Afterwards, so that it disturbs nothing; raises TimeoutError if the workflow does not end."""
     handle = temporal.get_workflow_handle(delivered.workflow_id)
     async with asyncio.timeout(_LIMIT_SECONDS):
         await handle.result()
-    return segments_in([event async for event in handle.fetch_history_events()], delivered)
+    return times_in([event async for event in handle.fetch_history_events()], delivered)
 
 
-def segments_in(history: Sequence[HistoryEvent], delivered: Delivered) -> dict[Segment, float]:
-    """Milliseconds of each segment; raises ValueError if the history has no end."""
-    kinds = [EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in history]
-    if kinds[-1] != "WORKFLOW_EXECUTION_COMPLETED":
-        raise ValueError(f"{delivered.workflow_id} received its final message and did not end")
-    signalled = kinds.index("WORKFLOW_EXECUTION_SIGNALED")
-    places = (signalled, kinds.index("WORKFLOW_TASK_STARTED", signalled), -1)
+def times_in(history: Sequence[HistoryEvent], delivered: Delivered) -> Times:
+    """The workflow has ended."""
+    kinds = [event.event_type for event in history]
+    signalled = kinds.index(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
+    begun = kinds.index(EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED, signalled)
+    places = (signalled, begun, -1)
     stored, taken, ended = (history[each].event_time.ToDatetime(tzinfo=UTC) for each in places)
-    spans = {
-        Segment.STORED: stored - delivered.sent,
-        Segment.TAKEN: taken - stored,
-        Segment.ENDED: ended - taken,
-        Segment.ANSWERED: delivered.answered - delivered.sent,
-    }
-    return {segment: round(span.total_seconds() * 1000, 2) for segment, span in spans.items()}
+    answered = delivered.answered - delivered.sent
+    spans = (stored - delivered.sent, taken - stored, ended - taken, answered)
+    return Times(*(round(span.total_seconds() * 1000, 2) for span in spans))

@@ -4,24 +4,18 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import compress
-from pathlib import Path
 from typing import Final, Self
 
 import httpx
 
+from antom_refunds import Money, RefundClient, RefundOrder, RefundState
 from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.signing import SignedMessage
-from antom_refunds.client import RefundClient
-from antom_refunds.domain.money import Money
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import RefundState
 from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.simulator.authentication import Signers
 from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.fault_effects import messages_for
 from antom_refunds.simulator.faults import NO_FAULT, Fault, FaultKind
-from antom_refunds.simulator.notifier import NotificationSender
 from antom_refunds.simulator.records import RefundRecord, RefundStatus
 from antom_refunds.simulator.result_codes import SUCCESS, result
 from bench.environment import UnlimitedStack, limited_gather
@@ -30,11 +24,11 @@ FORGED: Final = Fault(kind=FaultKind.FORGED)
 # Genuine, but not about this refund: it is recorded, operators are notified, and nothing ends.
 MISMATCHED: Final = Fault(kind=FaultKind.WRONG_AMOUNT)
 # The usual schedule inquires 5 s after Antom accepted, and next 15 s later.
-FIRST_INQUIRY_PAST: Final = timedelta(seconds=5.5)
+FIRST_INQUIRY_PAST: Final = 5.5
 _LENGTH: Final = b"content-length:"
 _PAYMENT: Final = "pay-in-process"
-_POLL: Final = timedelta(milliseconds=50)
-_LIMIT: Final = timedelta(minutes=1)
+_POLL_SECONDS: Final = 0.2
+_LIMIT_SECONDS: Final = 60
 _ENOUGH: Final = 0.9
 
 Response = tuple[int, bytes]
@@ -46,64 +40,57 @@ class SignedNotification:
     """One notification, ready to be sent any number of times."""
 
     refund_request_id: str
-    request: httpx.Request
+    signed: SignedMessage
+    signature: str
 
     @property
-    def signature(self) -> str:
-        return self.request.headers["signature"]
-
-    @property
-    def signed(self) -> SignedMessage:
-        """What its signature covers."""
-        headers, path = self.request.headers, self.request.url.raw_path.decode()
-        return SignedMessage(
-            path=path, client_id=headers["client-id"], time=headers["request-time"],
-            body=self.request.content,
-        )  # fmt: skip
+    def headers(self) -> dict[str, str]:
+        return {
+            "host": "merchant",
+            "content-type": "application/json; charset=UTF-8",
+            "content-length": str(len(self.signed.body)),
+            "client-id": self.signed.client_id,
+            "request-time": self.signed.time,
+            "signature": self.signature,
+        }
 
     @property
     def wire_form(self) -> bytes:
         """The request in HTTP/1.1."""
-        lines = [b"POST " + self.request.url.raw_path + b" HTTP/1.1"]
-        lines += [name + b": " + value for name, value in self.request.headers.raw]
-        return b"\r\n".join([*lines, b"", self.request.content])
+        lines = (f"{name}: {value}\r\n" for name, value in self.headers.items())
+        head = f"POST {self.signed.path} HTTP/1.1\r\n{''.join(lines)}\r\n"
+        return head.encode() + self.signed.body
 
 
+@dataclass(frozen=True, slots=True)
 class NotificationSigner:
     """Makes notifications as the simulator sends them, without sending them."""
 
-    def __init__(self, private_key: Path, url: str) -> None:
-        self._url = url
-        self._caught: list[httpx.Request] = []
-        self._post = NotificationSender(
-            Signers(read_private_key(private_key)),
-            now=lambda: datetime.now(UTC),
-            transport=httpx.MockTransport(self._catch),
-        )
+    signers: Signers
+    path: str
 
     @classmethod
     def of(cls, stack: UnlimitedStack) -> Self:
         """Signs as the simulator of this stack, for its webhook."""
-        return cls(stack.home / "keys" / "antom-private.pem", stack.notify_url)
+        private_key = read_private_key(stack.home / "keys" / "antom-private.pem")
+        return cls(Signers(private_key), httpx.URL(stack.notify_url).path)
 
-    def _catch(self, request: httpx.Request) -> httpx.Response:
-        self._caught.append(request)
-        return httpx.Response(200)
-
-    async def sign(
+    def sign(
         self, refunds: Iterable[RefundRecord], fault: Fault = NO_FAULT
     ) -> list[SignedNotification]:
         """For each of them, which is still in process, the notification that it succeeded."""
-        made = []
-        for refund in refunds:
-            ended = {"ended_at": datetime.now(UTC), "result": result(SUCCESS)}
-            final = refund.model_copy(update={"status": RefundStatus.SUCCESS, **ended})
-            (letter,) = messages_for(final, fault)
-            await self._post.send(
-                self._url, letter.body, client_id=refund.client_id, signed_by=letter.signed_by
-            )
-            made.append(SignedNotification(refund.refund_request_id, self._caught.pop()))
-        return made
+        return [self._sign(refund, fault) for refund in refunds]
+
+    def _sign(self, refund: RefundRecord, fault: Fault) -> SignedNotification:
+        now = datetime.now(UTC)
+        ended = {"status": RefundStatus.SUCCESS, "ended_at": now, "result": result(SUCCESS)}
+        (message,) = messages_for(refund.model_copy(update=ended), fault)
+        time = str(int(now.timestamp() * 1000))
+        signed = SignedMessage(
+            path=self.path, client_id=refund.client_id, time=time, body=message.body
+        )
+        signature = self.signers.header(signed, message.signed_by)["signature"]
+        return SignedNotification(refund.refund_request_id, signed, signature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +107,14 @@ class ConnectionPool:
         for connection in self._idle:
             connection[1].close()
 
-    async def exchange_all(self, messages: Iterable[bytes], concurrency: int) -> list[Response]:
-        """The responses to all of them; each connection sends its next one after a response."""
-        return await limited_gather(messages, self.exchange, concurrency)
-
     async def exchange(self, message: bytes) -> Response:
         """Status and body of the response."""
-        connection = self._take_idle() or await self._open()
-        reader, writer = connection
+        reader, writer = self._take_idle() or await self._open()
         writer.write(message)
         head = await reader.readuntil(b"\r\n\r\n")
         lines = (line for line in head.lower().split(b"\r\n") if line.startswith(_LENGTH))
         body = await reader.readexactly(int(next(lines).removeprefix(_LENGTH)))
-        self._idle.append(connection)
+        self._idle.append((reader, writer))
         return int(head.split(b" ", 2)[1]), body
 
     async def _open(self) -> Connection:
@@ -141,10 +123,10 @@ class ConnectionPool:
 
     def _take_idle(self) -> Connection | None:
         while self._idle:
-            connection = self._idle.pop()
-            if not connection[0].at_eof():
-                return connection
-            connection[1].close()  # the webhook closed it: it was idle for too long
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()  # the webhook closed it: it was idle for too long
         return None
 
 
@@ -163,35 +145,26 @@ class ProcessingRefunds:
         return cls(RefundClient(temporal), NotificationDelivery(temporal), stack.simulator_url)
 
     async def add(self, name: str, count: int) -> list[RefundRecord]:
-        """This many more, as Antom's ledger has them, except a few whose call got lost.
-
-        Raises RuntimeError if more than a few are missing: nothing could be measured then.
-        """
-        ids = [f"{name}-{number}" for number in range(count)]
-        amount = Money(currency="EUR", minor=1250)
+        """This many more, as Antom's ledger has them; raises RuntimeError if many are missing."""
+        ids, amount = {f"{name}-{n}" for n in range(count)}, Money(currency="EUR", minor=1250)
         await limited_gather(
             [RefundOrder(refund_request_id=e, payment_id=_PAYMENT, amount=amount) for e in ids],
             self.refunds.start,
         )
-        accepted = await limited_gather(ids, self._is_accepted)
-        if accepted.count(True) < count * _ENOUGH:
-            raise RuntimeError(f"Antom accepted {accepted.count(True)} of {count} refunds in time")
+        known: list[RefundRecord] = []
         async with SimulatorClient(self.simulator_url) as antom:
-            known = {each.refund_request_id: each for each in (await antom.ledger()).refunds}
-        return [known[each] for each in compress(ids, accepted)]
-
-    async def _is_accepted(self, refund_request_id: str) -> bool:
-        """False if its call was lost: the next call is minutes later."""
-        for _ in range(_LIMIT // _POLL):
-            state = (await self.refunds.describe(refund_request_id)).state
-            if state is not RefundState.REQUESTED:
-                return state is RefundState.PROCESSING
-            await asyncio.sleep(_POLL.total_seconds())
-        return False
+            for _ in range(int(_LIMIT_SECONDS / _POLL_SECONDS)):
+                known = [e for e in (await antom.ledger()).refunds if e.refund_request_id in ids]
+                if len(known) == count:
+                    break
+                await asyncio.sleep(_POLL_SECONDS)
+        if len(known) < count * _ENOUGH:
+            raise RuntimeError(f"Antom accepted {len(known)} of {count} refunds in time")
+        return known
 
     async def wait_until_succeeded(self, ids: Sequence[str]) -> None:
         """Raises TimeoutError if one of them is not final in time, RuntimeError if it failed."""
-        async with asyncio.timeout(_LIMIT.total_seconds()):
+        async with asyncio.timeout(_LIMIT_SECONDS):
             outcomes = await limited_gather(ids, self.refunds.outcome)
         if wrong := [each for each in outcomes if each.state is not RefundState.SUCCEEDED]:
             raise RuntimeError(f"{len(wrong)} refunds did not succeed after their notification")

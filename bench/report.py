@@ -1,55 +1,55 @@
-"""The report: findings are stored as JSON, and one template turns them into one Markdown page."""
+"""The report: figures are stored as JSON, and one template turns them into one Markdown page."""
 
+import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from pydantic_core import to_json
 
-from bench import plots
-from bench.cost import CostFindings
-from bench.figures import MedianRange
-from bench.floor import FloorFindings
-from bench.harness import Findings
-from bench.latency import LatencyFindings
-from bench.peers.measure import PeersFindings
-from bench.waiting import WaitingFindings
-from bench.webhook import WebhookFindings
+from bench import cost, floor, latency, plots, waiting, webhook
+from bench.figures import Figures
+from bench.peers import measure as peers
 
 PAGE: Final = "RESULTS.md"
 RESULTS: Final = "results"
-# In the order of the report.
-MEASUREMENTS: Final[dict[str, type[Findings]]] = {
-    "floor": FloorFindings,
-    "latency": LatencyFindings,
-    "webhook": WebhookFindings,
-    "waiting": WaitingFindings,
-    "cost": CostFindings,
-    "peers": PeersFindings,
+
+
+# Titles, and `measure(log, quick=...)`, whose figures are a try if it is quick; as in the report.
+MEASUREMENTS: Final[dict[str, tuple[str, Callable[..., Awaitable[Figures]]]]] = {
+    "floor": ("Floor: refunds per second", floor.measure),
+    "latency": ("From a notification to the refund's end", latency.measure),
+    "webhook": ("Notifications at the webhook", webhook.measure),
+    "waiting": ("Waiting refunds", waiting.measure),
+    "cost": ("History and billable actions", cost.measure),
+    "peers": ("Other engines on the same job", peers.measure),
 }
 
 
-def save(found: Findings, name: str, folder: Path) -> None:
+def save(found: Figures, name: str, folder: Path) -> None:
     """Replace the JSON and the plots of this measurement in this folder."""
     results = folder / RESULTS
     results.mkdir(parents=True, exist_ok=True)
-    (results / f"{name}.json").write_text(found.model_dump_json(indent=1) + "\n")
+    (results / f"{name}.json").write_bytes(to_json(found, indent=1) + b"\n")
     plots.render(found, name, results)
 
 
 def render_page(folder: Path) -> str:
-    """The page about the findings stored in this folder; what was never measured is left out."""
+    """The page about what is stored in this folder; what was never measured is left out."""
     results = folder / RESULTS
     found = {
-        name: form.model_validate_json(path.read_text())
-        for name, form in MEASUREMENTS.items()
+        name: json.loads(path.read_text())
+        for name in MEASUREMENTS
         if (path := results / f"{name}.json").exists()
     }
     plotted = {name: sorted(plot.name for plot in results.glob(f"{name}*.png")) for name in found}
-    page: str = _template().render(measured=found, plotted=plotted, folder=RESULTS)
+    titles = {name: title for name, (title, _) in MEASUREMENTS.items()}
+    page = _template().render(measured=found, titles=titles, plotted=plotted, folder=RESULTS)
     return page.strip() + "\n"
 
 
-def render_section(found: Findings, name: str) -> str:
+def render_section(found: Figures, name: str) -> str:
     """The text of one section."""
     macros = _template().make_module({"measured": {}, "folder": RESULTS})
     return str(getattr(macros, name)(found)).strip()
@@ -69,8 +69,9 @@ def _number(number: float | None, digits: int = 0) -> str:
     return "-" if number is None else f"{number:,.{digits}f}"
 
 
-def _range(numbers: MedianRange | None, digits: int = 1) -> str:
+def _range(numbers: dict[str, Any] | None, digits: int = 1) -> str:
     """ "45.2 (40.1-47.9)", or nothing for what was not measured."""
     if numbers is None:
         return ""
-    return f"{numbers.median:.{digits}f} ({numbers.least:.{digits}f}-{numbers.most:.{digits}f})"
+    least, middle, most = (f"{numbers[each]:.{digits}f}" for each in ("least", "median", "most"))
+    return f"{middle} ({least}-{most})"

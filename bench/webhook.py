@@ -2,20 +2,18 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import Final
 
 from antom_refunds.antom.key_files import read_public_key
 from antom_refunds.antom.keys import KeyFile
 from antom_refunds.antom.signing import SignatureError, verify
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
-from bench.environment import UnlimitedStack, running_stack
-from bench.figures import MedianRange
-from bench.harness import Burst, BurstFindings, Log, MachineInfo
+from bench.environment import UnlimitedStack, cpu_meter, limited_gather, running_stack
+from bench.figures import Burst, Figures, Log, burst_figures, median_range
 from bench.notifications import (
     FIRST_INQUIRY_PAST,
     FORGED,
@@ -25,7 +23,6 @@ from bench.notifications import (
     ProcessingRefunds,
     SignedNotification,
 )  # fmt: skip
-from bench.process_stats import cpu_by_process
 
 _SERVERS: Final = ("webhook", "temporal", "worker")
 _CONCURRENCY: Final = 32
@@ -38,114 +35,77 @@ _REPEATED_TIMES: Final = 2
 _FORGED_TIMES: Final = 4
 
 
-class NotificationKind(StrEnum):
-    """What a burst consists of."""
-
-    FRESH = "fresh"  # each the first one to a refund in processing, which it ends
-    ENDED = "ended"  # the refund has ended
-    REPEATED = "repeated"  # the refund has it already, and is still open
-    FORGED = "forged"  # signed with another key
-
-
-class WebhookFindings(BurstFindings):
-    """Bursts of each NotificationKind."""
-
-    title: ClassVar[str] = "Notifications at the webhook"
-
-    def lag(self, kind: str) -> MedianRange:
-        return self.over(kind, lambda burst: burst.lag)
-
-    def check_percent(self, kind: str) -> MedianRange:
-        """The part of the webhook's CPU time that is signature checking."""
-        return self.over(kind, lambda each: each.checking / (each.cpu["webhook"] or 1) * 100)
-
-    def check_microseconds(self, kind: str) -> MedianRange:
-        return self.over(kind, lambda burst: burst.checking / burst.sent * 1e6)
-
-    @classmethod
-    async def measure(cls, log: Log, *, quick: bool) -> Self:
-        """A burst of each kind, round after round."""
-        machine = MachineInfo.now("starlette", "cryptography")
-        rounds, size = (1, 160) if quick else (5, 400)
-        bursts: dict[str, list[Burst]] = {kind: [] for kind in NotificationKind}
-        async with running_stack() as stack:
-            load = WebhookLoad(
-                stack, await ProcessingRefunds.open(stack), NotificationSigner.of(stack)
-            )
-            open_ones = await load.signer.sign(await load.refunds.add("open", _OPEN), MISMATCHED)
-            await load.burst(NotificationKind.REPEATED, open_ones)
-            fresh = await load.signer.sign(await load.refunds.add("warm-up", _WARM_UP))
-            await load.burst(NotificationKind.FRESH, fresh)
-            for number in range(1, rounds + 1):
-                log(f"webhook: round {number} of {rounds}")
-                made = await load.round(f"round-{number}", size, open_ones)
-                for kind, burst in zip(NotificationKind, made, strict=True):
-                    bursts[kind].append(burst)
-        kept = {kind: tuple(made) for kind, made in bursts.items()}
-        return cls(machine=machine, concurrency=_CONCURRENCY, bursts=kept)
+async def measure(log: Log, *, quick: bool) -> Figures:
+    """A burst of each kind, round after round."""
+    rounds, size = (1, 160) if quick else (5, 400)
+    bursts: defaultdict[str, list[Burst]] = defaultdict(list)
+    async with running_stack() as stack:
+        refunds, signer = await ProcessingRefunds.open(stack), NotificationSigner.of(stack)
+        open_ones = signer.sign(await refunds.add("open", _OPEN), MISMATCHED)
+        await _burst(stack, open_ones)
+        await _burst(stack, signer.sign(await refunds.add("warm-up", _WARM_UP)), refunds)
+        for number in range(1, rounds + 1):
+            log(f"webhook: round {number} of {rounds}")
+            added = await refunds.add(f"round-{number}", size)
+            forged, sent = signer.sign(added, FORGED), signer.sign(added)
+            # Between two inquiries, so that neither coincides with a notification.
+            await asyncio.sleep(FIRST_INQUIRY_PAST)
+            # Each is the first one to a refund in processing.
+            bursts["fresh"].append(await _burst(stack, sent, refunds))
+            await refunds.wait_until_succeeded([each.refund_request_id for each in sent])
+            bursts["ended"].append(await _burst(stack, sent))
+            repeated = open_ones * (_REPEATED_TIMES * size // _OPEN)
+            bursts["repeated"].append(await _burst(stack, repeated))
+            bursts["forged"].append(await _burst(stack, forged * _FORGED_TIMES))
+    return {"concurrency": _CONCURRENCY, "kinds": {e: summarise(bursts[e]) for e in bursts}}
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookLoad:
-    """Sends bursts to the webhook of this stack."""
+def summarise(bursts: Sequence[Burst]) -> Figures:
+    """`check_percent` is the part of the webhook's CPU time that is signature checking."""
+    return burst_figures(bursts) | {
+        "accepted": sum(each.accepted for each in bursts),
+        "sent_in_all": sum(each.sent for each in bursts),
+        "lag": median_range(each.lag for each in bursts),
+        "check_percent": median_range(
+            each.checking / (each.cpu["webhook"] or 1) * 100 for each in bursts
+        ),
+        "check_microseconds": median_range(each.checking / each.sent * 1e6 for each in bursts),
+    }
 
-    stack: UnlimitedStack
-    refunds: ProcessingRefunds
-    signer: NotificationSigner
 
-    async def round(self, name: str, size: int, open_ones: list[SignedNotification]) -> list[Burst]:
-        """A burst of each kind, in their order."""
-        refunds = await self.refunds.add(name, size)
-        forged, sent = await self.signer.sign(refunds, FORGED), await self.signer.sign(refunds)
-        # Between the first inquiry and the second, so that neither coincides with a notification.
-        await asyncio.sleep(FIRST_INQUIRY_PAST.total_seconds())
-        fresh = await self.burst(NotificationKind.FRESH, sent)
-        await self.refunds.wait_until_succeeded([each.refund_request_id for each in sent])
-        repeated = open_ones * (_REPEATED_TIMES * size // _OPEN)
-        return [
-            fresh,
-            await self.burst(NotificationKind.ENDED, sent),
-            await self.burst(NotificationKind.REPEATED, repeated),
-            await self.burst(NotificationKind.FORGED, forged * _FORGED_TIMES),
-        ]
-
-    async def burst(
-        self, kind: NotificationKind, notifications: Sequence[SignedNotification]
-    ) -> Burst:
-        """Send them all, and wait until everything is done."""
-        messages, before = [each.wire_form for each in notifications], self._cpu()
-        # New connections for each burst: the webhook closes connections that are idle for seconds.
-        async with ConnectionPool(self.stack.notify_url) as connections:
-            started = time.perf_counter()
-            responses = await connections.exchange_all(messages, _CONCURRENCY)
-            answered = time.perf_counter()
-        lag = 0.0
-        if kind is NotificationKind.FRESH:
-            last = [each.refund_request_id for each in notifications[-_CONCURRENCY:]]
-            await self.refunds.wait_until_succeeded(last)
-            lag = time.perf_counter() - answered
-        await asyncio.sleep(_REST_SECONDS)
-        after = self._cpu()
-        public_key = self.stack.home / "keys" / "antom-public.pem"
-        return Burst(
-            sent=len(notifications),
-            accepted=responses.count((200, ACKNOWLEDGEMENT)),
-            seconds=round(answered - started, 4),
-            lag=round(lag, 3),
-            cpu={name: round(after[name] - before[name], 3) for name in before},
-            checking=round(check_seconds(notifications, public_key), 5),
-        )
-
-    def _cpu(self) -> dict[str, float]:
-        return cpu_by_process({name: self.stack.pid_of(name) for name in _SERVERS}, own="sender")
+async def _burst(
+    stack: UnlimitedStack,
+    notifications: Sequence[SignedNotification],
+    ending: ProcessingRefunds | None = None,
+) -> Burst:
+    """Send them all, and wait until what they trigger is done: the ends of these refunds too."""
+    messages = [each.wire_form for each in notifications]
+    spent = cpu_meter({name: stack.pid_of(name) for name in _SERVERS}, own="sender")
+    # New connections for each burst: the webhook closes connections that are idle for seconds.
+    async with ConnectionPool(stack.notify_url) as connections:
+        started = time.perf_counter()
+        responses = await limited_gather(messages, connections.exchange, _CONCURRENCY)
+        answered = time.perf_counter()
+    if ending:
+        last = [each.refund_request_id for each in notifications[-_CONCURRENCY:]]
+        await ending.wait_until_succeeded(last)
+    lag = time.perf_counter() - answered if ending else 0.0
+    await asyncio.sleep(_REST_SECONDS)
+    return Burst(
+        sent=len(notifications),
+        accepted=responses.count((200, ACKNOWLEDGEMENT)),
+        seconds=answered - started,
+        lag=lag,
+        cpu=spent(),
+        checking=check_seconds(notifications, stack.home / "keys" / "antom-public.pem"),
+    )
 
 
 def check_seconds(notifications: Iterable[SignedNotification], public_key: Path) -> float:
     """CPU time to verify each of them, with the webhook's own call and key lookup."""
     file = KeyFile(public_key, read_public_key)
-    received = [(each.signed, each.signature) for each in notifications]
     started = time.thread_time()
-    for signed, signature in received:
+    for each in notifications:
         with suppress(SignatureError):
-            verify(signed, signature, [file.key])
-    return time.thread_time() - started
+            verify(each.signed, each.signature, [file.key])
+    return round(time.thread_time() - started, 5)

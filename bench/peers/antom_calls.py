@@ -1,12 +1,14 @@
 """The calls to Antom, and what to call next: the same for every engine but the product."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
 
 from temporalio import activity
 
+from antom_refunds import Policy, RefundOrder, RefundState
 from antom_refunds.antom import interpret
 from antom_refunds.antom.antom_client import AntomClient
 from antom_refunds.antom.call_errors import (
@@ -17,20 +19,20 @@ from antom_refunds.antom.call_errors import (
 )
 from antom_refunds.domain.confirmation import confirm_by_inquiry
 from antom_refunds.domain.evidence import Evidence, EvidenceKind
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.policy import Policy, Schedule
-from antom_refunds.domain.refund import Refund, RefundState, Step
+from antom_refunds.domain.policy import Schedule
+from antom_refunds.domain.refund import Refund, Step
 from antom_refunds.domain.state_machine import apply
 
 # As many as the product's worker makes at a time, and as the client has connections.
 _CONCURRENCY: Final = 100
 
+# The next notification, or None if none arrives within this time.
+Notified = Callable[[timedelta], Awaitable[Evidence | None]]
+Call = Callable[[Refund], Awaitable[Evidence]]
+
 
 class AntomCalls:
-    """One merchant's calls over the product's own client; a missing response is evidence too.
-
-    Nothing is retried here: that is the engine's decision. For the timer loop they are activities.
-    """
+    """One merchant's calls; none is retried here: that is the engine's decision."""
 
     def __init__(self, client: AntomClient) -> None:
         self._client = client
@@ -58,13 +60,17 @@ class AntomCalls:
         # Each call is done before the next one begins, so none is in flight.
         return confirm_by_inquiry(refund, interpret.from_inquiry(answer), is_quiet=True)
 
+    async def call(self, refund: Refund) -> Evidence:
+        """What is next: the refund call or the inquiry."""
+        is_send = refund.next_step is Step.SEND
+        return await (self.ask(refund.order) if is_send else self.inquire(refund))
+
 
 @dataclass(frozen=True, slots=True)
 class PollingState:
     """A refund, how long it was waited for since its last change, and the latest evidence since.
 
-    For engines whose workflow loops over calls and waits. It is pure, so that an engine can replay
-    it from its records; waits are added up and not read from a clock, so a replay adds up the same.
+    Pure, so that an engine can replay it: waits are added up and not read from a clock.
     """
 
     refund: Refund
@@ -95,6 +101,17 @@ class PollingState:
             is_polled = refund.state is self.refund.state is RefundState.PROCESSING
             return type(self)(refund, self.waited + waited if is_polled else timedelta())
         return type(self)(refund, self.waited + waited, evidence)
+
+    async def run(self, policy: Policy, notified: Notified, call: Call) -> Refund:
+        """Until the refund is final."""
+        state = self
+        while state.step is not None:
+            wait = state.wait(policy)
+            if wait and (evidence := await notified(wait)):
+                state = state.after(evidence)
+            else:
+                state = state.after(await call(state.refund), waited=wait)
+        return state.refund
 
     def _schedule(self, policy: Policy) -> Schedule:
         if self.refund.next_step is not Step.SEND:

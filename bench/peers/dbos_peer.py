@@ -9,9 +9,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib import metadata
@@ -24,15 +22,14 @@ from fastapi import FastAPI
 from sqlalchemy import Engine as Database
 from sqlalchemy import event
 
+from antom_refunds import Policy, RefundOrder
 from antom_refunds.domain.evidence import Evidence
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.policy import Policy
-from antom_refunds.domain.refund import Refund, Step
+from antom_refunds.domain.refund import Refund
 from antom_refunds.merchants import build_clients
 from antom_refunds.settings import Settings, SettingsError
 from bench.peers.antom_calls import AntomCalls, PollingState
 from bench.peers.engine import End, Engine
-from bench.peers.webhook import create_webhook, serve
+from bench.peers.webhook import run_role, serve, serve_webhook
 from starter.tcp_ports import HOST
 
 _ORDERS_PATH: Final = "/refunds"
@@ -61,67 +58,37 @@ class Refunds(DBOSConfiguredInstance):
     async def refund(self, order: RefundOrder) -> End:
         """One refund until it is final. The output is recorded once, so the clock does no harm."""
         state = PollingState(Refund(order=order))
-        while state.step is not None:
-            state = await self._next(state)
-        return End(state.refund.state, datetime.now(UTC))
+        refund = await state.run(self._policy, _notified, self.call)
+        return End(refund.state, datetime.now(UTC))
 
     @DBOS.step()
-    async def ask(self, order: RefundOrder) -> Evidence:
-        """The refund call; repeated with the same id and bytes if this process dies meanwhile."""
-        return await self._calls.ask(order)
+    async def call(self, refund: Refund) -> Evidence:
+        """One call; repeated with the same id and bytes if this process dies meanwhile."""
+        return await self._calls.call(refund)
 
-    @DBOS.step()
-    async def inquire(self, refund: Refund) -> Evidence:
-        """The inquiry."""
-        return await self._calls.inquire(refund)
 
-    async def _next(self, state: PollingState) -> PollingState:
-        """After the next notification or the next call, whichever comes first."""
-        wait = state.wait(self._policy)
-        if wait:
-            evidence = await DBOS.recv_async(_NOTIFICATIONS, timeout_seconds=wait.total_seconds())
-            if evidence is not None:
-                return state.after(evidence)
-        is_ask = state.step is Step.SEND
-        call = self.ask(state.refund.order) if is_ask else self.inquire(state.refund)
-        return state.after(await call, waited=wait)
+async def _notified(wait: timedelta) -> Evidence | None:
+    """DBOS's `recv`, which is durable."""
+    evidence: Evidence | None = await DBOS.recv_async(
+        _NOTIFICATIONS, timeout_seconds=wait.total_seconds()
+    )
+    return evidence
 
 
 def create_app(refunds: Refunds) -> FastAPI:
     """Takes orders: acknowledged when DBOS has them; equal ids are one workflow."""
+    app = FastAPI(title="Refunds on DBOS", openapi_url=None)
 
+    @app.post(_ORDERS_PATH, status_code=202)
     async def order_refund(order: RefundOrder) -> None:
         with SetWorkflowID(order.refund_request_id):
             await DBOS.start_workflow_async(refunds.refund, order)
 
-    app = FastAPI(title="Refunds on DBOS", openapi_url=None)
-    app.add_api_route(_ORDERS_PATH, order_refund, methods=["POST"], status_code=202)
     return app
 
 
-@asynccontextmanager
-async def running(calls: AntomCalls, policy: Policy, database_url: str) -> AsyncIterator[Refunds]:
-    """DBOS while inside; unfinished workflows of an earlier process continue."""
-    config: DBOSConfig = {
-        "name": "antom-refunds",
-        "system_database_url": database_url,
-        "console_log_level": "WARNING",
-    }
-    DBOS(config=config)
-    refunds = Refunds(calls, policy)
-    DBOS.launch()
-    try:
-        yield refunds
-    finally:
-        DBOS.destroy()
-
-
 def use_write_ahead_log() -> None:
-    """For every SQLite connection of this process, as Temporal's server has it here.
-
-    Commits then survive every SIGKILL but not a loss of power, for both engines. DBOS has no
-    setting for it; this is SQLAlchemy's way to set pragmas.
-    """
+    """For every SQLite connection, as Temporal's server has it here; DBOS has no setting for it."""
 
     def set_pragmas(connection: object, _: object) -> None:
         if isinstance(connection, sqlite3.Connection):
@@ -132,27 +99,33 @@ def use_write_ahead_log() -> None:
 
 
 async def run_app(settings: Settings, database_url: str) -> None:
-    """Until SIGTERM."""
-    assert settings.health_listen is not None  # noqa: S101 - the stack always sets it
-    async with (
-        build_clients(settings)["default"] as antom,
-        running(AntomCalls(antom), settings.policy, database_url) as refunds,
-    ):
-        await serve(create_app(refunds), settings.health_listen)
+    """Until SIGTERM; unfinished workflows of an earlier process continue."""
+    use_write_ahead_log()
+    config = DBOSConfig(
+        name="antom-refunds", system_database_url=database_url, console_log_level="WARNING"
+    )
+    async with build_clients(settings)["default"] as antom:
+        DBOS(config=config)
+        refunds = Refunds(AntomCalls(antom), settings.policy)
+        DBOS.launch()
+        try:
+            await serve(create_app(refunds), settings.health_listen)
+        finally:
+            DBOS.destroy()
 
 
 async def run_webhook(settings: Settings, database_url: str) -> None:
     """Until SIGTERM."""
+    use_write_ahead_log()
     # Without a database Antom gets 503 immediately instead of waiting for it.
     client = DBOSClient(system_database_url=database_url, retry_connection_errors=False)
 
     async def deliver(refund_request_id: str, evidence: Evidence, delivery_id: str) -> None:
-        await client.send_async(
-            refund_request_id, evidence, _NOTIFICATIONS, idempotency_key=delivery_id
-        )
+        send = client.send_async
+        await send(refund_request_id, evidence, _NOTIFICATIONS, idempotency_key=delivery_id)
 
     try:
-        await serve(create_webhook(settings, deliver), settings.webhook_listen)
+        await serve_webhook(settings, deliver)
     finally:
         client.destroy()
 
@@ -167,10 +140,6 @@ class DbosEngine(Engine):
     def about(self) -> str:
         database = f"SQLite {sqlite3.sqlite_version}, write-ahead log, synchronous=normal"
         return f"dbos {metadata.version('dbos')}; {database}"
-
-    @property
-    def data(self) -> Path:
-        return self.home / "data"
 
     @property
     def url(self) -> str:
@@ -193,23 +162,15 @@ class DbosEngine(Engine):
 
     @cached_property
     def http(self) -> httpx.AsyncClient:
+        headers = {"content-type": "application/json"}
         url = f"http://{HOST}:{self.ports.worker}"
-        return httpx.AsyncClient(
-            base_url=url, trust_env=False, headers={"content-type": "application/json"}
-        )
-
-    @cached_property
-    def _ends(self) -> dict[str, End]:
-        return {}
-
-    def server_command(self) -> list[str]:
-        raise SettingsError("SQLite has no server")
+        return httpx.AsyncClient(base_url=url, trust_env=False, headers=headers)
 
     async def request(self, order: RefundOrder) -> None:
         (await self.http.post(_ORDERS_PATH, content=order.model_dump_json())).raise_for_status()
 
     async def ends(self) -> Mapping[str, End]:
-        last = max((end.at for end in self._ends.values()), default=None)
+        last = max((end.at for end in self.known.values()), default=None)
         since = None if last is None else (last - _MARGIN).isoformat()
         completed = await self.client.list_workflows_async(
             status="SUCCESS", load_input=False, completed_after=since
@@ -219,8 +180,8 @@ class DbosEngine(Engine):
                 # When DBOS recorded it: with SQLite and Python 3.11 only to the second.
                 recorded = datetime.fromtimestamp(each.completed_at / 1000, UTC)
                 end = End(each.output.state, max(each.output.at, recorded))
-                self._ends[each.workflow_id] = end
-        return self._ends
+                self.known[each.workflow_id] = end
+        return self.known
 
 
 class DbosPostgresqlEngine(DbosEngine):
@@ -273,7 +234,4 @@ async def _succeeds(*command: str) -> bool:
 
 
 if __name__ == "__main__":
-    _, role, its_database_url = sys.argv
-    use_write_ahead_log()
-    run = run_app if role == "app" else run_webhook
-    asyncio.run(run(Settings.from_env(), its_database_url))
+    run_role(run_app, run_webhook)

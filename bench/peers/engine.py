@@ -1,28 +1,29 @@
 """An engine with its application: processes beside a simulator of their own, by name."""
 
 import asyncio
-import os
-import signal
+import sqlite3
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Final
 
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import RefundState
+import psutil
+
+from antom_refunds import RefundOrder, RefundState
 from antom_refunds.settings import SettingsError
-from bench.environment import UnlimitedStack
+from bench.environment import UnlimitedStack, with_descendants
 from bench.peers.job import SPEEDUP
-from bench.process_stats import with_descendants
 from starter.tcp_ports import ANY_PORT, Ports, find_free_ports
 
 _READY_SECONDS: Final = 60
 _POLL_SECONDS: Final = 0.05
+_WAL: Final = "-wal"
 OURS: Final = "ours"
 # Title, module and class of each; libraries are imported only when their turn comes.
 _ENGINES: Final = {
@@ -44,10 +45,9 @@ class End:
 
 
 class Engine(UnlimitedStack, ABC):
-    """The processes are `app`, which calls Antom, `webhook`, and the engine's own `server`.
+    """Its processes are `app`, which calls Antom, `webhook`, and the engine's own `server`.
 
-    `roles` lists them in the order of starting; all of them have the product's settings. All data
-    is below `home`. `module` with a role and `arguments` is a process of the application.
+    They start in the order of `roles`; `module` with a role and `arguments` is one of them.
     """
 
     roles: tuple[str, ...] = ("server", "app", "webhook")
@@ -59,25 +59,27 @@ class Engine(UnlimitedStack, ABC):
     def about(self) -> str:
         """Versions and settings that matter, in one line."""
 
-    @abstractmethod
     def server_command(self) -> list[str]:
         """What starts the server, which listens at the stack's port for Temporal."""
+        raise NotImplementedError
 
     @abstractmethod
     async def request(self, order: RefundOrder) -> None:
-        """Start this refund: durable when it returns, and safe to repeat.
-
-        Raises an error while the engine is unavailable.
-        """
+        """Start this refund: durable when it returns, safe to repeat; raises while unavailable."""
 
     @abstractmethod
     async def ends(self) -> Mapping[str, End]:
         """Every final refund by its refundRequestId; raises while the engine is unavailable."""
 
     @property
-    @abstractmethod
     def data(self) -> Path:
         """The folder of everything that is stored."""
+        return self.home / "data"
+
+    @cached_property
+    def known(self) -> dict[str, End]:
+        """The ends that were read before, where reading is incremental."""
+        return {}
 
     async def is_ready(self, name: str) -> bool:  # noqa: ARG002 - for engines that differ
         """Whether a process that listens can do its work."""
@@ -115,17 +117,20 @@ class Engine(UnlimitedStack, ABC):
 
     async def kill_and_wait(self, name: str) -> None:
         """SIGKILL for this process and its descendants."""
-        with suppress(FileNotFoundError, ProcessLookupError):  # a child may end meanwhile
-            for pid in list(with_descendants([self.pid_of(name)])):
-                os.kill(pid, signal.SIGKILL)
+        with suppress(psutil.NoSuchProcess):  # a child may end meanwhile
+            for process in with_descendants(self.pid_of(name)):
+                process.kill()
         self.kill(name)
         await self.stop(name)
 
     def stored_bytes(self) -> int:
-        """Bytes of all files of the data, except files that vanish meanwhile."""
+        """What is stored permanently: SQLite's logs are first written to their databases."""
         total = 0
+        for log in self.data.rglob(f"*{_WAL}"):
+            with closing(sqlite3.connect(str(log).removesuffix(_WAL), timeout=10)) as database:
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for path in self.data.rglob("*"):
-            with suppress(OSError):
+            with suppress(OSError):  # it vanished meanwhile
                 total += path.stat().st_size if path.is_file() else 0
         return total
 

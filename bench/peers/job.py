@@ -4,24 +4,23 @@ Half of them end immediately, two in ten by notification, two in ten by polling 
 notifications are lost, and for one in ten the first response is lost after the money moved.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from random import Random
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from antom_refunds.domain.money import Money
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.policy import Policy
+from antom_refunds import Money, Policy, RefundOrder
 from antom_refunds.simulator.accounts import Payment, SettlementOutcome
 from antom_refunds.simulator.faults import Fault, FaultKind, FaultScript, Operation
-from bench.figures import FrozenModel
 
 # That of the local stack's merchant.
 CLIENT_ID: Final = "SANDBOX_5X00000000000000"
 # Inquiries after 83 ms, 333 ms, 833 ms, ...; refunds in doubt are retried after 2 s.
 SPEEDUP: Final = 60.0
+# What Antom advises for a lost response, in seconds: no other wait of a job is longer.
 _POLICY: Final = Policy.at_speedup(SPEEDUP)
+WAIT_LEAST: Final = _POLICY.next_wait(_POLICY.retry_in_doubt, timedelta()).total_seconds()
 _AMOUNT_MAX: Final = 50_000
 # Real seconds until a bank has paid, and the share of banks that refuse in the end.
 _SETTLES: Final = (0.3, 1.5)
@@ -37,45 +36,26 @@ class SettlementKind(StrEnum):
     RESPONSE_LOST = "response lost"
 
 
-_OF_TEN: Final = (
-    *(SettlementKind.IMMEDIATE,) * 5,
-    *(SettlementKind.NOTIFIED,) * 2,
-    *(SettlementKind.POLLED,) * 2,
-    SettlementKind.RESPONSE_LOST,
-)
-_WARM_UP: Final = (*(SettlementKind.IMMEDIATE,) * 8, *(SettlementKind.NOTIFIED,) * 2)
-_FAULTS: Final[
-    Mapping[SettlementKind, Mapping[Operation, tuple[Fault, ...]]]
-] = {  # Antom sends a notification eight times at most
+_SHARES: Final = dict(zip(SettlementKind, (5, 2, 2, 1), strict=True))
+_OF_TEN: Final = [kind for kind, share in _SHARES.items() for _ in range(share)]
+_WARM_UP: Final = [SettlementKind.IMMEDIATE] * 8 + [SettlementKind.NOTIFIED] * 2
+# Antom sends a notification eight times at most.
+_FAULTS: Final[Mapping[SettlementKind, Mapping[Operation, tuple[Fault, ...]]]] = {
     SettlementKind.POLLED: {Operation.NOTIFY: (Fault(kind=FaultKind.NOT_SENT),) * 8},
     SettlementKind.RESPONSE_LOST: {Operation.REFUND: (Fault(kind=FaultKind.CUT_AFTER),)},
 }
 
 
-class PlannedRefund(FrozenModel):
+class PlannedRefund(NamedTuple):
     """One refund of the job, its payment, and what goes wrong."""
 
     order: RefundOrder
     kind: SettlementKind
     payment: Payment
-    scripts: tuple[FaultScript, ...] = ()
-
-    @property
-    def wait_least(self) -> timedelta:
-        """How long it takes an engine that loses no time: the waits that Antom imposes."""
-        settles = (self.payment.settle_after or timedelta()) / SPEEDUP
-        match self.kind:
-            case SettlementKind.NOTIFIED:
-                return settles
-            case SettlementKind.POLLED:
-                return settles + _POLICY.next_wait(_POLICY.poll, settles)
-            case SettlementKind.RESPONSE_LOST:
-                return _POLICY.next_wait(_POLICY.retry_in_doubt, timedelta())
-            case _:
-                return timedelta()
+    scripts: tuple[FaultScript, ...]
 
 
-class Job(FrozenModel):
+class Job(NamedTuple):
     """All refunds, in the order in which they are requested."""
 
     refunds: tuple[PlannedRefund, ...]
@@ -83,10 +63,6 @@ class Job(FrozenModel):
     @property
     def orders(self) -> tuple[RefundOrder, ...]:
         return tuple(each.order for each in self.refunds)
-
-    @property
-    def wait_least(self) -> timedelta:
-        return max((each.wait_least for each in self.refunds), default=timedelta())
 
     def ids(self, *kinds: SettlementKind) -> frozenset[str]:
         """The refundRequestIds of these kinds, all of them if none is named."""
@@ -97,42 +73,29 @@ class Job(FrozenModel):
 def draw_job(size: int, seed: int) -> Job:
     """The same job for the same size and seed, on every machine."""
     kinds = [_OF_TEN[number % len(_OF_TEN)] for number in range(size)]
-    dice = _dice(f"{size}/{seed}")
+    # Reproducible on purpose; nothing secret depends on it.
+    dice = Random(f"peers/{size}/{seed}")  # noqa: S311
     dice.shuffle(kinds)
-    return _job("peers", kinds, dice)
+    return Job(tuple(_refund(f"peers-{n}", kind, dice) for n, kind in enumerate(kinds)))
 
 
 def warm_up_job() -> Job:
     """A few refunds before the measurement: no engine is at its best when it is new."""
-    return _job("warm", _WARM_UP, _dice("warm"))
-
-
-def _dice(seed: str) -> Random:
-    # Reproducible on purpose; nothing secret depends on it.
-    return Random(f"peers/{seed}")  # noqa: S311
-
-
-def _job(prefix: str, kinds: Iterable[SettlementKind], dice: Random) -> Job:
-    named = enumerate(kinds)
-    return Job(refunds=tuple(_refund(f"{prefix}-{number}", kind, dice) for number, kind in named))
+    dice = Random("peers/warm")  # noqa: S311 - the same
+    return Job(tuple(_refund(f"warm-{n}", kind, dice) for n, kind in enumerate(_WARM_UP)))
 
 
 def _refund(name: str, kind: SettlementKind, dice: Random) -> PlannedRefund:
     amount = Money(currency="EUR", minor=dice.randint(1, _AMOUNT_MAX))
     # Every kind draws the same number of values.
     settles, luck = dice.uniform(*_SETTLES), dice.random()
-    fields: dict[str, Any] = {"payment_id": f"pay-{name}", "client_id": CLIENT_ID, "amount": amount}
+    order = RefundOrder(refund_request_id=name, payment_id=f"pay-{name}", amount=amount)
+    payment = Payment(payment_id=order.payment_id, client_id=CLIENT_ID, amount=amount)
     if kind in {SettlementKind.NOTIFIED, SettlementKind.POLLED}:
         ends = SettlementOutcome.FAIL if luck < _REFUSING else SettlementOutcome.SUCCESS
         # The simulator divides its waits by the speedup.
-        settle_after = timedelta(seconds=settles * SPEEDUP)
-        fields |= {"is_async": True, "settle_after": settle_after, "ends": ends}
-    return PlannedRefund(
-        order=RefundOrder(refund_request_id=name, payment_id=f"pay-{name}", amount=amount),
-        kind=kind,
-        payment=Payment.model_validate(fields),
-        scripts=tuple(
-            FaultScript(subject=name, operation=operation, faults=faults)
-            for operation, faults in _FAULTS.get(kind, {}).items()
-        ),
-    )
+        settling = {"is_async": True, "settle_after": timedelta(seconds=settles * SPEEDUP)}
+        payment = payment.model_copy(update={**settling, "ends": ends})
+    faults = [FaultScript(subject=name, operation=operation, faults=faults)
+              for operation, faults in _FAULTS.get(kind, {}).items()]  # fmt: skip
+    return PlannedRefund(order, kind, payment, tuple(faults))

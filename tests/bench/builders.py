@@ -8,12 +8,8 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.simulator.records import RefundRecord, RefundStatus
 from antom_refunds.simulator.requests import KeyFields
-from bench.harness import MachineInfo
 
 NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
-MACHINE: Final = MachineInfo(
-    at=NOON, processor="a processor", cpus=2, memory_gib=8, system="Linux", load=0, versions={}
-)
 ORDER: Final = RefundOrder(
     refund_request_id="r-1", payment_id="pay", amount=Money(currency="EUR", minor=1250)
 )

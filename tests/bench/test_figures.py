@@ -2,8 +2,7 @@
 
 import pytest
 
-from bench.figures import Line, MedianRange, Percentiles, bucket_size, busiest, per_second
-from bench.waiting import CallRate
+from bench.figures import Line, Percentiles, call_rate, median_range
 
 
 def test_percentiles_are_numbers_that_were_measured() -> None:
@@ -12,7 +11,7 @@ def test_percentiles_are_numbers_that_were_measured() -> None:
 
 
 def test_a_median_has_its_range() -> None:
-    assert MedianRange.of([3, 1, 2]) == MedianRange(least=1, median=2, most=3)
+    assert median_range([3, 1, 2]) == {"least": 1, "median": 2, "most": 3}
 
 
 def test_a_line_goes_through_its_points() -> None:
@@ -31,26 +30,16 @@ def test_what_grows_more_slowly_is_less_from_some_point_on() -> None:
 
 
 def test_the_busiest_second_begins_with_any_call() -> None:
-    assert busiest([0.0, 0.9, 1.0, 1.8, 1.89, 5.0], 1) == 4
-
-
-def test_calls_at_the_limit_need_a_bucket_of_one() -> None:
-    assert bucket_size([number / 10 for number in range(100)], 10) == pytest.approx(1)
-
-
-def test_simultaneous_calls_need_a_bucket_for_all_of_them() -> None:
-    assert bucket_size([7.0] * 50, 10) == pytest.approx(50)
+    assert call_rate([0.0, 0.9, 1.0, 1.8, 1.89, 5.0])["fastest_second"] == 4
 
 
 def test_a_full_bucket_admits_twice_the_limit_in_a_second() -> None:
-    rate = CallRate.of([100.0] * 10 + [100.0 + number / 10 for number in range(100)], 10)
+    rate = call_rate([100.0 + number / 10 for number in range(100)] + [100.0] * 10)
 
-    assert rate.fastest_second == 20
-    assert rate.bucket == pytest.approx(11)
+    assert rate["fastest_second"] == 20
+    assert rate["fastest_ten"] == rate["calls"] == 110
 
 
 def test_seconds_without_a_call_are_counted() -> None:
-    assert per_second([10.5, 10.6, 13.4]) == (2, 0, 1)
-    assert CallRate.of([], 100) == CallRate(
-        calls=0, fastest_second=0, fastest_ten=0, bucket=0, by_second=()
-    )
+    assert call_rate([10.5, 10.6, 13.4])["by_second"] == [2, 0, 1]
+    assert call_rate([]) == {"calls": 0, "fastest_second": 0, "fastest_ten": 0, "by_second": []}

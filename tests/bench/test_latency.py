@@ -2,12 +2,11 @@
 
 import asyncio
 
-import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from bench.latency import Delivered, LatencyFindings, Round, Segment, Variant, segments_in, send
-from tests.bench.builders import MACHINE, NOON, after
+from bench.latency import Delivered, Times, send, summarise, times_in
+from tests.bench.builders import NOON, after
 
 DELIVERED = Delivered("refund/default/r-1", NOON, after(5))
 
@@ -28,34 +27,28 @@ def test_segments_are_read_from_the_signal_on() -> None:
         event(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, 9),
     ]
 
-    assert list(segments_in(history, DELIVERED).values()) == [3, 1, 5, 5]
+    assert times_in(history, DELIVERED) == Times(3, 1, 5, 5)
 
 
-def test_a_workflow_that_did_not_end_has_no_latency() -> None:
-    history = [event(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, 3)]
-
-    with pytest.raises(ValueError, match="did not end"):
-        segments_in(history, DELIVERED)
-
-
-def a_round(refund: float, bare: float) -> Round:
+def a_round(refund: float, bare: float) -> dict[str, list[Times]]:
     """Stored and taken within a millisecond each."""
-    totals = {Variant.REFUND: refund, Variant.DIRECT: refund, Variant.BARE: bare}
-    return Round(
-        per_second=10,
-        samples={
-            variant: dict(zip(Segment, ((1.0,), (1.0,), (total - 2,), (1.5,)), strict=True))
-            for variant, total in totals.items()
-        },
-    )
+    totals = {"refund": refund, "direct": refund, "bare": bare}
+    return {variant: [Times(1, 1, total - 2, 1.5)] for variant, total in totals.items()}
 
 
 def test_each_round_is_compared_with_the_bare_workflow_in_it() -> None:
-    rounds = (a_round(30.0, 25.0), a_round(10.0, 8.0), a_round(11.0, 5.5))
+    rounds = [a_round(30.0, 25.0), a_round(10.0, 8.0), a_round(11.0, 5.5)]
 
-    ratio = LatencyFindings(machine=MACHINE, rounds=rounds).ratio(10, "refund")
+    (rate,) = summarise({10: rounds})["rates"]
 
-    assert (ratio.least, ratio.median, ratio.most) == (1.2, 1.25, 2.0)
+    assert rate["variants"]["refund"]["ratio"] == {"least": 1.2, "median": 1.25, "most": 2.0}
+    assert rate["is_reached"]
+
+
+def test_a_ratio_above_the_goal_does_not_reach_it() -> None:
+    (rate,) = summarise({10: [a_round(14.0, 10.0)]})["rates"]
+
+    assert not rate["is_reached"]
 
 
 async def test_a_message_does_not_wait_for_the_answer_to_another_one() -> None:

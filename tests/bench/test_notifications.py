@@ -9,16 +9,18 @@ import httpx
 import pytest
 
 from antom_refunds.antom.interpret import from_notification
-from antom_refunds.antom.key_files import read_public_key
+from antom_refunds.antom.key_files import read_private_key, read_public_key
 from antom_refunds.antom.signing import WrongSignatureError, verify
 from antom_refunds.antom.wire import RefundNotification
 from antom_refunds.domain.evidence import EvidenceKind
+from antom_refunds.simulator.authentication import Signers
+from bench.environment import limited_gather
 from bench.notifications import FORGED, MISMATCHED, ConnectionPool, NotificationSigner
 from bench.webhook import check_seconds
 from starter.key_pairs import write_pair
 from tests.bench.builders import ORDER, PROCESSING
 
-URL = "http://127.0.0.1:8080/antom/refund-notify"
+PATH = "/antom/refund-notify"
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +32,14 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def signer(keys: Path) -> NotificationSigner:
-    return NotificationSigner(keys / "antom-private.pem", URL)
+    return NotificationSigner(Signers(read_private_key(keys / "antom-private.pem")), PATH)
 
 
 async def test_a_notice_is_accepted_by_the_product(signer: NotificationSigner, keys: Path) -> None:
-    (notice,) = await signer.sign([PROCESSING])
+    (notice,) = signer.sign([PROCESSING])
 
     verify(notice.signed, notice.signature, [read_public_key(keys / "antom-public.pem")])
-    evidence = from_notification(RefundNotification.model_validate_json(notice.request.content))
+    evidence = from_notification(RefundNotification.model_validate_json(notice.signed.body))
 
     assert evidence.kind is EvidenceKind.SUCCEEDED
     assert not evidence.mismatches(ORDER)
@@ -46,7 +48,7 @@ async def test_a_notice_is_accepted_by_the_product(signer: NotificationSigner, k
 async def test_a_forged_notice_is_refused_by_the_product(
     signer: NotificationSigner, keys: Path
 ) -> None:
-    (notice,) = await signer.sign([PROCESSING], FORGED)
+    (notice,) = signer.sign([PROCESSING], FORGED)
 
     with pytest.raises(WrongSignatureError):
         verify(
@@ -59,22 +61,22 @@ async def test_a_forged_notice_is_refused_by_the_product(
 async def test_a_mismatched_notice_is_genuine_and_about_another_amount(
     signer: NotificationSigner, keys: Path
 ) -> None:
-    (notice,) = await signer.sign([PROCESSING], MISMATCHED)
+    (notice,) = signer.sign([PROCESSING], MISMATCHED)
 
     verify(notice.signed, notice.signature, [read_public_key(keys / "antom-public.pem")])
-    evidence = from_notification(RefundNotification.model_validate_json(notice.request.content))
+    evidence = from_notification(RefundNotification.model_validate_json(notice.signed.body))
 
     assert evidence.mismatches(ORDER)
 
 
 async def test_forged_notifications_are_checked_too(signer: NotificationSigner, keys: Path) -> None:
-    notices = await signer.sign([PROCESSING]) + await signer.sign([PROCESSING], FORGED)
+    notices = signer.sign([PROCESSING]) + signer.sign([PROCESSING], FORGED)
 
     assert check_seconds(notices, keys / "antom-public.pem") > 0
 
 
 async def test_what_is_sent_is_what_was_signed(signer: NotificationSigner) -> None:
-    (notice,) = await signer.sign([PROCESSING])
+    (notice,) = signer.sign([PROCESSING])
 
     head, _, body = notice.wire_form.decode().partition("\r\n\r\n")
     first, *lines = head.split("\r\n")
@@ -83,7 +85,7 @@ async def test_what_is_sent_is_what_was_signed(signer: NotificationSigner) -> No
     assert first == "POST /antom/refund-notify HTTP/1.1"
     assert headers["signature"] == notice.signature
     assert headers["content-length"] == str(len(body))
-    assert body.encode() == notice.request.content
+    assert body.encode() == notice.signed.body
 
 
 @asynccontextmanager
@@ -105,7 +107,7 @@ async def test_every_message_has_one_response() -> None:
     messages = [f"{number:02}".encode() for number in range(20)]
 
     async with echo(answers_max=20) as url, ConnectionPool(url) as pool:
-        answers = await pool.exchange_all(messages, 3)
+        answers = await limited_gather(messages, pool.exchange, 3)
 
     assert sorted(answers) == [(200, message) for message in messages]
 

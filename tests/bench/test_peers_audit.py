@@ -7,7 +7,7 @@ from antom_refunds.domain.money import Money
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.records import LedgerSnapshot, Movement, RefundStatus
 from bench.peers.engine import End
-from bench.peers.runs import Audit, not_before_antom
+from bench.peers.runs import Audit
 from tests.bench.builders import NOON, ORDER, PROCESSING
 
 SUCCEEDED = {"r-1": End(RefundState.SUCCEEDED, NOON + timedelta(seconds=1))}
@@ -78,10 +78,3 @@ def test_others_refunds_do_not_count() -> None:
     ends = {**SUCCEEDED, "warm-1": End(RefundState.SUCCEEDED, NOON)}
 
     assert Audit.of([ORDER], ends, ledger(movement())) == Audit(requested=1, ended=1)
-
-
-def test_no_end_is_dated_before_antoms() -> None:
-    early = {"r-1": End(RefundState.SUCCEEDED, NOON - timedelta(milliseconds=300))}
-
-    assert not_before_antom(early, ledger()) == ({"r-1": End(RefundState.SUCCEEDED, NOON)}, 1)
-    assert not_before_antom(SUCCEEDED, ledger()) == (SUCCEEDED, 0)

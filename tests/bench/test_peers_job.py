@@ -63,13 +63,6 @@ def test_polled_refunds_are_never_notified_and_a_response_is_lost_once() -> None
         assert [fault.kind for fault in faults[each].faults] == [FaultKind.CUT_AFTER]
 
 
-def test_the_shortest_wait_of_a_lost_response_is_the_products() -> None:
-    waits = {refund.kind: refund.wait_least.total_seconds() for refund in draw_job(40, 1).refunds}
-
-    assert waits[SettlementKind.IMMEDIATE] == 0
-    assert waits[SettlementKind.RESPONSE_LOST] == 2
-
-
 def test_the_warm_up_shares_no_id_with_the_job() -> None:
     assert not warm_up_job().ids() & draw_job(200, 1).ids()
 

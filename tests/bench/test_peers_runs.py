@@ -10,10 +10,10 @@ import pytest
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.settings import SettingsError
-from bench.peers import measure, runs
+from bench.peers import runs
 from bench.peers.engine import End, Engine
 from bench.peers.job import draw_job
-from bench.peers.runs import EngineRun, Kill, Run
+from bench.peers.runs import EngineRun, Kill
 
 ORDERS = draw_job(10, 1).orders
 
@@ -108,27 +108,3 @@ async def test_only_running_processes_are_killed_and_started_until_they_run(
 
     assert [kill.process for kill in happened] == ["webhook"]
     assert engine.done == ["kill webhook", "start webhook", "start webhook"]
-
-
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (ModuleNotFoundError("x", name="dbos"), "its library is not installed (dbos)"),
-        (SettingsError("its server is missing"), "its server is missing"),
-        (TimeoutError(), "a run did not end in time"),
-        (RuntimeError("bang"), "RuntimeError: bang"),
-    ],
-)
-async def test_an_engine_that_cannot_run_is_left_out_with_the_reason(
-    error: Exception, reason: str
-) -> None:
-    logged: list[str] = []
-    comparison = measure.Comparison(measure.QUICK, logged.append)
-
-    async def run(_: str) -> Run:
-        raise error
-
-    assert await comparison._run("restate", run) is None
-    assert await comparison._run("restate", run) is None
-    assert comparison.absent == {"restate": reason}
-    assert logged == [f"Restate is left out: {reason}"]

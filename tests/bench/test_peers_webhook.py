@@ -7,17 +7,18 @@ import httpx
 import pytest
 
 from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
+from antom_refunds.antom.key_files import read_private_key
 from antom_refunds.antom.keys import KeyRing
 from antom_refunds.antom.wire import ACKNOWLEDGEMENT
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.refund import Refund
 from antom_refunds.settings import MerchantSettings, Settings
+from antom_refunds.simulator.authentication import Signers
 from bench.notifications import NotificationSigner
 from bench.peers.antom_calls import AntomCalls
 from bench.peers.webhook import Deliver, create_webhook
 from tests.bench.builders import ORDER, PROCESSING
 
-URL = "http://127.0.0.1/notify"
 Keys = tuple[Path, Path]
 
 
@@ -25,10 +26,12 @@ async def sent(deliver: Deliver, keys: Keys) -> httpx.Response:
     """The response to a genuine notification."""
     merchant = MerchantSettings(client_id="shop", antom_public_key_files=[keys[1]])
     settings = Settings(merchants={"default": merchant}, webhook_path="/notify")
-    (notification,) = await NotificationSigner(keys[0], URL).sign([PROCESSING])
+    signer = NotificationSigner(Signers(read_private_key(keys[0])), "/notify")
+    (notification,) = signer.sign([PROCESSING])
     transport = httpx.ASGITransport(create_webhook(settings, deliver))
     async with httpx.AsyncClient(transport=transport) as antom:
-        return await antom.send(notification.request)
+        body, headers = notification.signed.body, notification.headers
+        return await antom.post("http://merchant/notify", content=body, headers=headers)
 
 
 async def test_a_notification_is_acknowledged_once_the_engine_has_it(
