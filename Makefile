@@ -27,7 +27,7 @@ up: $(READY) ## Start the local stack: Temporal with its UI, simulator, webhook,
 	$(BIN)/antom-refunds up
 
 .PHONY: bench
-bench: $(WITH_PEERS) ## Measure speed and cost, and render bench/RESULTS.md (ONLY="floor cost", QUICK=1)
+bench: $(WITH_PEERS) ## Measure speed and cost, and render docs/benchmarks.md (ONLY="floor cost", QUICK=1)
 	$(PEERS_BIN)/python -m bench $(ONLY) $(if $(QUICK),--quick)
 
 .PHONY: bench-cost

@@ -10,12 +10,12 @@ from rich.console import Console
 
 from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error
 from antom_refunds.settings import SettingsError
-from bench.environment import machine_now
+from bench.environment import ROOT, machine_now
 from bench.figures import Figures
 from bench.report import MEASUREMENTS, PAGE, render_page, render_section, save
 
 _QUICK_FOLDER: Final = Path(".bench")
-_FOLDER: Final = Path(__file__).parent
+_FOLDER: Final = ROOT / "docs"
 console = Console(width=120, highlight=False)
 app = App(name="bench", help="Measure how fast a refund is, and what it costs.")
 
@@ -25,7 +25,7 @@ def bench(*names: str, quick: bool = False) -> int:
     """Measure all or some of: floor, latency, webhook, waiting, cost, peers.
 
     "report" only renders the report. `--quick` is a try of minutes, stored in .bench/ instead of
-    bench/. The exit code is 1 if a history is longer than its limit.
+    docs/. The exit code is 1 if a history is longer than its limit.
     """
     if unknown := set(names) - {*MEASUREMENTS, "report"}:
         there = ", ".join(MEASUREMENTS)

@@ -12,8 +12,8 @@ from bench import cost, floor, latency, plots, waiting, webhook
 from bench.figures import Figures
 from bench.peers import measure as peers
 
-PAGE: Final = "RESULTS.md"
-RESULTS: Final = "results"
+PAGE: Final = "benchmarks.md"
+RESULTS: Final = "benchmarks"
 
 
 # Titles, and `measure(log, quick=...)`, whose figures are a try if it is quick; as in the report.
@@ -61,7 +61,7 @@ def _template() -> Template:
         trim_blocks=True, lstrip_blocks=True, autoescape=False,  # noqa: S701 - Markdown of numbers
     )  # fmt: skip
     environment.filters |= {"number": _number, "range": _range}
-    return environment.get_template("results.md.j2")
+    return environment.get_template("benchmarks.md.j2")
 
 
 def _number(number: float | None, digits: int = 0) -> str:

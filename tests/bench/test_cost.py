@@ -12,7 +12,7 @@ from bench.cost import SCENARIOS, Cost, ScenarioCost, compare, summarise
 from bench.environment import running_stack
 from bench.figures import Figures
 from bench.report import RESULTS
-from tests.bench.test_results_page import BENCH
+from tests.bench.test_results_page import DOCS
 
 
 async def test_an_immediate_refund_costs_what_its_history_shows() -> None:
@@ -52,7 +52,7 @@ def test_the_exit_code_is_1_if_a_limit_is_exceeded(
 ) -> None:
     async def measure(*_: object, **__: object) -> Figures:
         await asyncio.sleep(0)
-        stored: Figures = json.loads((BENCH / RESULTS / "cost.json").read_text())
+        stored: Figures = json.loads((DOCS / RESULTS / "cost.json").read_text())
         return stored | {"exceeded": exceeded}
 
     monkeypatch.setattr("bench.__main__.MEASUREMENTS", {"cost": ("Costs", measure)})

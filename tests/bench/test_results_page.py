@@ -8,9 +8,9 @@ from bench import floor, waiting, webhook
 from bench.figures import Burst, Figures
 from bench.report import MEASUREMENTS, PAGE, RESULTS, render_page, render_section
 
-BENCH: Final = Path(__file__).parents[2] / "bench"
+DOCS: Final = Path(__file__).parents[2] / "docs"
 STORED: Final[dict[str, Figures]] = {
-    name: json.loads((BENCH / RESULTS / f"{name}.json").read_text()) for name in MEASUREMENTS
+    name: json.loads((DOCS / RESULTS / f"{name}.json").read_text()) for name in MEASUREMENTS
 }
 
 
@@ -19,7 +19,7 @@ def section(name: str, **changes: Any) -> str:
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert (BENCH / PAGE).read_text() == render_page(BENCH)
+    assert (DOCS / PAGE).read_text() == render_page(DOCS)
 
 
 def test_a_measurement_that_was_never_made_has_no_section(tmp_path: Path) -> None:
@@ -27,10 +27,10 @@ def test_a_measurement_that_was_never_made_has_no_section(tmp_path: Path) -> Non
 
 
 def test_every_plot_on_the_page_exists() -> None:
-    lines = (BENCH / PAGE).read_text().splitlines()
+    lines = (DOCS / PAGE).read_text().splitlines()
     named = {line.partition("](")[2].rstrip(")") for line in lines if line.startswith("![")}
 
-    assert named == {f"{RESULTS}/{path.name}" for path in (BENCH / RESULTS).glob("*.png")}
+    assert named == {f"{RESULTS}/{path.name}" for path in (DOCS / RESULTS).glob("*.png")}
 
 
 def test_the_median_of_rounds_decides_about_the_floors_goal() -> None:
