@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Final, NoReturn
 
 from aiolimiter import AsyncLimiter
@@ -19,13 +20,24 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 
 from activities.antom_activities import AntomActivities
 from activities.antom_calls import EvidenceCalls
+from activities.case_activities import CaseActivities
 from antom_refunds import contract
 from antom_refunds.antom.antom_client import AntomClient
 from antom_refunds.asgi_server import serve_in_background
+from antom_refunds.case_start import report_case
+from antom_refunds.case_watch import CaseWatch
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError, connect
 from antom_refunds.merchants import build_clients
 from antom_refunds.namespace import require_attributes
-from antom_refunds.process import FAILED, OK, USAGE, exit_process, print_error, stop_signal
+from antom_refunds.process import (
+    FAILED,
+    OK,
+    USAGE,
+    exit_process,
+    in_background,
+    print_error,
+    stop_signal,
+)
 from antom_refunds.settings import Settings, SettingsError
 from antom_refunds.telemetry import clock_skew_observer, make_runtime, set_up_logging
 from workflows import WORKFLOWS
@@ -60,6 +72,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         if temporal is None:
             return
         health.temporal = temporal
+        watch = CaseWatch(temporal, runtime.metric_meter)
+        await stack.enter_async_context(in_background(watch.run(settings.policy.scaled_case_watch)))
         await _serve(build_workers(temporal, clients, settings), stop)
 
 
@@ -70,17 +84,25 @@ def build_workers(
     # One call per interval, instead of N per second, so that calls never come in bursts.
     rate_limiter = AsyncLimiter(1, 1 / settings.antom_calls_per_second)
     calls = AntomActivities(EvidenceCalls(clients, rate_limiter=rate_limiter), settings.policy)
+    cases = CaseActivities(partial(report_case, temporal))
     methods = [calls.request_refund, calls.await_result, calls.inquire]
     return (
-        workflow_worker(temporal, settings, contract.REFUNDS_QUEUE, WORKFLOWS),
+        workflow_worker(
+            temporal, settings, contract.REFUNDS_QUEUE, WORKFLOWS, activities=[cases.report_case]
+        ),
         activity_worker(temporal, settings, contract.ANTOM_QUEUE, methods),
     )
 
 
 def workflow_worker(
-    temporal: Client, settings: Settings, queue: str, workflows: Sequence[type]
+    temporal: Client,
+    settings: Settings,
+    queue: str,
+    workflows: Sequence[type],
+    *,
+    activities: Sequence[Callable[..., Awaitable[object]]] = (),
 ) -> Worker:
-    """A worker for these workflows, without the sandbox.
+    """A worker for these workflows, without the sandbox, and for activities that call Temporal.
 
     The import rules, and tests that run in the sandbox, protect determinism instead
     (docs/decisions/0008-unsandboxed.md).
@@ -89,6 +111,7 @@ def workflow_worker(
         temporal,
         task_queue=queue,
         workflows=workflows,
+        activities=activities,
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=settings.cached_workflows_max,
         sticky_queue_schedule_to_start_timeout=_STICKY_LIMIT,

@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 
 from temporalio import activity
 
-from antom_refunds import contract
+from antom_refunds import case_contract, contract
+from antom_refunds.case_contract import CaseInput
 from antom_refunds.contract import CallInput
 from antom_refunds.domain.evidence import Evidence
 
@@ -37,3 +38,12 @@ class AntomCalls(ABC):
         If "no such refund" would confirm a result, the inquiry is repeated until no earlier call
         can still be in flight.
         """
+
+
+class CaseReports(ABC):
+    """Reports findings to cases, where a workflow cannot do it itself."""
+
+    @activity.defn(name=case_contract.ACTIVITY_REPORT_CASE)
+    @abstractmethod
+    async def report_case(self, case_input: CaseInput) -> None:
+        """Add the findings to their case; a closed case is opened again only by a new finding."""

@@ -241,9 +241,7 @@ class RefundClient:
         with temporal_errors():
             try:
                 handle = self._handle(refund_request_id, merchant)
-                return await send_instruction(
-                    handle, update, instruction, refund_request_id=refund_request_id
-                )
+                return await send_instruction(handle, update, instruction, name=refund_request_id)
             except RPCError as error:
                 if not is_no_such_workflow(error):
                     raise

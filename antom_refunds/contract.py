@@ -48,7 +48,7 @@ TEXT_MAX: Final = 500
 
 
 class Attribute(StrEnum):
-    """Search attributes, by which operators filter, sort and count refunds."""
+    """Search attributes, by which operators filter, sort and count refunds and cases."""
 
     STATE = "RefundState"
     REQUEST_ID = "RefundRequestId"
@@ -59,6 +59,7 @@ class Attribute(StrEnum):
     AMOUNT_MINOR = "RefundAmountMinor"
     NEEDS_ATTENTION = "RefundNeedsAttention"
     OVERDUE_AT = "RefundOverdueAt"
+    CASE_KIND = "RefundCaseKind"
 
 
 class StoredModel(BaseModel):

@@ -3,8 +3,9 @@
 RefundClientError
 ├── RefundConflictError        the id belongs to a refund with other fields
 ├── RefundNotFoundError        no such refund in this namespace
+├── CaseNotFoundError          no such case in this namespace
 ├── RefundTerminatedError      the workflow was terminated, or failed, before a terminal state
-└── InstructionRejectedError   the refund does not accept this instruction now
+└── InstructionRejectedError   the refund or case does not accept this instruction now
 """
 
 
@@ -28,9 +29,13 @@ class RefundNotFoundError(RefundClientError):
     """There is no such refund in this namespace, or its retention period has expired."""
 
 
+class CaseNotFoundError(RefundClientError):
+    """There is no such case in this namespace, or its retention period has expired."""
+
+
 class RefundTerminatedError(RefundClientError):
     """The workflow was stopped before a terminal state: only Antom knows the refund's result."""
 
 
 class InstructionRejectedError(RefundClientError):
-    """The refund does not accept this instruction in its state; the text says why."""
+    """The refund or case does not accept this instruction in its state; the text says why."""

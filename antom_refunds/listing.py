@@ -1,4 +1,4 @@
-"""Lists refunds: the filter for Temporal's visibility store, and the order of results."""
+"""Lists refunds and cases: filters for Temporal's visibility store, and the order of results."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -6,8 +6,10 @@ from typing import Final
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from antom_refunds.case_contract import CASE_WORKFLOW
 from antom_refunds.connection import is_no_such_workflow
 from antom_refunds.contract import RPC_TIMEOUT, WORKFLOW, Attribute
+from antom_refunds.domain.case import CaseKind
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.views import RefundView, to_view
 
@@ -39,6 +41,29 @@ def list_filter(
         terms.append(f"({Attribute.NEEDS_ATTENTION} = false OR {is_unset}) AND {_IS_NOT_STOPPED}")
     if is_stopped is not None:
         terms.append(_IS_STOPPED if is_stopped else _IS_NOT_STOPPED)
+    return " AND ".join(terms)
+
+
+def case_filter(
+    *,
+    kind: CaseKind | None = None,
+    merchant: str | None = None,
+    payment_id: str | None = None,
+    is_open: bool | None = None,
+    is_in_inbox: bool | None = None,
+) -> str:
+    """Temporal's list filter for these cases."""
+    values = {
+        Attribute.CASE_KIND: kind,
+        Attribute.MERCHANT: merchant,
+        Attribute.PAYMENT_ID: payment_id,
+    }
+    terms = [f"WorkflowType = '{CASE_WORKFLOW}' AND WorkflowId STARTS_WITH 'case/'"]
+    terms += [f"{name} = '{value.translate(_QUOTES)}'" for name, value in values.items() if value]
+    if is_open is not None:
+        terms.append(f"ExecutionStatus {'=' if is_open else '!='} 'Running'")
+    if is_in_inbox is not None:
+        terms.append(f"{Attribute.NEEDS_ATTENTION} = {str(is_in_inbox).lower()}")
     return " AND ".join(terms)
 
 

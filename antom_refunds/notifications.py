@@ -1,10 +1,10 @@
 """Delivers verified notifications to their refunds; used by the webhook."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from temporalio.client import Client
-from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 
 from antom_refunds import contract
@@ -16,6 +16,7 @@ from antom_refunds.connection import (
 )
 from antom_refunds.contract import RPC_TIMEOUT, RefundOutcome
 from antom_refunds.delivery import Delivery, signal_once
+from antom_refunds.domain.case import ExternalRefunds
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import DEFAULT_MERCHANT
 from antom_refunds.errors import RefundNotFoundError, RefundTerminatedError
@@ -30,10 +31,17 @@ _LATE: Final = {
 
 
 class NotificationDelivery:
-    """Delivers verified notifications to their refunds; safe to share."""
+    """Delivers verified notifications to their refunds; safe to share.
 
-    def __init__(self, temporal: Client) -> None:
+    `external_refunds` says for each merchant what happens with notifications of refunds that do
+    not run here: by default, a case.
+    """
+
+    def __init__(
+        self, temporal: Client, *, external_refunds: Mapping[str, ExternalRefunds] | None = None
+    ) -> None:
         self._temporal = temporal
+        self._external_refunds = external_refunds or {}
         self._refunds = RefundClient(temporal)
 
     async def deliver(
@@ -48,9 +56,10 @@ class NotificationDelivery:
 
         `delivery_id` is the SHA-256 of the notification's bytes. It is equal for repetitions of
         one notification, so that Temporal stores only the first. A notification that no running
-        refund accepts is recorded as late evidence before this returns, unless it agrees with the
-        refund's outcome. Raises TemporalUnavailableError, TemporalSettingsError, SignalLimitError,
-        or RPCError if Temporal refuses the signal for another reason.
+        refund accepts is in a case before this returns, unless it agrees with the refund's outcome
+        or the settings ignore external refunds. Raises TemporalUnavailableError,
+        TemporalSettingsError, SignalLimitError, or RPCError if Temporal refuses the signal for
+        another reason.
         """
         with temporal_errors():
             delivery, outcome = await self._deliver(
@@ -63,9 +72,14 @@ class NotificationDelivery:
                 evidence=evidence,
                 digest=delivery_id,
                 reason=reason,
+                merchant=merchant,
+                refund_request_id=refund_request_id,
             )
-            runtime = self._temporal.service_client.config.runtime or Runtime.default()
-            await record_late_evidence(late, runtime.metric_meter)
+            await record_late_evidence(
+                late,
+                self._temporal,
+                external_refunds=self._external_refunds.get(merchant, ExternalRefunds.CASE),
+            )
         return delivery
 
     async def _deliver(

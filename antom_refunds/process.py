@@ -6,7 +6,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
 # The exit codes of every process (docs/cli.md lists them). Only commands about refunds use 3 to 7.
@@ -21,6 +22,8 @@ STILL_RUNNING: Final = 7
 INTERRUPTED: Final = 130
 
 Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
 
 
 def stop_signal() -> asyncio.Event:
@@ -45,6 +48,23 @@ async def run_unless_stopped(
         working.cancel()
         stopping.cancel()
         await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+@asynccontextmanager
+async def in_background(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Run `work` beside the body, and cancel it at the end; its own errors are logged."""
+    running = asyncio.create_task(work)
+    running.add_done_callback(_log_failure)
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def _log_failure(task: asyncio.Task[object]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("background.failed", exc_info=error)
 
 
 def exit_process(code: int) -> NoReturn:

@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
+from antom_refunds.domain.case import ExternalRefunds
 from antom_refunds.domain.order import MerchantKey
 from antom_refunds.domain.policy import CALL_TIMEOUT, Policy
 from antom_refunds.loopback import is_loopback
@@ -178,6 +179,13 @@ class MerchantSettings(BaseModel):
             "A response with a time outside is not trusted.",
         ),
     ] = 300
+    external_refunds: Annotated[
+        ExternalRefunds,
+        Field(
+            description="What to do about a refund that Antom reports and that does not run here: "
+            "open a case, record it as a closed case, or ignore it except for a log line."
+        ),
+    ] = ExternalRefunds.CASE
 
     @property
     def is_sandbox(self) -> bool:

@@ -1,4 +1,4 @@
-"""Sends an operator's instruction to its refund as an update, and retries on contention."""
+"""Sends an operator's instruction to its refund or case as an update, and retries on contention."""
 
 import asyncio
 from typing import Any, Final
@@ -29,12 +29,12 @@ async def send_instruction(
     update: str,
     instruction: Instruction,
     *,
-    refund_request_id: str,
+    name: str,
 ) -> str:
-    """Send the instruction and return the refund's reply.
+    """Send the instruction and return the workflow's reply; `name` is how errors call it.
 
     All attempts use one update id, so that the instruction is applied once. Raises
-    InstructionRejectedError with the refund's own reason, TemporalUnavailableError if no worker
+    InstructionRejectedError with the workflow's own reason, TemporalUnavailableError if no worker
     processes it in time, and RPCError if Temporal itself refuses it.
     """
     update_id = uuid4().hex
@@ -45,14 +45,14 @@ async def send_instruction(
                 update,
                 instruction,
                 update_id=update_id,
-                refund_request_id=refund_request_id,
+                name=name,
             )
         except RPCError as error:
             if error.status not in _CONTENTION:
                 raise
         await asyncio.sleep(wait)
     raise TemporalUnavailableError(
-        f"{refund_request_id} is too busy for the instruction now: nothing was changed, try again"
+        f"{name} is too busy for the instruction now: nothing was changed, try again"
     )
 
 
@@ -62,7 +62,7 @@ async def _send(
     instruction: Instruction,
     *,
     update_id: str,
-    refund_request_id: str,
+    name: str,
 ) -> str:
     try:
         reply: str = await handle.execute_update(
@@ -71,7 +71,7 @@ async def _send(
     except WorkflowUpdateFailedError as error:
         cause = error.cause
         reason = cause.message if isinstance(cause, ApplicationError) else str(cause)
-        raise InstructionRejectedError(f"{refund_request_id}: {reason}") from error
+        raise InstructionRejectedError(f"{name}: {reason}") from error
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
         raise TemporalUnavailableError("no worker processed the instruction in time") from error
     return reply

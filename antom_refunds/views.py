@@ -1,7 +1,8 @@
 """A refund's summary from Temporal's visibility records, which needs no worker."""
 
 from datetime import datetime
-from typing import Final
+from enum import StrEnum
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
@@ -9,6 +10,8 @@ from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
 from antom_refunds.contract import Attribute
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.refund import RefundState
+
+Member = TypeVar("Member", bound=StrEnum)
 
 _STOPPED_AS: Final = {
     WorkflowExecutionStatus.FAILED: "failed",
@@ -63,15 +66,15 @@ def to_view(execution: WorkflowExecution) -> RefundView:
     stopped_as = _STOPPED_AS.get(execution.status) if execution.status else None
     return RefundView(
         refund_request_id=refund_request_id,
-        payment_id=_text(values.get(Attribute.PAYMENT_ID)),
+        payment_id=text_of(values.get(Attribute.PAYMENT_ID)),
         merchant=merchant,
-        amount=_amount(values.get(Attribute.CURRENCY), values.get(Attribute.AMOUNT_MINOR)),
+        amount=amount_of(values.get(Attribute.CURRENCY), values.get(Attribute.AMOUNT_MINOR)),
         state=_state(values.get(Attribute.STATE)),
-        result_code=_text(values.get(Attribute.RESULT_CODE)) or "none",
+        result_code=text_of(values.get(Attribute.RESULT_CODE)) or "none",
         needs_attention=values.get(Attribute.NEEDS_ATTENTION) is True or stopped_as is not None,
         is_running=execution.close_time is None,
         stopped_as=stopped_as,
-        overdue_at=_time(values.get(Attribute.OVERDUE_AT)),
+        overdue_at=time_of(values.get(Attribute.OVERDUE_AT)),
         started_at=execution.start_time,
         ended_at=execution.close_time,
         history_length=execution.history_length,
@@ -89,11 +92,13 @@ def _parse_workflow_id(workflow_id: str) -> tuple[str | None, str]:
             return None, workflow_id
 
 
-def _text(value: object) -> str | None:
+def text_of(value: object) -> str | None:
+    """A search attribute's text; None if there is none."""
     return value if isinstance(value, str) and value else None
 
 
-def _time(value: object) -> datetime | None:
+def time_of(value: object) -> datetime | None:
+    """A search attribute's time; None if there is none."""
     return value if isinstance(value, datetime) else None
 
 
@@ -101,11 +106,16 @@ def _state(value: object) -> RefundState | None:
     """A refund without the attribute was started by another client: nothing is known yet."""
     if value is None:
         return RefundState.REQUESTED
-    return next((state for state in RefundState if state == value), None)
+    return member_of(RefundState, value)
 
 
-def _amount(currency: object, minor: object) -> Money | None:
-    """None if the number may be rounded, so that it is not used for a refund."""
+def member_of(kind: type[Member], value: object) -> Member | None:
+    """The member of this enum with a search attribute's value; None if there is none."""
+    return next((member for member in kind if member == value), None)
+
+
+def amount_of(currency: object, minor: object) -> Money | None:
+    """An amount; None if the number may be rounded, so that it is not used for a refund."""
     if not isinstance(minor, int) or minor > _EXACT_MAX:
         return None
     try:

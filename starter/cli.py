@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError
 
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError
 from antom_refunds.domain.order import InvalidOrderError
-from antom_refunds.errors import RefundClientError, RefundNotFoundError
+from antom_refunds.errors import CaseNotFoundError, RefundClientError, RefundNotFoundError
 from antom_refunds.process import (
     FAILED,
     INTERRUPTED,
@@ -26,7 +26,7 @@ from antom_refunds.process import (
 )
 from antom_refunds.settings import SettingsError
 from starter import key_pairs
-from starter.commands import refunds
+from starter.commands import cases, refunds
 from starter.json_report import print_report
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (TemporalSettingsError, USAGE),
     (key_pairs.KeysNotWrittenError, USAGE),
     (RefundNotFoundError, NOT_FOUND),
+    (CaseNotFoundError, NOT_FOUND),
     (RefundClientError, REJECTED),
     (TemporalUnavailableError, TEMPORAL_UNAVAILABLE),
 )
@@ -73,6 +74,7 @@ def build() -> App:
     for name, (module, summary) in _PROCESSES.items():
         path = f"starter.commands.{module}:{name}"
         app.command(path, name=_command_name(name), help=summary)
+    app.command(cases.app)
     app.command(key_pairs.app)
     return app
 

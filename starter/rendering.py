@@ -1,4 +1,4 @@
-"""Renders refunds for a terminal; starter/json_report.py renders them for programs."""
+"""Renders refunds and cases for a terminal; starter/json_report.py renders them for programs."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from antom_refunds.case_views import CaseView
 from antom_refunds.contract import Dossier, RefundOutcome
+from antom_refunds.domain.case import ADVICE, Case
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.views import RefundView
 
@@ -57,6 +59,46 @@ def table(views: Iterable[RefundView]) -> Table:
             "[red]yes[/]" if view.needs_attention else "",
         )
     return shown
+
+
+def case_table(views: Iterable[CaseView]) -> Table:
+    """A table with one row per case."""
+    shown = Table("case", "payment", "amount", "state", "code", "opened", "due", box=None)
+    for view in views:
+        shown.add_row(
+            escape(view.case_id),
+            _known(view.payment_id),
+            _known(view.amount),
+            _known(view.state),
+            escape(view.result_code),
+            format_time(view.opened_at),
+            format_time(view.due_at),
+        )
+    return shown
+
+
+def facts_of_case(case: Case) -> dict[str, str]:
+    """Everything about one case."""
+    subject, closure = case.subject, case.closure
+    findings = [f"{format_time(each.at)}  {escape(each.finding.text)}" for each in case.findings]
+    actions = [
+        f"{format_time(each.at)}  {escape(each.by)}: {escape(each.action)}: {escape(each.reason)}"
+        for each in case.actions
+    ]
+    return {
+        "case": f"{subject.kind}: {case.state}",
+        "refund": escape(subject.refund_request_id or subject.key),
+        "merchant": escape(subject.merchant),
+        "payment": _known(subject.payment_id),
+        "amount": _known(subject.amount),
+        "opened": format_time(case.opened_at),
+        "due": "" if closure else format_time(case.due_at),
+        "assigned to": escape(case.assignee or ""),
+        "snoozed until": format_time(case.snoozed_until),
+        "happened": "\n".join(findings),
+        "what to do": "" if closure else ADVICE[subject.kind],
+        "done": "\n".join(actions),
+    }
 
 
 def facts_of_view(refund: RefundView, *, link: str) -> dict[str, str]:

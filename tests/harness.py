@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -26,10 +27,12 @@ from temporalio.workflow import SandboxImportNotificationPolicy
 
 from activities.antom_activities import AntomActivities
 from activities.antom_calls import EvidenceCalls
+from activities.case_activities import CaseActivities
 from antom_refunds import contract
 from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
 from antom_refunds.antom.key_files import read_private_key, read_public_key
 from antom_refunds.antom.keys import KeyFile, KeyRing
+from antom_refunds.case_start import report_case
 from antom_refunds.client import RefundClient
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.money import Money
@@ -306,6 +309,7 @@ class Harness:
             self.temporal,
             task_queue=contract.REFUNDS_QUEUE,
             workflows=WORKFLOWS,
+            activities=[CaseActivities(partial(report_case, self.temporal)).report_case],
             workflow_runner=SandboxedWorkflowRunner(restrictions=_GUARDED),
             max_cached_workflows=cached_workflows_max,
         )

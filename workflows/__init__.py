@@ -1,7 +1,8 @@
-"""The worker's workflows: one type, `Refund`."""
+"""The worker's workflows: `Refund`, and `RefundCase` for what an operator must settle."""
 
 from typing import Final
 
+from workflows.case_workflow import RefundCaseWorkflow
 from workflows.refund_workflow import RefundWorkflow
 
-WORKFLOWS: Final = (RefundWorkflow,)
+WORKFLOWS: Final = (RefundWorkflow, RefundCaseWorkflow)

@@ -1,16 +1,19 @@
 """Validates what reaches a workflow from outside: any client of the namespace can send anything.
 
-All functions raise InvalidInputError only: any other exception would fail the workflow task
-repeatedly.
+The functions raise InvalidInputError, or ApplicationError to the sender of an update: any other
+exception would fail the workflow task repeatedly.
 """
 
 from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from temporalio.exceptions import ApplicationError
 
-from antom_refunds import contract
+from antom_refunds import case_contract, contract
+from antom_refunds.case_contract import CaseInput
 from antom_refunds.contract import Continuation
+from antom_refunds.domain.case import Case
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.order import RefundOrder, describe_errors
 
@@ -64,6 +67,30 @@ def order_and_continuation(
     if not is_continued or len(arguments) == 1:
         return order, None
     return order, single(Continuation, arguments[1:], what="the earlier run's state")
+
+
+def case_and_continuation(
+    arguments: Sequence[Any], *, workflow_id: str, is_continued: bool
+) -> tuple[CaseInput, Case | None]:
+    """The input of a case's run; only a run that continues an earlier one has a second argument.
+
+    Raises InvalidInputError if it is not a case, or is the case of another workflow id.
+    """
+    given = single(CaseInput, arguments[:1] if is_continued else arguments, what="the case")
+    own = case_contract.case_id(given.subject)
+    if own != workflow_id:
+        raise InvalidInputError(f"the case belongs to workflow id {own!r}: start it under that id")
+    if not is_continued or len(arguments) == 1:
+        return given, None
+    return given, single(Case, arguments[1:], what="the earlier run's state")
+
+
+def for_update(model: type[Model], arguments: Sequence[Any]) -> Model:
+    """An update's input; raises ApplicationError with a readable message."""
+    try:
+        return single(model, arguments, what="refused")
+    except InvalidInputError as error:
+        raise ApplicationError(str(error)) from error
 
 
 def notification_evidence(arguments: Sequence[Any]) -> Evidence:

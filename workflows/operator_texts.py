@@ -6,6 +6,7 @@ from typing import Final, assert_never
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import Refund, RefundState, Step
+from workflows.markdown import escape, table
 
 _STATE_TEXT: Final = {
     RefundState.REQUESTED: "the refund call is being sent",
@@ -52,10 +53,8 @@ def details(refund: Refund, *, overdue_at: datetime | None) -> str:
     reason = refund.attention_reason
     lines = [
         f"### {refund.state}: {_STATE_TEXT[refund.state]}",
-        *([f"> **An operator must look.** {_escape(reason)}", ""] if reason else []),
-        "| | |",
-        "|---|---|",
-        *(f"| {name} | {_escape(value)} |" for name, value in _facts(refund, overdue_at) if value),
+        *([f"> **An operator must look.** {escape(reason)}", ""] if reason else []),
+        *table(_facts(refund, overdue_at)),
     ]
     return "\n".join(lines)
 
@@ -86,9 +85,3 @@ def _unconfirmed(refund: Refund) -> list[Evidence]:
     """Announced results that are final once they are confirmed."""
     announced = (refund.call_off, refund.failure, refund.closure, refund.unbound_success)
     return [] if refund.is_terminal else [each for each in announced if each is not None]
-
-
-def _escape(text: str) -> str:
-    """Escape text from outside, so that it can neither break the table nor inject markup."""
-    escaped = text.replace("|", "\\|").replace("<", "&lt;").replace("[", "\\[")
-    return " ".join(escaped.split())

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
@@ -13,6 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, CancelledErro
 with workflow.unsafe.imports_passed_through():
     from antom_refunds import attributes, contract
     from antom_refunds.activity_interface import AntomCalls
+    from antom_refunds.case_contract import CaseInput, case_of_ended
     from antom_refunds.contract import (
         CallInput,
         Continuation,
@@ -33,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from antom_refunds.domain.state_machine import apply
     from workflows import inputs, operator_texts
+    from workflows.case_opening import open_case
 
 _RETRY: Final = RetryPolicy(
     initial_interval=policy.RETRY_FIRST, maximum_interval=policy.RETRY_MAX, maximum_attempts=0
@@ -65,8 +67,6 @@ _CANCELLED: Final = Instruction(by="Temporal", reason="cancellation of the workf
 # The starting client's clock may be wrong: beyond this difference its value is replaced.
 _OVERDUE_AT_TOLERANCE: Final = timedelta(minutes=1)
 _OVERDUE_AFTER_MAX: Final = timedelta(days=3650)
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 @workflow.defn(name=contract.WORKFLOW)
@@ -127,6 +127,7 @@ class RefundWorkflow:
             await self._continue_as_new_if_long()
         await self._finish_sending()
         self._publish()
+        await self._hand_over()
         return contract.outcome_of(self._refund)
 
     @workflow.signal(name=contract.SIGNAL_NOTIFY)
@@ -158,25 +159,27 @@ class RefundWorkflow:
     def check_now(self, *arguments: Any) -> str:
         """Inquire immediately instead of at the next due time."""
         self._apply(
-            contract.evidence_from_instruction(EvidenceKind.CHECK, _input(Instruction, arguments))
+            contract.evidence_from_instruction(
+                EvidenceKind.CHECK, inputs.for_update(Instruction, arguments)
+            )
         )
         self._is_check_requested = True
         return "an inquiry is being sent; see the details for the response"
 
     @check_now.validator
     def _may_check(self, *arguments: Any) -> None:
-        _input(Instruction, arguments)
+        inputs.for_update(Instruction, arguments)
         self._reject_if_terminal()
 
     @workflow.update(name=contract.UPDATE_RESOLVE)
     def resolve(self, *arguments: Any) -> str:
         """Set the terminal state manually, with proof of what really happened."""
-        self._apply(contract.evidence_from_resolution(_input(Resolution, arguments)))
+        self._apply(contract.evidence_from_resolution(inputs.for_update(Resolution, arguments)))
         return f"the refund is {self._refund.state}"
 
     @resolve.validator
     def _may_resolve(self, *arguments: Any) -> None:
-        _input(Resolution, arguments)
+        inputs.for_update(Resolution, arguments)
         self._reject_if_terminal()
 
     @workflow.update(name=contract.UPDATE_CALL_OFF)
@@ -184,14 +187,14 @@ class RefundWorkflow:
         """Call the refund off before Antom executes it: no further refund call is sent."""
         self._apply(
             contract.evidence_from_instruction(
-                EvidenceKind.CALL_OFF, _input(Instruction, arguments)
+                EvidenceKind.CALL_OFF, inputs.for_update(Instruction, arguments)
             )
         )
         return "called off: the refund closes once Antom confirms that it has no such refund"
 
     @call_off.validator
     def _may_call_off(self, *arguments: Any) -> None:
-        _input(Instruction, arguments)
+        inputs.for_update(Instruction, arguments)
         self._reject_if_terminal()
         if self._refund.call_off is not None:
             raise ApplicationError("already called off; waiting for Antom's confirmation")
@@ -334,6 +337,20 @@ class RefundWorkflow:
             await self._wait_for(sending[1].done)
         self._collect_results()
 
+    async def _hand_over(self) -> None:
+        """Hand a refund that an operator must look at over to a case, which outlives this run.
+
+        A contradiction may arrive meanwhile.
+        """
+        handed_over: CaseInput | None = None
+        while (case := case_of_ended(self._refund)) is not None and case != handed_over:
+            dated = case.model_copy(update={"opened_at": workflow.now()})
+            opening = asyncio.create_task(open_case(dated))
+            await self._wait_for(opening.done)
+            opening.result()
+            handed_over = case
+            self._publish()
+
     async def _continue_as_new_if_long(self) -> None:
         """Continue as new before the run reaches Temporal's limits on updates and signals."""
         if self._refund.is_terminal or not _is_history_long():
@@ -396,14 +413,6 @@ def _is_first_run() -> bool:
     """Whether no earlier run, before a reset or a continuation, can have made calls."""
     info = workflow.info()
     return info.run_id == info.first_execution_run_id
-
-
-def _input(model: type[Model], arguments: tuple[Any, ...]) -> Model:
-    """An update's input; raises ApplicationError with a readable message."""
-    try:
-        return inputs.single(model, arguments, what="refused")
-    except inputs.InvalidInputError as error:
-        raise ApplicationError(str(error)) from error
 
 
 def _readable(detail: Any) -> Evidence | None:

@@ -105,6 +105,13 @@ WAIT_MIN: Final = timedelta(milliseconds=1)
 # Backoff after attempts that failed with an unexpected error.
 RETRY_FIRST: Final = timedelta(seconds=1)
 RETRY_MAX: Final = timedelta(minutes=1)
+# When an operator should have settled a case: sooner if the state of the money is unclear.
+CASE_DUE_AFTER_SHORT: Final = timedelta(days=1)
+CASE_DUE_AFTER: Final = timedelta(days=3)
+CASE_SNOOZE_MAX: Final = timedelta(days=90)
+# How often each worker looks for stopped refunds without a case, and measures the inbox.
+CASE_WATCH_EVERY: Final = timedelta(minutes=1)
+CASE_WATCH_EVERY_MIN: Final = timedelta(seconds=1)
 # A dossier lists only the first pieces of evidence; the refund keeps everything that matters.
 DOSSIER_ENTRIES_MAX: Final = 100
 
@@ -144,3 +151,8 @@ class Policy(BaseModel):
     def scaled_overdue_after(self) -> timedelta:
         """Real time after which a refund that is not in a terminal state counts as overdue."""
         return self.overdue_after / self.speedup
+
+    @property
+    def scaled_case_watch(self) -> timedelta:
+        """Real time between two looks of a worker at the cases."""
+        return max(CASE_WATCH_EVERY / self.speedup, CASE_WATCH_EVERY_MIN)

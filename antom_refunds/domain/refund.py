@@ -142,6 +142,11 @@ class Refund(BaseModel):
             return f"Antom contradicted the final state: {self.contradictions[0].message}"
         return self._reason_when_terminal() if self.is_terminal else self._reason_while_open()
 
+    @property
+    def waits_for_operator(self) -> bool:
+        """Whether it waits for an operator; once it has ended, a case does instead."""
+        return not self.is_terminal and self.attention_reason is not None
+
     def _reason_while_open(self) -> str | None:
         if self.id_conflict is not None:
             return f"{self.id_conflict.code}: {self.id_conflict.advice}"

@@ -21,7 +21,7 @@ from antom_refunds.simulator.config import SimulatorConfig
 from antom_refunds.simulator.server import serve_simulator
 from antom_refunds.telemetry import make_runtime, set_up_logging
 from antom_refunds.webhook import NotificationHandler, create_app, notification_counter
-from starter.commands.refunds import Json
+from starter.commands.options import Json
 from starter.json_report import print_report
 from starter.module_command import module_command
 
@@ -45,7 +45,12 @@ async def webhook() -> int:
     stop = stop_signal()
     runtime = make_runtime(settings)
     handler = NotificationHandler(
-        notifications=NotificationDelivery(await connect(is_lazy=True, runtime=runtime)),
+        notifications=NotificationDelivery(
+            await connect(is_lazy=True, runtime=runtime),
+            external_refunds={
+                name: merchant.external_refunds for name, merchant in settings.merchants.items()
+            },
+        ),
         keys=keys,
         count=notification_counter(runtime.metric_meter),
         public_path=settings.webhook_public_path,

@@ -8,7 +8,6 @@ from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 from cyclopts import Parameter, validators
-from pydantic import ValidationError
 from rich.console import Console
 
 from antom_refunds.client import RefundClient
@@ -19,20 +18,17 @@ from antom_refunds.domain.order import (
     DEFAULT_MERCHANT,
     InvalidOrderError,
     RefundOrder,
-    describe_errors,
 )
 from antom_refunds.domain.refund import TERMINAL_STATES, RefundState
 from antom_refunds.process import ENDED_WITHOUT_SUCCESS, OK, STILL_RUNNING
 from antom_refunds.settings import Settings
 from antom_refunds.views import RefundView
 from starter import rendering
+from starter.commands.options import By, Json, MerchantName, Reason, validated
 from starter.json_report import RefundReport, print_report
 
 _STEP_SECONDS: Final = 1.0
 
-Json = Annotated[
-    bool, Parameter(name="--json", negative=(), help="Print one JSON object, see docs/cli.md.")
-]
 Wait = Annotated[
     float,
     Parameter(
@@ -40,9 +36,6 @@ Wait = Annotated[
         validator=validators.Number(gte=0),
     ),
 ]
-MerchantName = Annotated[str, Parameter(help="The merchant's name in the settings.")]
-By = Annotated[str, Parameter(help="Your name, for the refund's history.")]
-Reason = Annotated[str, Parameter(help="Why, for the refund's history.")]
 
 
 async def start(
@@ -156,7 +149,7 @@ async def check_now(
     json: Json = False,
 ) -> int:
     """Send an inquiry to Antom now, instead of at the next scheduled time."""
-    instruction = _instruction(by, reason)
+    instruction = validated(Instruction, by=by, reason=reason)
     refunds = await _client()
     reply = await refunds.check_now(refund_request_id, instruction, merchant=merchant)
     return await _show_reply("check-now", refunds, refund_request_id, merchant, reply, json=json)
@@ -173,10 +166,7 @@ async def resolve(
     json: Json = False,
 ) -> int:
     """Set the final state of a refund manually, with proof of the true result."""
-    try:
-        resolution = Resolution(by=by, reason=reason, proof=proof, state=state)
-    except ValidationError as error:
-        raise InvalidOrderError(describe_errors(error)) from error
+    resolution = validated(Resolution, by=by, reason=reason, proof=proof, state=state)
     refunds = await _client()
     reply = await refunds.resolve(refund_request_id, resolution, merchant=merchant)
     return await _show_reply("resolve", refunds, refund_request_id, merchant, reply, json=json)
@@ -191,7 +181,7 @@ async def call_off(
     json: Json = False,
 ) -> int:
     """Cancel a refund that was not yet sent to Antom."""
-    instruction = _instruction(by, reason)
+    instruction = validated(Instruction, by=by, reason=reason)
     refunds = await _client()
     reply = await refunds.call_off(refund_request_id, instruction, merchant=merchant)
     return await _show_reply("call-off", refunds, refund_request_id, merchant, reply, json=json)
@@ -204,13 +194,6 @@ def _order(*, amount: str, **fields: str | None) -> RefundOrder:
         raise InvalidOrderError(f"amount: {error}") from error
     given = {name: value for name, value in fields.items() if value is not None}
     return RefundOrder.from_fields({**given, "amount": money})
-
-
-def _instruction(by: str, reason: str) -> Instruction:
-    try:
-        return Instruction(by=by, reason=reason)
-    except ValidationError as error:
-        raise InvalidOrderError(describe_errors(error)) from error
 
 
 async def _client() -> RefundClient:

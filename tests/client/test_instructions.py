@@ -56,9 +56,7 @@ async def test_an_instruction_that_collides_is_repeated_as_the_same_instruction(
     monkeypatch.setattr(updates, "_WAITS", (0.001,) * 3)
     handle = Collides(2, status)
 
-    reply = await updates.send_instruction(
-        cast("Any", handle), "check_now", OPS, refund_request_id="rf_1"
-    )
+    reply = await updates.send_instruction(cast("Any", handle), "check_now", OPS, name="rf_1")
 
     assert reply == "taken"
     assert len(handle.ids) == 3
@@ -72,9 +70,7 @@ async def test_an_instruction_that_keeps_colliding_says_that_nothing_was_changed
     handle = Collides(1000, RPCStatusCode.ABORTED)
 
     with pytest.raises(TemporalUnavailableError, match=r"rf_1 is too busy.*nothing was changed"):
-        await updates.send_instruction(
-            cast("Any", handle), "check_now", OPS, refund_request_id="rf_1"
-        )
+        await updates.send_instruction(cast("Any", handle), "check_now", OPS, name="rf_1")
 
 
 class EndsMeanwhile(RefundClient):

@@ -11,7 +11,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from antom_refunds import attributes
 from antom_refunds.domain.refund import RefundState
-from antom_refunds.views import RefundView, _amount, _state, _text, _time
+from antom_refunds.views import RefundView, _state, amount_of, text_of, time_of
 from tests.harness import TEST_TIMEOUT, Harness
 
 
@@ -134,8 +134,8 @@ async def test_a_stopped_run_with_a_later_run_needs_no_attention(foreign: Foreig
 
 def test_attributes_of_another_type_are_unknown() -> None:
     assert _state(["requested"]) is None
-    assert _text(7) is None
-    assert _time("soon") is None
-    assert _amount("EUR", "12") is None
-    assert _amount(["EUR"], 12) is None
-    assert _time(now := datetime.now(UTC)) == now
+    assert text_of(7) is None
+    assert time_of("soon") is None
+    assert amount_of("EUR", "12") is None
+    assert amount_of(["EUR"], 12) is None
+    assert time_of(now := datetime.now(UTC)) == now

@@ -1,0 +1,96 @@
+"""Watches the namespace: opens cases about stopped refunds, and measures the inbox."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Final, NoReturn
+
+from temporalio.client import Client
+from temporalio.common import MetricMeter
+from temporalio.service import RPCError
+
+from antom_refunds.case_contract import CaseInput, case_key
+from antom_refunds.case_start import report_case
+from antom_refunds.case_views import CaseView
+from antom_refunds.cases import CaseClient
+from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError
+from antom_refunds.domain.case import CaseKind, CaseState, CaseSubject, Finding
+from antom_refunds.domain.order import DEFAULT_MERCHANT
+from antom_refunds.listing import list_filter, list_refunds
+from antom_refunds.views import RefundView
+
+log = logging.getLogger(__name__)
+
+_LISTED_MAX: Final = 10_000
+
+
+class CaseWatch:
+    """What every worker looks after, so that at least one does. All of it is idempotent."""
+
+    def __init__(self, temporal: Client, meter: MetricMeter) -> None:
+        self._temporal = temporal
+        self._reported: set[str] = set()
+        self._open = meter.create_gauge("refund_cases_open", "Open cases, by kind")
+        self._oldest = meter.create_gauge_float(
+            "refund_cases_oldest_seconds", "Age of the oldest open case, by kind, in seconds"
+        )
+        self._unassigned = meter.create_gauge_float(
+            "refund_cases_unassigned_seconds",
+            "Age of the oldest case that nobody works on, by kind, in seconds",
+        )
+
+    async def run(self, interval: timedelta) -> NoReturn:
+        """Look again after each interval; a failed look is logged, and the next one follows."""
+        while True:
+            try:
+                await self.look()
+            except (TemporalUnavailableError, TemporalSettingsError, RPCError) as error:
+                log.warning("case_watch.failed", extra={"reason": str(error)})
+            await asyncio.sleep(interval.total_seconds())
+
+    async def look(self) -> None:
+        """Open the missing cases and measure the inbox; raises the errors of RefundClient."""
+        async for view in self._stopped():
+            await report_case(self._temporal, case_of_stopped(view))
+            self._reported.add(view.run_id)
+        cases = CaseClient(self._temporal).list(is_open=True, limit=_LISTED_MAX)
+        self._measure([view async for view in cases], datetime.now(UTC))
+
+    async def _stopped(self) -> AsyncIterator[RefundView]:
+        """Stopped refunds whose case this process has not seen to yet."""
+        query = list_filter(is_stopped=True)
+        async for view in list_refunds(self._temporal, query, limit=_LISTED_MAX):
+            if view.run_id not in self._reported:
+                yield view
+
+    def _measure(self, views: list[CaseView], now: datetime) -> None:
+        for kind in CaseKind:
+            own = [view for view in views if view.kind is kind]
+            unassigned = [view for view in own if view.state is CaseState.OPEN]
+            label = {"kind": kind.value}
+            self._open.set(len(own), label)
+            self._oldest.set(_oldest(own, now), label)
+            self._unassigned.set(_oldest(unassigned, now), label)
+
+
+def case_of_stopped(view: RefundView) -> CaseInput:
+    """The case of a refund whose workflow was stopped before a terminal state."""
+    subject = CaseSubject(
+        kind=CaseKind.STOPPED,
+        merchant=view.merchant or DEFAULT_MERCHANT,
+        key=case_key(view.refund_request_id),
+        refund_request_id=view.refund_request_id,
+        payment_id=view.payment_id,
+        amount=view.amount,
+    )
+    text = (
+        f"the workflow was {view.stopped_as} in Temporal (run {view.run_id}) while the refund was "
+        f"{view.state or 'in an unknown state'}: nobody follows it up"
+    )
+    return CaseInput(subject=subject, findings=(Finding.of(text),))
+
+
+def _oldest(views: list[CaseView], now: datetime) -> float:
+    """Seconds since the oldest one was opened; 0 if there is none."""
+    return max(((now - view.opened_at).total_seconds() for view in views), default=0.0)
