@@ -40,7 +40,7 @@ from antom_refunds.process import (
 )
 from antom_refunds.settings import Settings, SettingsError
 from antom_refunds.telemetry import clock_skew_observer, make_runtime, set_up_logging
-from workflows import WORKFLOWS
+from workflows.registered import WORKFLOWS
 
 log = logging.getLogger("worker")
 

@@ -26,11 +26,14 @@ _LISTED_MAX: Final = 10_000
 
 
 class CaseWatch:
-    """What every worker looks after, so that at least one does. All of it is idempotent."""
+    """What every worker looks after, so that at least one does. All of it is idempotent.
+
+    `reported` are the run ids of stopped refunds whose case this process has seen to.
+    """
 
     def __init__(self, temporal: Client, meter: MetricMeter) -> None:
         self._temporal = temporal
-        self._reported: set[str] = set()
+        self.reported: set[str] = set()
         self._open = meter.create_gauge("refund_cases_open", "Open cases, by kind")
         self._oldest = meter.create_gauge_float(
             "refund_cases_oldest_seconds", "Age of the oldest open case, by kind, in seconds"
@@ -53,7 +56,7 @@ class CaseWatch:
         """Open the missing cases and measure the inbox; raises the errors of RefundClient."""
         async for view in self._stopped():
             await report_case(self._temporal, case_of_stopped(view))
-            self._reported.add(view.run_id)
+            self.reported.add(view.run_id)
         cases = CaseClient(self._temporal).list(is_open=True, limit=_LISTED_MAX)
         self._measure([view async for view in cases], datetime.now(UTC))
 
@@ -61,7 +64,7 @@ class CaseWatch:
         """Stopped refunds whose case this process has not seen to yet."""
         query = list_filter(is_stopped=True)
         async for view in list_refunds(self._temporal, query, limit=_LISTED_MAX):
-            if view.run_id not in self._reported:
+            if view.run_id not in self.reported:
                 yield view
 
     def _measure(self, views: list[CaseView], now: datetime) -> None:

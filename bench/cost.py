@@ -30,7 +30,7 @@ from bench.figures import Figures, Line, Log
 from bench.peers.antom_calls import AntomCalls
 from bench.peers.timer_loop import QUEUE, TimerLoopRefund
 from starter.temporal_server import temporal_cli
-from workflows import WORKFLOWS
+from workflows.registered import WORKFLOWS
 
 _AMOUNT: Final = Money(currency="EUR", minor=1250)
 _IDLE_SECONDS: Final = 0.5

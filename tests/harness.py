@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client as Temporal
 from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -33,11 +34,14 @@ from antom_refunds.antom.antom_client import AntomClient, MerchantAccount
 from antom_refunds.antom.key_files import read_private_key, read_public_key
 from antom_refunds.antom.keys import KeyFile, KeyRing
 from antom_refunds.case_start import report_case
+from antom_refunds.cases import CaseClient
 from antom_refunds.client import RefundClient
 from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain.case import Case, CaseKind
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.policy import Policy
+from antom_refunds.errors import CaseNotFoundError
 from antom_refunds.merchants import NotificationKeys
 from antom_refunds.notifications import NotificationDelivery
 from antom_refunds.simulator.accounts import AntomMerchant, Payment, SettlementOutcome
@@ -48,7 +52,7 @@ from antom_refunds.simulator.simulator import AntomSimulator
 from antom_refunds.views import RefundView
 from antom_refunds.webhook import NotificationHandler
 from antom_refunds.webhook import create_app as create_webhook
-from workflows import WORKFLOWS
+from workflows.registered import WORKFLOWS
 
 KeyFiles = tuple[Path, Path]
 
@@ -136,6 +140,7 @@ class Harness:
     webhook: Starlette
     outcomes: OutcomeLog
     started: list[str] = field(default_factory=list)
+    cases: list[str] = field(default_factory=list)
 
     @property
     def temporal(self) -> Temporal:
@@ -333,11 +338,33 @@ class Harness:
             await replayer.replay_workflow(await self._handle(own).fetch_history())
 
     async def clear(self) -> None:
-        """Terminate all running refunds, so that they do not affect the next test."""
+        """Terminate all running refunds and cases, so that they do not affect the next test."""
         for own in self.started:
             handle = self._handle(own)
             if (await handle.describe()).close_time is None:
                 await handle.terminate("the test is over")
+        for own in {*self.started, *self.cases}:
+            for kind in CaseKind:
+                with suppress(RPCError):  # there is no such case
+                    await self.case_handle(kind, own).terminate("the test is over")
+
+    def case_handle(self, kind: CaseKind, refund_request_id: str) -> WorkflowHandle[Any, Case]:
+        """The case of this kind about the refund."""
+        return self.temporal.get_workflow_handle(
+            f"case/default/{kind}/{refund_request_id}", result_type=Case
+        )
+
+    async def until_case(
+        self, order: RefundOrder, kind: CaseKind, condition: Callable[[Case], bool] = bool
+    ) -> Case:
+        """Wait until the refund's case meets this condition; Temporal has no event for it."""
+        cases, case_id = CaseClient(self.temporal), f"case/default/{kind}/{order.refund_request_id}"
+        async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
+            while True:
+                with suppress(CaseNotFoundError):
+                    if condition(case := await cases.show(case_id)):
+                        return case
+                await asyncio.sleep(0.01)
 
     def _handle(self, refund_request_id: str) -> WorkflowHandle[Any, Any]:
         return self.temporal.get_workflow_handle(

@@ -1,8 +1,1 @@
-"""The worker's workflows: `Refund`, and `RefundCase` for what an operator must settle."""
-
-from typing import Final
-
-from workflows.case_workflow import RefundCaseWorkflow
-from workflows.refund_workflow import RefundWorkflow
-
-WORKFLOWS: Final = (RefundWorkflow, RefundCaseWorkflow)
+"""The workflows, and the texts that they show to operators."""

@@ -126,12 +126,14 @@ class RefundCaseWorkflow:
         given = inputs.for_update(Closing, arguments)
         closure = Closure(at=workflow.now(), **given.model_dump())
         self._case = cases.closed(self._case, closure)
-        return f"the case is closed: {given.result}"
+        return f"the case is closed: {given.result}; findings: {len(self._case.digests)}"
 
     @close.validator
     def _may_close(self, *arguments: Any) -> None:
         given = inputs.for_update(Closing, arguments)
         self._reject_if_closed()
+        if self._case.digests != self._published.digests:
+            raise ApplicationError("a new finding has just arrived: look at it before you close")
         if given.result is CaseResult.NEW_REFUND and not given.reference:
             raise ApplicationError("refused: reference: is required: the new refund's id")
 

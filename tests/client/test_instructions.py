@@ -105,5 +105,5 @@ async def _check_now(harness: Harness, refund_request_id: str) -> str:
         contract.workflow_id(refund_request_id, merchant=DEFAULT_MERCHANT)
     )
     return await updates.send_instruction(
-        handle, contract.UPDATE_CHECK_NOW, OPS, refund_request_id=refund_request_id
+        handle, contract.UPDATE_CHECK_NOW, OPS, name=refund_request_id
     )

@@ -14,8 +14,8 @@ from antom_refunds import attributes, contract
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.refund import RefundState
 from tests.histories.record import HOME, IDENTITY, SCENARIOS
-from workflows import WORKFLOWS
 from workflows.refund_workflow import RefundWorkflow
+from workflows.registered import WORKFLOWS
 
 FILES = sorted(HOME.glob("*.json"))
 
