@@ -5,11 +5,15 @@ import logging
 import pytest
 from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
 
+from antom_refunds import late_evidence
+from antom_refunds.connection import open_client
 from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain.case import ExternalRefunds
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.late_evidence import LateEvidence, LateReason, record_late_evidence
+from tests.harness import Harness
 
 AMOUNT = Money(currency="EUR", minor=1250)
 EVIDENCE = Evidence(
@@ -39,21 +43,31 @@ OUTCOME = RefundOutcome(
     ],
 )
 async def test_late_evidence_is_one_log_line_and_counted_by_its_reason(
-    reason: LateReason, outcome: RefundOutcome | None, level: int, caplog: pytest.LogCaptureFixture
+    reason: LateReason,
+    outcome: RefundOutcome | None,
+    level: int,
+    idle_harness: Harness,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    buffer = MetricBuffer(10)
-    meter = Runtime(telemetry=TelemetryConfig(metrics=buffer)).metric_meter
+    buffer = MetricBuffer(1000)
+    address = idle_harness.temporal.service_client.config.target_host
+    temporal = await open_client(
+        {"target_host": address}, runtime=Runtime(telemetry=TelemetryConfig(metrics=buffer))
+    )
+    idle_harness.cases.append("rf-1")
     late = LateEvidence(
         workflow_id="refund/default/rf-1",
         outcome=outcome,
         evidence=EVIDENCE,
         digest="ab12",
         reason=reason,
+        merchant="default",
+        refund_request_id="rf-1",
     )
 
-    await record_late_evidence(late, meter)
+    await record_late_evidence(late, temporal, external_refunds=ExternalRefunds.CASE)
 
-    (record,) = caplog.records
+    (record,) = (each for each in caplog.records if each.name == late_evidence.__name__)
     assert (record.levelno, record.message) == (level, f"late_evidence.{reason}")
     fields = record.__dict__
     assert (fields["workflow_id"], fields["digest"]) == ("refund/default/rf-1", "ab12")

@@ -15,5 +15,5 @@ async def until_inbox(harness: Harness, order: RefundOrder, expected: set[str]) 
     """
     query = f'{INBOX} AND RefundRequestId = "{order.refund_request_id}"'
     async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
-        while {each.id async for each in harness.temporal.list_workflows(query)} != expected:
+        while {each.id async for each in harness.temporal.list_workflows(query)} != expected:  # noqa: ASYNC110
             await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What opens a case: a refund that ends in need of an operator, late evidence, a stopped workflow."""
+"""What opens a case: a refund that ends in need of it, late evidence, a stopped workflow."""
 
 import asyncio
 from pathlib import Path

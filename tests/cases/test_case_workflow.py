@@ -166,7 +166,7 @@ async def test_a_new_finding_ends_a_snooze(harness: Harness, opened: OpenCase) -
 
 @pytest.mark.parametrize("after", [timedelta(seconds=-1), timedelta(days=91)])
 async def test_a_snooze_ends_within_90_days(opened: OpenCase, after: timedelta) -> None:
-    with pytest.raises(InstructionRejectedError, match="until: must be after .* at most 90 days"):
+    with pytest.raises(InstructionRejectedError, match=r"until: must be after .* at most 90 days"):
         await opened.client.snooze(opened.id, Snooze(until=datetime.now(UTC) + after, **OPS))
 
 

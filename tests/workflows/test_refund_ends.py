@@ -3,6 +3,7 @@
 import pytest
 
 from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain.case import CaseKind
 from antom_refunds.domain.evidence import Source
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
@@ -133,7 +134,9 @@ async def test_a_failure_says_what_to_do_next(
     assert harness.movements(order) == 0
     view = await harness.view(order)
     assert (view.state, view.result_code) == (RefundState.FAILED, code)
-    assert view.needs_attention is needs_attention
+    assert not view.needs_attention
+    if needs_attention:
+        assert (await harness.until_case(order, CaseKind.NEEDS_ATTENTION)).is_in_inbox
 
 
 async def test_an_unknown_failure_code_fails_and_alerts_an_operator(harness: Harness) -> None:

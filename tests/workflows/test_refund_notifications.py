@@ -1,6 +1,7 @@
 """Late, repeated and contradicting notifications: the first final result wins."""
 
 from antom_refunds.delivery import Delivery
+from antom_refunds.domain.case import CaseKind
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
@@ -68,8 +69,9 @@ async def test_the_first_final_result_wins_and_an_operator_is_alerted(
     assert outcome.state is RefundState.SUCCEEDED
     assert outcome.is_contradicted
     assert outcome.attention_reason
-    view = await idle_harness.view(order)
-    assert (view.state, view.needs_attention) == (RefundState.SUCCEEDED, True)
+    assert (await idle_harness.view(order)).state is RefundState.SUCCEEDED
+    async with idle_harness.running_worker():
+        assert (await idle_harness.until_case(order, CaseKind.CONTRADICTION)).is_in_inbox
 
 
 async def test_a_second_refund_id_is_a_contradiction(idle_harness: Harness) -> None:

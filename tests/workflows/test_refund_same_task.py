@@ -13,6 +13,7 @@ from temporalio.worker._workflow_instance import _WorkflowLogicFlag as Flag
 
 from antom_refunds.contract import Instruction, Resolution
 from antom_refunds.delivery import Delivery
+from antom_refunds.domain.case import CaseKind
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
@@ -185,7 +186,7 @@ async def test_a_call_in_flight_at_the_end_is_awaited_and_applied(harness: Harne
 
     assert outcome.state is RefundState.FAILED
     assert outcome.is_contradicted
-    assert (await harness.view(order)).needs_attention
+    assert (await harness.until_case(order, CaseKind.CONTRADICTION)).is_in_inbox
     assert harness.movements(order) == 1
 
 
@@ -202,5 +203,5 @@ async def test_a_notified_success_that_the_response_contradicts_is_shown(harness
     outcome = await harness.wait_for_outcome(order)
 
     assert outcome.is_contradicted
-    assert (await harness.view(order)).needs_attention
+    assert (await harness.until_case(order, CaseKind.CONTRADICTION)).is_in_inbox
     assert harness.calls(order, CallKind.INQUIRY) >= 1
