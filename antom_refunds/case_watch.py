@@ -71,10 +71,9 @@ class CaseWatch:
         for kind in CaseKind:
             own = [view for view in views if view.kind is kind]
             unassigned = [view for view in own if view.state is CaseState.OPEN]
-            label = {"kind": kind.value}
-            self._open.set(len(own), label)
-            self._oldest.set(_oldest(own, now), label)
-            self._unassigned.set(_oldest(unassigned, now), label)
+            self._open.set(len(own), {"kind": kind.value})
+            self._oldest.set(_oldest(own, now), {"kind": kind.value})
+            self._unassigned.set(_oldest(unassigned, now), {"kind": kind.value})
 
 
 def case_of_stopped(view: RefundView) -> CaseInput:

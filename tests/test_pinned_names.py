@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from antom_refunds import contract, late_evidence
+from antom_refunds import case_contract, contract, late_evidence
 from antom_refunds.antom import call_errors
 from antom_refunds.antom.freshness import STALE_RESPONSE
 from antom_refunds.contract import Attribute
 from antom_refunds.delivery import Delivery
+from antom_refunds.domain.case import CaseKind, CaseResult, CaseState, ExternalRefunds
 from antom_refunds.domain.evidence import EvidenceKind, Source
 from antom_refunds.domain.refund import MERCHANT_NOT_CONFIGURED, WORKER_LOST, RefundState, Step
 from antom_refunds.late_evidence import LateReason
 from antom_refunds.settings import MerchantSettings, Settings
 from antom_refunds.webhook import NotForRefund, Rejection
-from starter.json_report import RefundReport, Report
+from starter.json_report import CaseReport, RefundReport, Report
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("antom_refunds", "workflows", "activities", "starter", "worker.py")
@@ -45,7 +46,8 @@ PINNED: list[tuple[str, Iterable[str], str]] = [
         Attribute,
         (
             "RefundState RefundRequestId RefundPaymentId RefundMerchant RefundCurrency "
-            "RefundResultCode RefundAmountMinor RefundNeedsAttention RefundOverdueAt"
+            "RefundResultCode RefundAmountMinor RefundNeedsAttention RefundOverdueAt "
+            "RefundCaseKind"
         ),
     ),
     (
@@ -68,6 +70,40 @@ PINNED: list[tuple[str, Iterable[str], str]] = [
             contract.ACTIVITY_INQUIRE,
         ),
         "request_refund await_result inquire",
+    ),
+    (
+        "workflow, signal, updates, query and activity of a case",
+        (
+            case_contract.CASE_WORKFLOW,
+            case_contract.SIGNAL_REPORT,
+            case_contract.UPDATE_ASSIGN,
+            case_contract.UPDATE_NOTE,
+            case_contract.UPDATE_SNOOZE,
+            case_contract.UPDATE_CLOSE,
+            case_contract.QUERY_CASE,
+            case_contract.ACTIVITY_REPORT_CASE,
+        ),
+        "RefundCase report assign note snooze close case report_case",
+    ),
+    (
+        "kinds of cases",
+        CaseKind,
+        "needs_attention contradiction stopped external_refund returned",
+    ),
+    ("states of a case", CaseState, "open assigned snoozed closed"),
+    (
+        "results of a case",
+        CaseResult,
+        "paid_otherwise new_refund confirmed written_off false_alarm recorded",
+    ),
+    ("what happens with external refunds", ExternalRefunds, "case record ignore"),
+    (
+        "fields of a case that commands print with --json",
+        CaseReport.model_fields,
+        (
+            "case_id kind state merchant refund payment_id amount result_code is_in_inbox "
+            "opened_at due_at closed_at assignee snoozed_until advice findings actions closure"
+        ),
     ),
     (
         "error types",
@@ -113,13 +149,13 @@ PINNED: list[tuple[str, Iterable[str], str]] = [
         MerchantSettings.model_fields,
         (
             "client_id private_key_file antom_public_key_files key_version gateway sandbox "
-            "connect_timeout response_timeout clock_skew_max"
+            "connect_timeout response_timeout clock_skew_max external_refunds"
         ),
     ),
     (
         "fields that commands print with --json",
         Report.model_fields,
-        "command exit_code error message refunds",
+        "command exit_code error message refunds cases",
     ),
     (
         "fields of a refund that commands print with --json",
@@ -154,6 +190,9 @@ def test_metrics_keep_their_names() -> None:
         "refund_antom_calls",
         "refund_antom_clock_skew_seconds",
         "refund_antom_pool_stalled",
+        "refund_cases_oldest_seconds",
+        "refund_cases_open",
+        "refund_cases_unassigned_seconds",
         "refund_late_evidence",
         "refund_notifications",
         "refund_signals_dropped",
@@ -171,7 +210,7 @@ def test_labels_of_metrics_keep_their_names() -> None:
         for key in each.keys
     }
 
-    assert labels == {"merchant", "direction", "outcome", "reason"}
+    assert labels == {"kind", "merchant", "direction", "outcome", "reason"}
 
 
 def test_result_codes_of_our_own_keep_their_names() -> None:
