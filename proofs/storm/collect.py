@@ -13,6 +13,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds import contract
+from antom_refunds.cases import CaseClient
 from antom_refunds.contract import RefundOutcome
 from antom_refunds.delivery import Delivery
 from antom_refunds.domain.evidence import EvidenceKind
@@ -26,6 +27,7 @@ from proofs.storm.observations import History, Observations
 from proofs.storm.plan import PAUSES, Plan
 
 _CONCURRENCY: Final = 8
+_CASES_MAX: Final = 100_000
 _ENDS: Final = ("FAILED", "TIMED_OUT", "CANCELED", "TERMINATED", "CONTINUED_AS_NEW")
 
 
@@ -57,6 +59,7 @@ async def collect_observations(
         interruptions=interruptions,
         unusable=plan.unusable,
         in_flight=RESPONSE_TIMEOUT + timedelta(seconds=max(pauses, default=0.0)),
+        cases=await _cases(temporal),
     )
 
 
@@ -65,6 +68,12 @@ def flagged_in(log: Path) -> frozenset[str]:
     event = f"notification.{Delivery.CONFLICTS}"
     lines = (line for line in log.read_text(errors="replace").splitlines() if event in line)
     return frozenset(json.loads(line)["refund_request_id"] for line in lines)
+
+
+async def _cases(temporal: Client) -> frozenset[tuple[str, str]]:
+    """Kind and refund of every case; the last ones were opened long before this."""
+    found = CaseClient(temporal).list(limit=_CASES_MAX)
+    return frozenset({(str(each.kind), str(each.refund)) async for each in found})
 
 
 async def _history(temporal: Client, refund_request_id: str) -> History | None:
@@ -99,6 +108,7 @@ def history_of(events: Sequence[HistoryEvent]) -> History:
         flagged_at=_flagged_at(events),
         called_off_at=next((_time(event) for event in events if _stops(event)), None),
         instructions=len(by_kind["UPDATE_ACCEPTED"] + by_kind["CANCEL_REQUESTED"]),
+        handed_over=len(by_kind["START_CHILD_WORKFLOW_EXECUTION_INITIATED"]),
         broke_off=next((each for each in _ENDS if by_kind[each]), ""),
     )
 

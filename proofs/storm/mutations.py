@@ -14,7 +14,7 @@ from typing import Any, Final
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from activities.antom_activities import AntomActivities
-from antom_refunds import contract
+from antom_refunds import contract, late_evidence
 from antom_refunds.antom import interpret
 from antom_refunds.antom.antom_client import AntomClient
 from antom_refunds.antom.wire import RefundRequest
@@ -33,7 +33,7 @@ from antom_refunds.webhook import verification
 from proofs.storm.invariants import Invariant
 from proofs.storm.plan import Intervention, InterventionKind, Plan, PlannedRequest, StormSize
 from proofs.storm.schedule import SPEEDUP, euros, payment
-from workflows import inputs
+from workflows import inputs, refund_workflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +177,15 @@ def polls_in_history(*given: Any) -> Any:
 def contradiction_dropped(*_: object) -> bool:
     """Workflow and webhook ignore what contradicts a final state."""
     return False
+
+
+@_replaces(
+    (refund_workflow, "case_of_ended"), (late_evidence, "case_of"),
+    finds=(Invariant.CASE_MISSING,),
+    notify=(Fault(kind=FaultKind.CONTRADICTING),), **_NOTIFIED,
+)  # fmt: skip
+def case_not_opened(*_: object) -> None:
+    """No case is opened about what an operator must look at."""
 
 
 @_replaces((NotificationDelivery, "deliver"), finds=(Invariant.NOTIFICATION_LOST,), **_NOTIFIED)

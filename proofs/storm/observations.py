@@ -40,7 +40,7 @@ class History:
     workflow tasks and calls that timed out with their worker. `not_found` counts
     inquiries that reported "no such refund" to the workflow. `flagged_at` is when it first asked
     for an operator before its end, `called_off_at` when it first accepted that it must stop.
-    `instructions` counts accepted updates and cancellations.
+    `instructions` counts accepted updates and cancellations, `handed_over` the cases it opened.
     """
 
     started_at: datetime | None = None
@@ -54,6 +54,7 @@ class History:
     flagged_at: datetime | None = None
     called_off_at: datetime | None = None
     instructions: int = 0
+    handed_over: int = 0
     broke_off: str = ""
 
 
@@ -65,7 +66,7 @@ class Observations:
     `accepted` what start() accepted, `reported` the outcomes that callers read. `flagged` are
     refunds for which the webhook alerted operators. `interruptions` is the number of process
     faults. Antom's first responses to `unusable` were all unusable. `in_flight` is how long a call
-    may take to reach Antom.
+    may take to reach Antom. `cases` are the kind and the refund of every case.
     """
 
     chosen: frozenset[str]
@@ -78,9 +79,10 @@ class Observations:
     interruptions: int = 0
     unusable: frozenset[str] = field(default_factory=frozenset)
     in_flight: timedelta = timedelta()
+    cases: frozenset[tuple[str, str]] = field(default_factory=frozenset)
 
     @cached_property
-    def cases(self) -> Mapping[str, "Case"]:
+    def refunds(self) -> Mapping[str, "SeenRefund"]:
         """Every refund that anybody knows of, by refundRequestId."""
         ledger = self.ledger
         refunds, payloads = _by_id(ledger.refunds), _by_id(ledger.payloads)
@@ -88,7 +90,7 @@ class Observations:
         orders, calls = _by_id(set(self.accepted)), _by_id(ledger.calls, "subject")
         ours = {*self.chosen, *self.unanswered, *self.histories, *orders}
         return {
-            each: Case(
+            each: SeenRefund(
                 id=each,
                 seen=self,
                 history=self.histories.get(each, History()),
@@ -104,7 +106,7 @@ class Observations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class SeenRefund:
     """One refund, as callers, Temporal and Antom know it; `orders` are the accepted ones."""
 
     id: str

@@ -54,7 +54,7 @@ def evaluate(
     """The report about these observations."""
     histories = seen.histories.values()
     bounds = (history_bound(each, interruptions=seen.interruptions) for each in histories)
-    contradicted = [each for each in seen.cases.values() if each.exists and each.is_contradictory]
+    contradicted = [each for each in seen.refunds.values() if each.exists and each.is_contradictory]
     calls: Counter[str] = Counter(dict.fromkeys(seen.histories, 0))
     for each in seen.ledger.calls:
         calls[each.subject] += each.count
@@ -76,7 +76,7 @@ def evaluate(
 
 
 def _delays(seen: Observations) -> Iterable[float]:
-    for case in seen.cases.values():
+    for case in seen.refunds.values():
         refund, closed_at = case.refund, case.history.closed_at
         if refund and refund.ended_at and closed_at and not refund.is_external:
             # Where an untrue notification of Antom's ended it, our end may be before Antom's.
@@ -102,7 +102,7 @@ def _tries(seen: Observations) -> Iterable[tuple[str, Operation, int]]:
     for calls in seen.ledger.calls:
         if calls.kind in _OPERATIONS:
             yield calls.subject, _OPERATIONS[calls.kind], calls.count
-    for case in seen.cases.values():
+    for case in seen.refunds.values():
         yield case.id, Operation.NOTIFY, max((sending.number for sending in case.sent), default=0)
 
 

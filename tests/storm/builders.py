@@ -7,6 +7,7 @@ from typing import Any
 
 from antom_refunds.antom.wire import Result
 from antom_refunds.contract import RefundOutcome
+from antom_refunds.domain.case import CaseKind
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
@@ -107,5 +108,6 @@ def observations(*, its: History | None = None, **changes: Any) -> Observations:
         reported=(("r-1", "succeeded"),),
         histories={"r-1": its or history()},
         ledger=ledger(),
+        cases=frozenset({(kind.value, "r-1") for kind in CaseKind}),
     )
     return replace(usual, **changes)

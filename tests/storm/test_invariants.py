@@ -172,6 +172,21 @@ VIOLATIONS: Final[list[tuple[str, Invariant, Observations]]] = [
         sent(sending(succeeded=False, fault="forged")),
     ),
     ("a history of polls", Invariant.HISTORY_TOO_LONG, observations(its=history(events=51))),
+    (
+        "an outcome that asks for an operator, no case",
+        Invariant.CASE_MISSING,
+        replace(
+            observations(its=history(outcome=outcome(attention_reason="x"))), cases=frozenset()
+        ),
+    ),
+    (
+        "a contradiction, a case of another kind",
+        Invariant.CASE_MISSING,
+        replace(
+            observations(its=history(outcome=outcome(attention_reason="x", is_contradicted=True))),
+            cases=frozenset({("needs_attention", "r-1")}),
+        ),
+    ),
     ("unusable responses again and again, no operator notified", Invariant.DOUBT_SILENT, UNUSABLE),
     ("an id used elsewhere, no operator notified", Invariant.DOUBT_SILENT, taken(flagged_at=None)),
     (
