@@ -3,13 +3,24 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
-from antom_refunds import RefundClient, RefundConflictError, RefundNotFoundError
+from antom_refunds import (
+    InstructionRejectedError,
+    RefundClient,
+    RefundConflictError,
+    RefundNotFoundError,
+    TemporalUnavailableError,
+    case_contract,
+)
+from antom_refunds.case_contract import Closing
+from antom_refunds.cases import CaseClient
+from antom_refunds.domain.case import Case, CaseKind, CaseResult
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.authentication import SignedBy
 from antom_refunds.simulator.control_api import SendNotification
@@ -31,6 +42,8 @@ class Check(StrEnum):
     STALE = "the stale notification was acknowledged without effect"
     FIXED = "blocked until the key was fixed"
     KILLED = "worker killed with SIGKILL after the money moved"
+    CASES = "a case was opened, and an operator closed it with a reason"
+    CONTRADICTED = "a contradiction after the end is in a case"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +136,47 @@ async def repeat_late(context: DemoContext) -> None:
     )
     is_acknowledged = response.status_code == HTTPStatus.OK and "SUCCESS" in response.body
     context.record(scenario, Check.STALE, holds=is_acknowledged)
+
+
+async def contradict(context: DemoContext) -> None:
+    """Send a signed notification that contradicts a success, and close its case."""
+    scenario = _BY_KEY["notified-2"]
+    await context.wait_until(scenario, lambda view: not view.is_running)
+    response = await context.antom.send_notification(
+        _forgery(context, scenario, SignedBy.ANTOM, claims_success=False)
+    )
+    is_acknowledged = response.status_code == HTTPStatus.OK
+    case = await _close_case(context, scenario, CaseKind.CONTRADICTION, CaseResult.FALSE_ALARM)
+    is_kept = case.latest is not None and case.latest.evidence is not None
+    context.record(scenario, Check.CONTRADICTED, holds=is_acknowledged and is_kept)
+
+
+async def settle_case(context: DemoContext) -> None:
+    """Close the case of a refund that Antom closed, as an operator does."""
+    scenario = _BY_KEY["closed"]
+    await context.wait_until(scenario, lambda view: not view.is_running)
+    case = await _close_case(context, scenario, CaseKind.NEEDS_ATTENTION, CaseResult.PAID_OTHERWISE)
+    is_closed = case.closure is not None and case.closure.result is CaseResult.PAID_OTHERWISE
+    context.record(scenario, Check.CASES, holds=is_closed)
+
+
+async def _close_case(
+    context: DemoContext, scenario: Scenario, kind: CaseKind, result: CaseResult
+) -> Case:
+    cases = CaseClient(await context.stack.temporal())
+    case_id = case_contract.case_id(case_contract.subject_of_order(kind, scenario.order))
+    closing = Closing(by="the demo", reason="it was rehearsed", result=result)
+    while (case := await _shown(cases, case_id)) is None or case.closure is None:
+        with suppress(TemporalUnavailableError, InstructionRejectedError):
+            await cases.close(case_id, closing)
+    return case
+
+
+async def _shown(cases: CaseClient, case_id: str) -> Case | None:
+    """None while no worker runs: the demo kills it."""
+    with suppress(TemporalUnavailableError):
+        return await cases.show(case_id)
+    return None
 
 
 def _forgery(

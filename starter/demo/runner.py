@@ -24,6 +24,7 @@ from starter.stack import Stack
 
 _LIMIT: Final = timedelta(seconds=120)
 _POLL_INTERVAL: Final = timedelta(milliseconds=300)
+_INBOX: Final = f'{Attribute.NEEDS_ATTENTION} = true AND ExecutionStatus = "Running"'
 
 
 async def run(stack: Stack, console: Console) -> bool:
@@ -68,6 +69,8 @@ async def _run_concurrently(context: DemoContext) -> None:
         group.create_task(disruptions.forge(context))
         group.create_task(disruptions.repeat_late(context))
         group.create_task(disruptions.fix_key(context))
+        group.create_task(disruptions.contradict(context))
+        group.create_task(disruptions.settle_case(context))
         await disruptions.request(context, SCENARIOS)
         await disruptions.kill_worker(context)
 
@@ -103,7 +106,7 @@ async def _outcomes(context: DemoContext) -> Mapping[str, RefundOutcome]:
 def _print_introduction(stack: Stack, console: Console) -> None:
     console.print(f"Temporal UI  {_link(stack, '')}", soft_wrap=True)
     console.print(
-        f"attention    {_link(stack, f'{Attribute.NEEDS_ATTENTION} = true', 'Needs attention')}",
+        f"inbox        {_link(stack, _INBOX, 'Inbox')}",
         soft_wrap=True,
     )
     console.print(f"logs         {stack.home / 'logs'}")
