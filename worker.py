@@ -27,6 +27,7 @@ from antom_refunds.asgi_server import serve_in_background
 from antom_refunds.case_start import report_case
 from antom_refunds.case_watch import CaseWatch
 from antom_refunds.connection import TemporalSettingsError, TemporalUnavailableError, connect
+from antom_refunds.external_refunds import ExternalRefundRecorder
 from antom_refunds.merchants import build_clients
 from antom_refunds.namespace import require_attributes
 from antom_refunds.process import (
@@ -83,7 +84,11 @@ def build_workers(
     """One worker for refunds, and one for the calls to Antom with a common rate limit."""
     # One call per interval, instead of N per second, so that calls never come in bursts.
     rate_limiter = AsyncLimiter(1, 1 / settings.antom_calls_per_second)
-    calls = AntomActivities(EvidenceCalls(clients, rate_limiter=rate_limiter), settings.policy)
+    recorder = ExternalRefundRecorder(temporal, settings.external_refunds)
+    evidence_calls = EvidenceCalls(
+        clients, rate_limiter=rate_limiter, observe_refunds=recorder.record
+    )
+    calls = AntomActivities(evidence_calls, settings.policy)
     cases = CaseActivities(partial(report_case, temporal))
     methods = [calls.request_refund, calls.await_result, calls.inquire]
     return (

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -21,6 +21,8 @@ from antom_refunds.antom.call_errors import (
     OutcomeUnknownError,
 )
 from antom_refunds.domain.evidence import UNUSABLE, Evidence, EvidenceKind, Source
+from antom_refunds.domain.external_refunds import PaymentRefund
+from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import MERCHANT_NOT_CONFIGURED, Refund
 from antom_refunds.log_limit import LogLimit
 
@@ -32,16 +34,29 @@ _LOG_KEYS_MAX: Final = 1000
 Result = TypeVar("Result")
 
 
+ObserveRefunds = Callable[[RefundOrder, Sequence[PaymentRefund]], Awaitable[None]]
+
+
+async def _ignore_refunds(_order: RefundOrder, _refunds: Sequence[PaymentRefund]) -> None:
+    """The default for `observe_refunds`."""
+
+
 class EvidenceCalls:
     """Calls to Antom for the merchants that this worker serves, by name.
 
-    Each call first acquires `rate_limiter`; with None, calls are not limited.
+    Each call first acquires `rate_limiter`; with None, calls are not limited. `observe_refunds`
+    receives an order, and all refunds that an inquiry about its payment lists.
     """
 
     def __init__(
-        self, clients: Mapping[str, AntomClient], *, rate_limiter: AsyncLimiter | None = None
+        self,
+        clients: Mapping[str, AntomClient],
+        *,
+        rate_limiter: AsyncLimiter | None = None,
+        observe_refunds: ObserveRefunds = _ignore_refunds,
     ) -> None:
         self._clients = clients
+        self._observe_refunds = observe_refunds
         self._rate_limiter = rate_limiter
         self._log_limit = LogLimit(window=_LOG_WINDOW, keys_max=_LOG_KEYS_MAX)
 
@@ -115,6 +130,7 @@ class EvidenceCalls:
         except AntomError as error:
             log.warning("payment.not_inquired", extra={"reason": str(error)})
             return False
+        await self._observe_refunds(refund.order, interpret.refunds_of_payment(response))
         return interpret.lists_refund(response, refund.order)
 
     def _record(self, call: str, refund: Refund, evidence: Evidence) -> None:

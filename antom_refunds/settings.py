@@ -351,6 +351,11 @@ class Settings(BaseSettings):
             ) from error
 
     @property
+    def external_refunds(self) -> dict[str, ExternalRefunds]:
+        """For each merchant, what happens with refunds that do not run here."""
+        return {name: merchant.external_refunds for name, merchant in self.merchants.items()}
+
+    @property
     def policy(self) -> Policy:
         return Policy.at_speedup(self.speedup, overdue_after=timedelta(days=self.overdue_days))
 

@@ -18,6 +18,7 @@ from antom_refunds.antom.wire import (
     Result,
 )
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
+from antom_refunds.domain.external_refunds import PaymentRefund
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import RefundOrder
 
@@ -25,6 +26,10 @@ from antom_refunds.domain.order import RefundOrder
 _MALFORMED_NOTIFICATION: Final = "malformed_notification"
 _FLAWS_MAX: Final = 300
 _STATUS_CODES: Final = {EvidenceKind.FAILED: "FAIL", EvidenceKind.PROCESSING: "PROCESSING"}
+_TRANSACTION_KINDS: Final = {
+    "SUCCESS": EvidenceKind.SUCCEEDED,
+    "PROCESSING": EvidenceKind.PROCESSING,
+}
 _UNSENT_ADVICE: Final = (
     "check network, proxy and certificates between the worker and Antom's gateway"
 )
@@ -104,6 +109,20 @@ def lists_refund(response: InquirePaymentResponse, order: RefundOrder) -> bool:
         and each.transaction_request_id == order.refund_request_id
         and _money(each.transaction_amount) == order.amount
         for each in response.transactions or ()
+    )
+
+
+def refunds_of_payment(response: InquirePaymentResponse) -> tuple[PaymentRefund, ...]:
+    """The payment's refunds that were executed or are processing (docs/antom.md#inquirypayment)."""
+    return tuple(
+        PaymentRefund(
+            kind=_TRANSACTION_KINDS[each.transaction_status],
+            refund_request_id=each.transaction_request_id or None,
+            refund_id=each.transaction_id or None,
+            amount=_money(each.transaction_amount),
+        )
+        for each in response.transactions
+        if each.transaction_type == "REFUND" and each.transaction_status in _TRANSACTION_KINDS
     )
 
 

@@ -47,9 +47,7 @@ async def webhook() -> int:
     handler = NotificationHandler(
         notifications=NotificationDelivery(
             await connect(is_lazy=True, runtime=runtime),
-            external_refunds={
-                name: merchant.external_refunds for name, merchant in settings.merchants.items()
-            },
+            external_refunds=settings.external_refunds,
         ),
         keys=keys,
         count=notification_counter(runtime.metric_meter),

@@ -10,9 +10,12 @@ from urllib.parse import quote
 from cyclopts import Parameter, validators
 from rich.console import Console
 
+from antom_refunds.case_views import CaseView
+from antom_refunds.cases import CaseClient
 from antom_refunds.client import RefundClient
 from antom_refunds.connection import TemporalUnavailableError, connect
 from antom_refunds.contract import SHORT_RPC_TIMEOUT, Instruction, RefundOutcome, Resolution
+from antom_refunds.domain.case import CaseKind
 from antom_refunds.domain.money import Money
 from antom_refunds.domain.order import (
     DEFAULT_MERCHANT,
@@ -25,7 +28,7 @@ from antom_refunds.settings import Settings
 from antom_refunds.views import RefundView
 from starter import rendering
 from starter.commands.options import By, Json, MerchantName, Reason, validated
-from starter.json_report import RefundReport, print_report
+from starter.json_report import CaseReport, RefundReport, print_report
 
 _STEP_SECONDS: Final = 1.0
 
@@ -118,7 +121,7 @@ async def list_refunds(
     ] = 100,
     json: Json = False,
 ) -> int:
-    """List refunds, newest first."""
+    """List refunds, newest first; with --payment-id also those that do not run here."""
     refunds = await _client()
     found = [
         view
@@ -131,13 +134,23 @@ async def list_refunds(
             limit=limit,
         )
     ]
+    external = await _external_refunds(payment_id) if payment_id else []
     if json:
-        print_report("list", refunds=map(RefundReport.of, found))
-    else:
-        rendering.console_for_output().print(
-            rendering.table(found) if found else "no refunds found"
-        )
+        reports = map(CaseReport.of_view, external)
+        print_report("list", refunds=map(RefundReport.of, found), cases=reports)
+        return OK
+    console = rendering.console_for_output()
+    console.print(rendering.table(found) if found else "no refunds found")
+    if external:
+        console.print("\nof the same payment, not made here:", rendering.case_table(external))
     return OK
+
+
+async def _external_refunds(payment_id: str) -> list[CaseView]:
+    """The payment's refunds from the Dashboard or another system, open and closed cases."""
+    cases = CaseClient(await connect())
+    found = cases.list(kind=CaseKind.EXTERNAL_REFUND, payment_id=payment_id)
+    return [view async for view in found]
 
 
 async def check_now(
