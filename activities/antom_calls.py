@@ -130,7 +130,9 @@ class EvidenceCalls:
         except AntomError as error:
             log.warning("payment.not_inquired", extra={"reason": str(error)})
             return False
-        await self._observe_refunds(refund.order, interpret.refunds_of_payment(response))
+        await self._observe_refunds(
+            refund.order, interpret.refunds_of_payment(response, refund.order)
+        )
         return interpret.lists_refund(response, refund.order)
 
     def _record(self, call: str, refund: Refund, evidence: Evidence) -> None:

@@ -52,15 +52,15 @@ def mutable(refund: Refund) -> tuple[SearchAttributePair[Any], ...]:
     """The attributes that change during a refund."""
     return (
         SearchAttributePair(STATE, refund.state.value),
-        SearchAttributePair(NEEDS_ATTENTION, refund.waits_for_operator),
+        SearchAttributePair(NEEDS_ATTENTION, refund.attention_reason is not None),
         SearchAttributePair(
             RESULT_CODE, refund.deciding_evidence.code if refund.deciding_evidence else "none"
         ),
     )
 
 
-def initial_of_case(case: Case) -> TypedSearchAttributes:
-    """All attributes of a new case; those about a refund that nobody named are missing."""
+def of_case(case: Case) -> TypedSearchAttributes:
+    """All attributes of a case; those about a refund that nobody named are missing."""
     subject = case.subject
     fixed: list[SearchAttributePair[Any]] = [
         SearchAttributePair(MERCHANT, subject.merchant),
@@ -74,14 +74,10 @@ def initial_of_case(case: Case) -> TypedSearchAttributes:
     if subject.amount is not None:
         fixed.append(SearchAttributePair(CURRENCY, subject.amount.currency))
         fixed.append(SearchAttributePair(AMOUNT_MINOR, subject.amount.minor))
-    return TypedSearchAttributes([*fixed, *mutable_of_case(case)])
-
-
-def mutable_of_case(case: Case) -> tuple[SearchAttributePair[Any], ...]:
-    """The attributes that change during a case."""
     evidence = case.latest.evidence if case.latest else None
-    return (
+    changing = (
         SearchAttributePair(STATE, case.state.value),
         SearchAttributePair(NEEDS_ATTENTION, case.is_in_inbox),
         SearchAttributePair(RESULT_CODE, evidence.code if evidence else "none"),
     )
+    return TypedSearchAttributes([*fixed, *changing])

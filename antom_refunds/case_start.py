@@ -21,12 +21,29 @@ async def report_case(temporal: Client, case_input: CaseInput) -> bool:
     TemporalSettingsError, or RPCError if Temporal refuses it for another reason.
     """
     with temporal_errors():
-        earlier = await _closed_case(temporal, case_contract.case_id(case_input.subject))
-        known = earlier.digests if earlier is not None else ()
-        new = tuple(each for each in case_input.findings if each.digest not in known)
-        for finding in new:
-            await _signal_with_start(temporal, case_input, earlier, finding)
-    return bool(new)
+        new = [await _report(temporal, case_input, each) for each in case_input.findings]
+    return any(new)
+
+
+async def _report(temporal: Client, case_input: CaseInput, finding: Finding) -> bool:
+    """Signal an open case; otherwise start it, with what is known from when it was closed."""
+    handle = temporal.get_workflow_handle(
+        case_contract.case_id(case_input.subject), result_type=Case
+    )
+    try:
+        latest = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+        if latest.status is WorkflowExecutionStatus.RUNNING:
+            await handle.signal(case_contract.SIGNAL_REPORT, finding, rpc_timeout=RPC_TIMEOUT)
+            return True
+    except RPCError as error:
+        if not is_no_such_workflow(error):
+            raise
+        # There is none, or it was closed just now.
+    earlier = await _closed_case(temporal, handle.id)
+    if earlier is not None and finding.digest in earlier.digests:
+        return False
+    await _signal_with_start(temporal, case_input, earlier, finding)
+    return True
 
 
 async def _signal_with_start(
@@ -44,20 +61,23 @@ async def _signal_with_start(
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         start_signal=case_contract.SIGNAL_REPORT,
         start_signal_args=[finding],
-        search_attributes=attributes.initial_of_case(case_contract.case_at_start(started, now=now)),
+        search_attributes=attributes.of_case(case_contract.case_at_start(started, now=now)),
         static_summary=case_contract.case_summary(subject),
         rpc_timeout=RPC_TIMEOUT,
     )
 
 
 async def _closed_case(temporal: Client, workflow_id: str) -> Case | None:
-    """The case as an operator closed it; None if it is open, or was never closed."""
-    handle = temporal.get_workflow_handle(workflow_id, result_type=Case)
+    """The case as an operator closed it last; None if it was never closed.
+
+    The run is named, because the result without it is that of the newest run, which may be open.
+    """
     try:
-        latest = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+        latest = await temporal.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
         if latest.status is not WorkflowExecutionStatus.COMPLETED:
             return None
-        closed: Case = await handle.result(rpc_timeout=RPC_TIMEOUT)
+        run = temporal.get_workflow_handle(workflow_id, run_id=latest.run_id, result_type=Case)
+        closed: Case = await run.result(rpc_timeout=RPC_TIMEOUT)
     except WorkflowFailureError:
         return None
     except RPCError as error:

@@ -67,8 +67,14 @@ class CaseClient:
         with temporal_errors(), _not_found_errors(case_id):
             handle = self._handle(case_id)
             latest = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+            if latest.workflow_type != case_contract.CASE_WORKFLOW:
+                raise CaseNotFoundError(f"{case_id} is not a case")
             if latest.status is WorkflowExecutionStatus.COMPLETED:
                 return await handle.result(rpc_timeout=RPC_TIMEOUT)
+            if latest.status is not WorkflowExecutionStatus.RUNNING:
+                raise InstructionRejectedError(
+                    f"{case_id} was stopped in Temporal; the workers open it again within a minute"
+                )
             case: Case = await handle.query(
                 case_contract.QUERY_CASE, result_type=Case, rpc_timeout=RPC_TIMEOUT
             )

@@ -172,14 +172,18 @@ def outcome_of(refund: Refund) -> RefundOutcome:
     )
 
 
-def contradicts_outcome(outcome: RefundOutcome, evidence: Evidence) -> bool:
-    """Whether the evidence cannot be true of a refund with this outcome."""
-    order = RefundOrder(
+def order_of(outcome: RefundOutcome) -> RefundOrder:
+    """The order that this outcome is about, as far as an outcome names it."""
+    return RefundOrder(
         refund_request_id=outcome.refund_request_id,
         payment_id=outcome.payment_id,
         amount=outcome.amount,
         merchant=outcome.merchant,
     )
+
+
+def contradicts_outcome(outcome: RefundOutcome, evidence: Evidence) -> bool:
+    """Whether the evidence cannot be true of a refund with this outcome."""
     deciding = Evidence(
         source=Source.RESPONSE,
         kind=EvidenceKind(outcome.state),
@@ -187,7 +191,7 @@ def contradicts_outcome(outcome: RefundOutcome, evidence: Evidence) -> bool:
         refund_id=outcome.refund_id,
     )
     return contradicts(
-        Refund(order=order, state=outcome.state, deciding_evidence=deciding), evidence
+        Refund(order=order_of(outcome), state=outcome.state, deciding_evidence=deciding), evidence
     )
 
 

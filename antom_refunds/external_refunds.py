@@ -1,7 +1,10 @@
 """Records refunds of our payments that do not run here, when an inquiry lists them."""
 
+import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Final
 
 from temporalio.client import Client
@@ -10,12 +13,7 @@ from temporalio.service import RPCError
 from antom_refunds import contract
 from antom_refunds.case_contract import CaseInput, case_key
 from antom_refunds.case_start import report_case
-from antom_refunds.connection import (
-    TemporalSettingsError,
-    TemporalUnavailableError,
-    is_no_such_workflow,
-    temporal_errors,
-)
+from antom_refunds.connection import is_no_such_workflow
 from antom_refunds.contract import RPC_TIMEOUT
 from antom_refunds.domain.case import ExternalRefunds
 from antom_refunds.domain.external_refunds import PaymentRefund, finding_of, subject_of
@@ -24,6 +22,7 @@ from antom_refunds.domain.order import RefundOrder
 log = logging.getLogger(__name__)
 
 _KNOWN_MAX: Final = 10_000
+_LIMIT: Final = timedelta(seconds=5)
 
 
 class ExternalRefundRecorder:
@@ -35,19 +34,20 @@ class ExternalRefundRecorder:
     def __init__(self, temporal: Client, settings: Mapping[str, ExternalRefunds]) -> None:
         self._temporal = temporal
         self._settings = settings
-        self._known: set[tuple[str, str]] = set()
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def record(self, order: RefundOrder, listed: Iterable[PaymentRefund]) -> None:
-        """Record what an inquiry about the order's payment lists; never raises.
+        """Record what an inquiry about the order's payment lists; never raises, and never lasts.
 
         The inquiry is about `order`: a failure here must not spoil it, and the next inquiry lists
         the same refunds again.
         """
         try:
-            for refund in listed:
-                await self._record_one(order, refund)
-        except (TemporalUnavailableError, TemporalSettingsError, RPCError) as error:
-            fields = {"payment_id": order.payment_id, "reason": str(error)}
+            async with asyncio.timeout(_LIMIT.total_seconds()):
+                for refund in listed:
+                    await self._record_one(order, refund)
+        except Exception as error:  # noqa: BLE001 - see above
+            fields = {"payment_id": order.payment_id, "reason": str(error) or repr(error)}
             log.warning("external_refunds.not_recorded", extra=fields)
 
     async def _record_one(self, order: RefundOrder, refund: PaymentRefund) -> None:
@@ -59,8 +59,9 @@ class ExternalRefundRecorder:
             return
         if not await self._runs_here(order.merchant, refund):
             await report_case(self._temporal, _case(order, refund, name, mode))
-        if len(self._known) < _KNOWN_MAX:
-            self._known.add((order.merchant, name))
+        self._known[order.merchant, name] = None
+        if len(self._known) > _KNOWN_MAX:
+            self._known.popitem(last=False)
 
     async def _runs_here(self, merchant: str, refund: PaymentRefund) -> bool:
         """Whether Temporal knows it; an id of another form is not one of ours."""
@@ -68,13 +69,12 @@ class ExternalRefundRecorder:
         if own is None or case_key(own) != own:
             return False
         handle = self._temporal.get_workflow_handle(contract.workflow_id(own, merchant=merchant))
-        with temporal_errors():
-            try:
-                await handle.describe(rpc_timeout=RPC_TIMEOUT)
-            except RPCError as error:
-                if not is_no_such_workflow(error):
-                    raise
-                return False
+        try:
+            await handle.describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if not is_no_such_workflow(error):
+                raise
+            return False
         return True
 
 

@@ -12,7 +12,12 @@ from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.runtime import Runtime
 
-from antom_refunds.case_contract import CaseInput, case_key, case_of_contradiction
+from antom_refunds.case_contract import (
+    CaseInput,
+    case_key,
+    case_of_contradiction,
+    known_id,
+)
 from antom_refunds.case_start import report_case
 from antom_refunds.contract import TEXT_MAX, RefundOutcome
 from antom_refunds.domain.case import CaseKind, CaseSubject, ExternalRefunds, Finding
@@ -107,8 +112,8 @@ def _case(kind: CaseKind, late: LateEvidence, text: str) -> CaseInput:
         kind=kind,
         merchant=late.merchant,
         key=case_key(late.refund_request_id),
-        refund_request_id=late.refund_request_id,
-        payment_id=evidence.payment_id,
+        refund_request_id=known_id(late.refund_request_id),
+        payment_id=known_id(evidence.payment_id),
         amount=evidence.amount,
     )
     return CaseInput(subject=subject, findings=(Finding.of(text[:TEXT_MAX], evidence),))

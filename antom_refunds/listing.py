@@ -1,6 +1,6 @@
 """Lists refunds and cases: filters for Temporal's visibility store, and the order of results."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Final
 
 from temporalio.client import Client
@@ -14,8 +14,14 @@ from antom_refunds.domain.refund import RefundState
 from antom_refunds.views import RefundView, to_view
 
 _QUOTES: Final = str.maketrans({"\\": "\\\\", "'": "\\'"})
-_IS_STOPPED: Final = "ExecutionStatus IN ('Failed', 'Canceled', 'Terminated', 'TimedOut')"
+IS_STOPPED: Final = "ExecutionStatus IN ('Failed', 'Canceled', 'Terminated', 'TimedOut')"
 _IS_NOT_STOPPED: Final = "ExecutionStatus IN ('Running', 'Completed', 'ContinuedAsNew')"
+
+# Refunds that ended in need of an operator, and have not been handed over to a case.
+ENDED_AND_FLAGGED: Final = (
+    f"WorkflowType = '{WORKFLOW}' AND ExecutionStatus = 'Completed' "
+    f"AND {Attribute.NEEDS_ATTENTION} = true"
+)
 
 
 def list_filter(
@@ -35,12 +41,12 @@ def list_filter(
     terms = [f"WorkflowType = '{WORKFLOW}' AND WorkflowId STARTS_WITH 'refund/'"]
     terms += [f"{name} = '{value.translate(_QUOTES)}'" for name, value in values.items() if value]
     if needs_attention is True:
-        terms.append(f"({Attribute.NEEDS_ATTENTION} = true OR {_IS_STOPPED})")
+        terms.append(f"({Attribute.NEEDS_ATTENTION} = true OR {IS_STOPPED})")
     if needs_attention is False:
         is_unset = f"{Attribute.NEEDS_ATTENTION} IS NULL"
         terms.append(f"({Attribute.NEEDS_ATTENTION} = false OR {is_unset}) AND {_IS_NOT_STOPPED}")
     if is_stopped is not None:
-        terms.append(_IS_STOPPED if is_stopped else _IS_NOT_STOPPED)
+        terms.append(IS_STOPPED if is_stopped else _IS_NOT_STOPPED)
     return " AND ".join(terms)
 
 
@@ -58,7 +64,10 @@ def case_filter(
         Attribute.MERCHANT: merchant,
         Attribute.PAYMENT_ID: payment_id,
     }
-    terms = [f"WorkflowType = '{CASE_WORKFLOW}' AND WorkflowId STARTS_WITH 'case/'"]
+    terms = [
+        f"WorkflowType = '{CASE_WORKFLOW}' AND WorkflowId STARTS_WITH 'case/'",
+        "ExecutionStatus != 'ContinuedAsNew'",
+    ]
     terms += [f"{name} = '{value.translate(_QUOTES)}'" for name, value in values.items() if value]
     if is_open is not None:
         terms.append(f"ExecutionStatus {'=' if is_open else '!='} 'Running'")
@@ -67,16 +76,19 @@ def case_filter(
     return " AND ".join(terms)
 
 
-async def list_refunds(temporal: Client, query: str, *, limit: int) -> AsyncIterator[RefundView]:
+async def list_refunds(
+    temporal: Client, query: str, *, limit: int, known: Collection[str] = ()
+) -> AsyncIterator[RefundView]:
     """The first `limit` executions that Temporal returns, sorted newest first.
 
-    A stopped run is omitted if the same refund has a later run.
+    A stopped run is omitted if the same refund has a later run. Runs in `known` are omitted.
     """
     found = [
         to_view(execution)
         async for execution in temporal.list_workflows(query, limit=limit, rpc_timeout=RPC_TIMEOUT)
     ]
-    for view in sorted(found, key=lambda each: each.started_at, reverse=True):
+    new = (view for view in found if view.run_id not in known)
+    for view in sorted(new, key=lambda each: each.started_at, reverse=True):
         if not (view.is_stopped and await _has_later_run(temporal, view)):
             yield view
 

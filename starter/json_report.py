@@ -86,6 +86,7 @@ class CaseReport(BaseModel):
     assignee: str | None = None
     snoozed_until: datetime | None = None
     advice: str | None = None
+    findings_count: int | None = None
     findings: tuple[ReportedFinding, ...] | None = None
     actions: tuple[CaseAction, ...] | None = None
     closure: Closure | None = None
@@ -115,6 +116,7 @@ class CaseReport(BaseModel):
             assignee=case.assignee,
             snoozed_until=case.snoozed_until,
             advice=ADVICE[subject.kind],
+            findings_count=len(case.digests),
             findings=case.findings,
             actions=case.actions,
             closure=case.closure,

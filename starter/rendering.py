@@ -95,6 +95,7 @@ def facts_of_case(case: Case) -> dict[str, str]:
         "due": "" if closure else format_time(case.due_at),
         "assigned to": escape(case.assignee or ""),
         "snoozed until": format_time(case.snoozed_until),
+        "findings": str(len(case.digests)),
         "happened": "\n".join(findings),
         "what to do": "" if closure else ADVICE[subject.kind],
         "done": "\n".join(actions),

@@ -102,7 +102,8 @@ PINNED: list[tuple[str, Iterable[str], str]] = [
         CaseReport.model_fields,
         (
             "case_id kind state merchant refund payment_id amount result_code is_in_inbox "
-            "opened_at due_at closed_at assignee snoozed_until advice findings actions closure"
+            "opened_at due_at closed_at assignee snoozed_until advice "
+            "findings_count findings actions closure"
         ),
     ),
     (

@@ -1,10 +1,11 @@
 """Opens the case of a refund that ended."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -18,7 +19,18 @@ _RETRY: Final = RetryPolicy(
 )
 
 
-async def open_case(case_input: CaseInput) -> None:
+async def open_cases(cases: Sequence[CaseInput]) -> bool:
+    """Open these cases now; False if one could not be reached in time."""
+    try:
+        for case in cases:
+            await _open(case.model_copy(update={"opened_at": workflow.now()}))
+    except ActivityError as error:
+        workflow.logger.warning("refund.case_not_reached", extra={"reason": str(error.cause)})
+        return False
+    return True
+
+
+async def _open(case_input: CaseInput) -> None:
     """Open the case as a child that outlives this workflow; add to the case if there is one.
 
     The UI links a child to its parent. A case that exists, whether open or closed, needs a look at
@@ -33,7 +45,7 @@ async def open_case(case_input: CaseInput) -> None:
             task_queue=contract.REFUNDS_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             parent_close_policy=ParentClosePolicy.ABANDON,
-            search_attributes=attributes.initial_of_case(case),
+            search_attributes=attributes.of_case(case),
             static_summary=case_contract.case_summary(case_input.subject),
         )
     except WorkflowAlreadyStartedError:
@@ -42,5 +54,6 @@ async def open_case(case_input: CaseInput) -> None:
             case_input,
             task_queue=contract.REFUNDS_QUEUE,
             start_to_close_timeout=2 * contract.RPC_TIMEOUT,
+            schedule_to_close_timeout=policy.CASE_REPORT_LIMIT,
             retry_policy=_RETRY,
         )

@@ -55,6 +55,7 @@ def _facts(case: Case) -> list[tuple[str, str]]:
         ("amount", str(subject.amount) if subject.amount else "not named"),
         ("opened", _time(case.opened_at)),
         ("due", _time(case.due_at)),
+        ("findings", str(len(case.digests))),
         ("assigned to", case.assignee or ""),
         ("snoozed until", _time(case.snoozed_until) if case.snoozed_until else ""),
         ("closed", closed),
@@ -63,7 +64,7 @@ def _facts(case: Case) -> list[tuple[str, str]]:
 
 def _finding(each: ReportedFinding) -> str:
     evidence = each.finding.evidence
-    said = f" (`{evidence.code}`, by {evidence.source})" if evidence else ""
+    said = f" (`{escape(evidence.code)}`, by {evidence.source})" if evidence else ""
     return f"- {_time(each.at)} {escape(each.finding.text)}{said}"
 
 

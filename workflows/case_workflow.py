@@ -124,7 +124,7 @@ class RefundCaseWorkflow:
     def close(self, *arguments: Any) -> str:
         """Close the case with what was done; a new finding opens it again."""
         given = inputs.for_update(Closing, arguments)
-        closure = Closure(at=workflow.now(), **given.model_dump())
+        closure = Closure(at=workflow.now(), **given.model_dump(exclude={"findings"}))
         self._case = cases.closed(self._case, closure)
         return f"the case is closed: {given.result}; findings: {len(self._case.digests)}"
 
@@ -134,6 +134,11 @@ class RefundCaseWorkflow:
         self._reject_if_closed()
         if self._case.digests != self._published.digests:
             raise ApplicationError("a new finding has just arrived: look at it before you close")
+        if given.findings is not None and given.findings != len(self._case.digests):
+            raise ApplicationError(
+                f"the case has {len(self._case.digests)} findings, and you have seen "
+                f"{given.findings}: look at it again before you close it"
+            )
         if given.result is CaseResult.NEW_REFUND and not given.reference:
             raise ApplicationError("refused: reference: is required: the new refund's id")
 
@@ -145,6 +150,9 @@ class RefundCaseWorkflow:
 
     def _report(self, finding: Finding) -> None:
         self._case = cases.reported(self._case, finding, at=workflow.now())
+        if self._input.is_record_only and self._case.closure is None:
+            closure = case_contract.RECORDED.model_copy(update={"at": workflow.now()})
+            self._case = cases.closed(self._case, closure)
 
     async def _wait_for_change(self) -> None:
         """Wait for an operator or a finding, or for the end of a snooze.
@@ -158,23 +166,24 @@ class RefundCaseWorkflow:
                 timeout=None if until is None else until - workflow.now(),
             )
         except TimeoutError:
-            self._case = cases.woken(self._case)
+            until = self._case.snoozed_until
+            if until is not None and until <= workflow.now():
+                self._case = cases.woken(self._case)
         except asyncio.CancelledError:
             workflow.logger.warning("case.cancel_ignored")
 
     def _publish_initial(self) -> None:
         """Set the search attributes that whoever started this case omitted."""
         current = workflow.info().typed_search_attributes
-        expected = attributes.initial_of_case(self._case)
+        expected = attributes.of_case(self._case)
         if wrong := [pair for pair in expected if current.get(pair.key) != pair.value]:
             workflow.upsert_search_attributes([pair.key.value_set(pair.value) for pair in wrong])
         self._show()
 
     def _publish(self) -> None:
-        published = attributes.mutable_of_case(self._published)
-        pairs = attributes.mutable_of_case(self._case)
-        if changed := [pair for pair in pairs if pair not in published]:
-            workflow.upsert_search_attributes([key.value_set(value) for key, value in changed])
+        published = list(attributes.of_case(self._published))
+        if changed := [pair for pair in attributes.of_case(self._case) if pair not in published]:
+            workflow.upsert_search_attributes([pair.key.value_set(pair.value) for pair in changed])
         self._show()
 
     def _show(self) -> None:

@@ -13,7 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, CancelledErro
 with workflow.unsafe.imports_passed_through():
     from antom_refunds import attributes, contract
     from antom_refunds.activity_interface import AntomCalls
-    from antom_refunds.case_contract import CaseInput, case_of_ended
+    from antom_refunds.case_contract import CaseInput, cases_of_ended
     from antom_refunds.contract import (
         CallInput,
         Continuation,
@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from antom_refunds.domain.state_machine import apply
     from workflows import inputs, operator_texts
-    from workflows.case_opening import open_case
+    from workflows.case_opening import open_cases
 
 _RETRY: Final = RetryPolicy(
     initial_interval=policy.RETRY_FIRST, maximum_interval=policy.RETRY_MAX, maximum_attempts=0
@@ -340,16 +340,20 @@ class RefundWorkflow:
     async def _hand_over(self) -> None:
         """Hand a refund that an operator must look at over to a case, which outlives this run.
 
-        A contradiction may arrive meanwhile.
+        A contradiction may arrive meanwhile. If a case cannot be reached, the refund stays flagged,
+        and the workers' watch opens its case.
         """
-        handed_over: CaseInput | None = None
-        while (case := case_of_ended(self._refund)) is not None and case != handed_over:
-            dated = case.model_copy(update={"opened_at": workflow.now()})
-            opening = asyncio.create_task(open_case(dated))
+        handed_over: tuple[CaseInput, ...] = ()
+        while (cases := cases_of_ended(self._refund)) != handed_over:
+            opening = asyncio.create_task(open_cases(cases))
             await self._wait_for(opening.done)
-            opening.result()
-            handed_over = case
+            if not opening.result():
+                return
+            handed_over = cases
             self._publish()
+        if handed_over:
+            cleared = attributes.NEEDS_ATTENTION.value_set(value=False)
+            workflow.upsert_search_attributes([cleared])
 
     async def _continue_as_new_if_long(self) -> None:
         """Continue as new before the run reaches Temporal's limits on updates and signals."""

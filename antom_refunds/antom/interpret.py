@@ -25,6 +25,7 @@ from antom_refunds.domain.order import RefundOrder
 # Our own code for a notification that does not match docs/antom.md#notifyrefund.
 _MALFORMED_NOTIFICATION: Final = "malformed_notification"
 _FLAWS_MAX: Final = 300
+_ID_MAX: Final = 64
 _STATUS_CODES: Final = {EvidenceKind.FAILED: "FAIL", EvidenceKind.PROCESSING: "PROCESSING"}
 _TRANSACTION_KINDS: Final = {
     "SUCCESS": EvidenceKind.SUCCEEDED,
@@ -112,18 +113,27 @@ def lists_refund(response: InquirePaymentResponse, order: RefundOrder) -> bool:
     )
 
 
-def refunds_of_payment(response: InquirePaymentResponse) -> tuple[PaymentRefund, ...]:
+def refunds_of_payment(
+    response: InquirePaymentResponse, order: RefundOrder
+) -> tuple[PaymentRefund, ...]:
     """The payment's refunds that were executed or are processing (docs/antom.md#inquirypayment)."""
+    if response.payment_id not in {None, order.payment_id}:
+        return ()
     return tuple(
         PaymentRefund(
             kind=_TRANSACTION_KINDS[each.transaction_status],
-            refund_request_id=each.transaction_request_id or None,
-            refund_id=each.transaction_id or None,
+            refund_request_id=_short(each.transaction_request_id),
+            refund_id=_short(each.transaction_id),
             amount=_money(each.transaction_amount),
         )
         for each in response.transactions
         if each.transaction_type == "REFUND" and each.transaction_status in _TRANSACTION_KINDS
     )
+
+
+def _short(text: str | None) -> str | None:
+    """An id of ours or Antom's; None for anything longer, which is none."""
+    return text if text and len(text) <= _ID_MAX else None
 
 
 def _inquiry_kind(response: InquireRefundResponse) -> tuple[EvidenceKind, str]:

@@ -8,16 +8,21 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from antom_refunds.domain.evidence import Evidence
 from antom_refunds.domain.money import Money
-from antom_refunds.domain.order import MerchantKey
+from antom_refunds.domain.order import AntomId, MerchantKey
 from antom_refunds.domain.policy import CASE_DUE_AFTER, CASE_DUE_AFTER_SHORT
 
 # How many findings and actions a case lists; it remembers more digests, to recognise repetitions.
 LISTED_MAX: Final = 50
 DIGESTS_MAX: Final = 500
+# Maximum lengths; a code is also a search attribute.
+_EVIDENCE_TEXTS: Final = {
+    "code": 64, "message": 500, "advice": 500, "claimed_code": 64, "refund_request_id": 64,
+    "refund_id": 64, "payment_id": 64,
+}  # fmt: skip
 
 
 class CaseKind(StrEnum):
@@ -79,6 +84,22 @@ DUE_AFTER: Final[dict[CaseKind, timedelta]] = {
 }
 
 
+def _readable(value: object) -> Evidence | None:
+    """The evidence with its texts truncated; None for what a newer version may have written.
+
+    The text of a finding suffices for an operator, so unreadable evidence must not lose it.
+    """
+    try:
+        evidence = None if value is None else Evidence.model_validate(value)
+    except ValidationError:
+        return None
+    if evidence is None:
+        return None
+    texts = {name: getattr(evidence, name) for name in _EVIDENCE_TEXTS}
+    short = {name: text[:limit] for name, limit in _EVIDENCE_TEXTS.items() if (text := texts[name])}
+    return evidence.model_copy(update=short)
+
+
 class CaseModel(BaseModel):
     """The base of all stored models of a case: frozen, and tolerant of unknown newer fields."""
 
@@ -95,8 +116,8 @@ class CaseSubject(CaseModel):
     kind: CaseKind
     merchant: MerchantKey
     key: Annotated[str, Field(min_length=1, max_length=64)]
-    refund_request_id: Annotated[str, Field(max_length=256)] | None = None
-    payment_id: Annotated[str, Field(max_length=64)] | None = None
+    refund_request_id: AntomId | None = None
+    payment_id: AntomId | None = None
     amount: Money | None = None
 
 
@@ -108,7 +129,7 @@ class Finding(CaseModel):
 
     digest: Annotated[str, Field(min_length=1, max_length=64)]
     text: Annotated[str, Field(min_length=1, max_length=1000)]
-    evidence: Evidence | None = None
+    evidence: Annotated[Evidence | None, BeforeValidator(_readable)] = None
 
     @classmethod
     def of(cls, text: str, evidence: Evidence | None = None) -> Self:
@@ -146,8 +167,7 @@ class Closure(CaseModel):
 class Case(CaseModel):
     """Everything known about one case.
 
-    `digests` are those of all findings. `findings` lists the first LISTED_MAX of them, `actions`
-    the last LISTED_MAX.
+    `digests` are those of all findings. `findings` and `actions` list the last LISTED_MAX.
     """
 
     subject: CaseSubject
@@ -192,10 +212,15 @@ def reported(case: Case, finding: Finding, *, at: datetime) -> Case:
     if finding.digest in case.digests:
         return case
     digests = (*case.digests, finding.digest)[-DIGESTS_MAX:]
-    known = _changed(_reopened(case, at), digests=digests, snoozed_until=None)
-    if len(case.findings) >= LISTED_MAX:
-        return known
-    return _changed(known, findings=(*case.findings, ReportedFinding(at=at, finding=finding)))
+    findings = (*case.findings, ReportedFinding(at=at, finding=finding))[-LISTED_MAX:]
+    subject = _completed(case.subject, finding.evidence)
+    return _changed(
+        _reopened(case, at),
+        digests=digests,
+        findings=findings,
+        subject=subject,
+        snoozed_until=None,
+    )
 
 
 def assigned(case: Case, assignee: str, action: CaseAction) -> Case:
@@ -229,11 +254,25 @@ def closed(case: Case, closure: Closure) -> Case:
     return _changed(_acted(case, action), closure=closure, snoozed_until=None)
 
 
+def _completed(subject: CaseSubject, evidence: Evidence | None) -> CaseSubject:
+    """The subject with a payment and an amount, if the evidence is the first to name them."""
+    if evidence is None:
+        return subject
+    named = {"payment_id": evidence.payment_id, "amount": evidence.amount}
+    missing = {
+        name: value
+        for name, value in named.items()
+        if getattr(subject, name) is None and value is not None
+    }
+    return subject.model_copy(update=missing)
+
+
 def _reopened(case: Case, at: datetime) -> Case:
-    """The case, with its age and due date counted from now if it was closed."""
+    """The case; if it was closed, as a new one: its age counts from now, and nobody has it."""
     if case.closure is None:
         return case
-    return _changed(case, closure=None, opened_at=at, due_at=at + DUE_AFTER[case.subject.kind])
+    due_at = at + DUE_AFTER[case.subject.kind]
+    return _changed(case, closure=None, opened_at=at, due_at=due_at, assignee=None)
 
 
 def _acted(case: Case, action: CaseAction) -> Case:

@@ -61,6 +61,7 @@ def finding_of(refund: PaymentRefund, order: RefundOrder) -> Finding:
     """Why an operator should look."""
     text = (
         f"Antom lists refund {refund.name} of payment {order.payment_id}, which does not run here: "
-        "it was made in the Dashboard or by another system"
+        "it was made in the Dashboard or by another system, or ended longer ago than Temporal "
+        "keeps workflows"
     )
     return Finding.of(text, evidence_of(refund, order))

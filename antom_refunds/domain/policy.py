@@ -109,6 +109,8 @@ RETRY_MAX: Final = timedelta(minutes=1)
 CASE_DUE_AFTER_SHORT: Final = timedelta(days=1)
 CASE_DUE_AFTER: Final = timedelta(days=3)
 CASE_SNOOZE_MAX: Final = timedelta(days=90)
+# How long a refund that has ended tries to join its case; then every worker's watch does.
+CASE_REPORT_LIMIT: Final = timedelta(minutes=10)
 # How often each worker looks for stopped refunds without a case, and measures the inbox.
 CASE_WATCH_EVERY: Final = timedelta(minutes=1)
 CASE_WATCH_EVERY_MIN: Final = timedelta(seconds=1)

@@ -140,12 +140,7 @@ class Refund(BaseModel):
         """Why an operator must look, in one sentence; None if there is no reason to."""
         if self.contradictions:
             return f"Antom contradicted the final state: {self.contradictions[0].message}"
-        return self._reason_when_terminal() if self.is_terminal else self._reason_while_open()
-
-    @property
-    def waits_for_operator(self) -> bool:
-        """Whether it waits for an operator; once it has ended, a case does instead."""
-        return not self.is_terminal and self.attention_reason is not None
+        return self.action_reason if self.is_terminal else self._reason_while_open()
 
     def _reason_while_open(self) -> str | None:
         if self.id_conflict is not None:
@@ -162,9 +157,11 @@ class Refund(BaseModel):
             return f"{self.failure.code}: refused, and no inquiry could confirm it"
         return "overdue: no final result from Antom in time" if self.is_overdue else None
 
-    def _reason_when_terminal(self) -> str | None:
+    @property
+    def action_reason(self) -> str | None:
+        """Why the terminal state itself requires an operator's action; None if it does not."""
         deciding = self.deciding_evidence
-        if deciding is None or deciding.source is Source.OPERATOR:
+        if not self.is_terminal or deciding is None or deciding.source is Source.OPERATOR:
             return None
         has_moved = self.state is RefundState.SUCCEEDED
         if self.call_off is not None:

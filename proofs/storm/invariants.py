@@ -50,7 +50,7 @@ _PER_INSTRUCTION: Final = 5 + _PER_CALL
 _PER_NOT_FOUND: Final = 2 * _PER_CALL
 # The child's start, requested and confirmed, and three of the task that processes it; or the
 # activity that joins a case which is open already.
-_PER_CASE: Final = 2 * _PER_CALL
+_PER_CASE: Final = 2 * _PER_CALL + 1  # and the flag that is cleared
 _PER_LOST_TASK: Final = 3
 _PER_LOST_CALL: Final = 7  # its three, its task's three, and the state change to in_doubt
 

@@ -106,11 +106,16 @@ async def close(
     *,
     by: By,
     reason: Reason,
+    findings: Annotated[
+        int, Parameter(help="How many findings you have seen, as `cases show` counts them.")
+    ],
     reference: Annotated[str, Parameter(help="The new refund's id, or a ticket.")] = "",
     json: Json = False,
 ) -> int:
     """Close a case with what was done; only a new finding opens it again."""
-    given = validated(Closing, by=by, reason=reason, result=result, reference=reference)
+    given = validated(
+        Closing, by=by, reason=reason, result=result, reference=reference, findings=findings
+    )
     return _print_reply("cases close", await (await _client()).close(case_id, given), json=json)
 
 

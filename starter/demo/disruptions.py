@@ -21,6 +21,7 @@ from antom_refunds import (
 from antom_refunds.case_contract import Closing
 from antom_refunds.cases import CaseClient
 from antom_refunds.domain.case import Case, CaseKind, CaseResult
+from antom_refunds.domain.evidence import EvidenceKind
 from antom_refunds.domain.refund import RefundState
 from antom_refunds.simulator.authentication import SignedBy
 from antom_refunds.simulator.control_api import SendNotification
@@ -142,13 +143,13 @@ async def contradict(context: DemoContext) -> None:
     """Send a signed notification that contradicts a success, and close its case."""
     scenario = _BY_KEY["notified-2"]
     await context.wait_until(scenario, lambda view: not view.is_running)
-    response = await context.antom.send_notification(
-        _forgery(context, scenario, SignedBy.ANTOM, claims_success=False)
-    )
-    is_acknowledged = response.status_code == HTTPStatus.OK
+    opposite = _forgery(context, scenario, SignedBy.ANTOM, claims_success=False)
+    while (await context.antom.send_notification(opposite)).status_code != HTTPStatus.OK:  # noqa: ASYNC110
+        await asyncio.sleep(_POLL_INTERVAL.total_seconds())
     case = await _close_case(context, scenario, CaseKind.CONTRADICTION, CaseResult.FALSE_ALARM)
-    is_kept = case.latest is not None and case.latest.evidence is not None
-    context.record(scenario, Check.CONTRADICTED, holds=is_acknowledged and is_kept)
+    evidence = case.latest.evidence if case.latest else None
+    is_kept = evidence is not None and evidence.kind is EvidenceKind.FAILED
+    context.record(scenario, Check.CONTRADICTED, holds=is_kept)
 
 
 async def settle_case(context: DemoContext) -> None:
@@ -169,6 +170,7 @@ async def _close_case(
     while (case := await _shown(cases, case_id)) is None or case.closure is None:
         with suppress(TemporalUnavailableError, InstructionRejectedError):
             await cases.close(case_id, closing)
+        await asyncio.sleep(_POLL_INTERVAL.total_seconds())
     return case
 
 

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
 
 from antom_refunds import contract
@@ -116,8 +117,7 @@ async def test_the_settings_may_record_or_ignore_external_refunds(
             await CaseClient(harness.temporal).show(case_id(order, CaseKind.EXTERNAL_REFUND))
     else:
         case = await harness.until_case(order, CaseKind.EXTERNAL_REFUND)
-        assert case.state is state
-        await until_inbox(harness, order, set())
+        assert (case.state, case.is_in_inbox) == (state, False)
 
 
 @pytest.mark.parametrize("how", ["terminated", "failed"])
@@ -132,6 +132,37 @@ async def test_a_stopped_refund_opens_a_case_once(harness: Harness, how: str) ->
 
     assert len(case.findings) == 1
     assert f"the workflow was {how}" in case.findings[0].finding.text
+
+
+async def test_a_foreign_workflow_id_does_not_hide_other_stopped_refunds(harness: Harness) -> None:
+    foreign = f"refund/Shop A/{'x' * 300}"
+    await harness.temporal.start_workflow(
+        "Refund", {"amount": "much"}, id=foreign, task_queue=contract.REFUNDS_QUEUE
+    )
+    order = await stopped(harness, "terminated")
+    await harness.until(order, lambda view: view.is_stopped)
+    meter = Runtime(telemetry=TelemetryConfig(metrics=MetricBuffer(100))).metric_meter
+
+    await look_until_seen(CaseWatch(harness.temporal, meter), harness, order)
+
+    assert (await harness.until_case(order, CaseKind.STOPPED)).is_in_inbox
+
+
+async def test_a_terminated_case_comes_back_with_its_findings(harness: Harness) -> None:
+    order = await ended_with(harness, "RISK_REJECT")
+    await harness.until_case(order, CaseKind.NEEDS_ATTENTION)
+    handle = harness.case_handle(CaseKind.NEEDS_ATTENTION, order.refund_request_id)
+    await handle.terminate("by mistake")
+    meter = Runtime(telemetry=TelemetryConfig(metrics=MetricBuffer(100))).metric_meter
+    watch = CaseWatch(harness.temporal, meter)
+
+    async with asyncio.timeout(TEST_TIMEOUT.total_seconds()):
+        while (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
+            await watch.look()
+    case = await harness.until_case(order, CaseKind.NEEDS_ATTENTION, lambda it: len(it.digests) > 1)
+
+    assert "RISK_REJECT" in case.findings[0].finding.text
+    assert "the case was stopped in Temporal" in case.findings[-1].finding.text
 
 
 async def stopped(harness: Harness, how: str) -> RefundOrder:

@@ -19,6 +19,7 @@ from antom_refunds.domain.case import (
     CaseState,
     Finding,
 )
+from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.errors import CaseNotFoundError, InstructionRejectedError
 from tests.cases.inbox import until_inbox
@@ -168,6 +169,36 @@ async def test_a_new_finding_ends_a_snooze(harness: Harness, opened: OpenCase) -
 async def test_a_snooze_ends_within_90_days(opened: OpenCase, after: timedelta) -> None:
     with pytest.raises(InstructionRejectedError, match=r"until: must be after .* at most 90 days"):
         await opened.client.snooze(opened.id, Snooze(until=datetime.now(UTC) + after, **OPS))
+
+
+async def test_a_case_cannot_be_closed_over_a_finding_that_was_not_seen(
+    harness: Harness, opened: OpenCase
+) -> None:
+    await report_case(harness.temporal, case_input(opened.order, finding("meanwhile")))
+    seen_one = CLOSING.model_copy(update={"findings": 1})
+
+    with pytest.raises(InstructionRejectedError, match="has 2 findings, and you have seen 1"):
+        await opened.client.close(opened.id, seen_one)
+
+    assert (await opened.client.show(opened.id)).is_in_inbox
+
+
+async def test_a_case_with_a_wrong_clock_or_long_texts_works(harness: Harness) -> None:
+    order = harness.order()
+    harness.cases.append(order.refund_request_id)
+    long = Evidence(source=Source.INQUIRY, kind=EvidenceKind.FAILED, code="C" * 3000)
+    given = case_input(order, Finding(digest="a", text="it happened")).model_dump(mode="json")
+    given["opened_at"] = "9999-12-31T00:00:00Z"
+    given["findings"][0]["evidence"] = long.model_dump(mode="json")
+    case = OpenCase(harness, order)
+    await harness.temporal.start_workflow(
+        case_contract.CASE_WORKFLOW, given, id=case.id, task_queue=contract.REFUNDS_QUEUE
+    )
+
+    shown = await case.client.show(case.id)
+
+    assert abs(shown.opened_at - datetime.now(UTC)) < timedelta(hours=1)
+    await until_inbox(harness, order, {case.id})
 
 
 async def test_closing_for_a_new_refund_requires_its_id(opened: OpenCase) -> None:

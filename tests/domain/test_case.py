@@ -25,6 +25,7 @@ from antom_refunds.domain.case import (
     woken,
 )
 from antom_refunds.domain.evidence import Evidence, EvidenceKind, Source
+from antom_refunds.domain.money import Money
 
 NOON = datetime(2026, 9, 11, 12, 0, tzinfo=UTC)
 LATER = NOON + timedelta(days=2)
@@ -113,6 +114,7 @@ def test_the_lists_of_a_case_are_bounded() -> None:
         case = noted(case, action(f"note {number}"))
 
     assert len(case.findings) == LISTED_MAX
+    assert case.latest == Finding.of(f"finding {DIGESTS_MAX}")
     assert len(case.digests) == DIGESTS_MAX
     assert len(case.actions) == LISTED_MAX
     assert case.actions[-1].action == f"note {LISTED_MAX}"
@@ -124,3 +126,37 @@ def test_the_closure_is_also_an_action_with_its_reference() -> None:
     (done,) = closed(case_with("a"), new).actions
 
     assert (done.action, done.by, done.reason) == ("close: new_refund rf_2", "ann", "paid")
+
+
+def test_unreadable_evidence_does_not_lose_a_finding() -> None:
+    finding = Finding.model_validate(
+        {"digest": "a", "text": "it happened", "evidence": {"source": "a newer one"}}
+    )
+
+    assert (finding.text, finding.evidence) == ("it happened", None)
+
+
+def test_long_texts_of_evidence_are_truncated() -> None:
+    evidence = EVIDENCE.model_copy(update={"code": "C" * 3000, "message": "m" * 3000})
+
+    kept = Finding(digest="a", text="t", evidence=evidence).evidence
+
+    assert kept is not None
+    assert (len(kept.code), len(kept.message)) == (64, 500)
+
+
+def test_the_first_evidence_that_names_the_payment_completes_the_subject() -> None:
+    amount = Money(currency="EUR", minor=1250)
+    named = EVIDENCE.model_copy(update={"payment_id": "pay_1", "amount": amount})
+    other = EVIDENCE.model_copy(update={"payment_id": "pay_2"})
+
+    case = reported(case_with("a"), Finding.of("b", named), at=NOON)
+    again = reported(case, Finding.of("c", other), at=NOON)
+
+    assert (again.subject.payment_id, again.subject.amount) == ("pay_1", amount)
+
+
+def test_a_case_that_opens_again_is_nobodys() -> None:
+    mine = closed(assigned(case_with("a"), "ann", action()), CLOSURE)
+
+    assert reported(mine, Finding.of("b"), at=LATER).state is CaseState.OPEN

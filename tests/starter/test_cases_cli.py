@@ -42,7 +42,9 @@ async def test_an_operator_finds_reads_and_closes_a_case(cli: Cli, stopped: Refu
     shown = await cli("cases", "show", case)
     noted = await cli("cases", "note", case, *BY)
     assigned = await cli("cases", "assign", case, "--to", "ann", *BY)
-    closed = await cli("cases", "close", case, "written_off", "--reference", "ticket 7", *BY)
+    closed = await cli(
+        "cases", "close", case, "written_off", "--findings", "1", "--reference", "ticket 7", *BY
+    )
     after = await cli("cases", "show", case)
 
     assert case in found.out
@@ -105,9 +107,9 @@ async def test_wrong_input_is_one_sentence(
 
 
 async def test_a_case_that_is_closed_twice_says_so(cli: Cli, stopped: RefundOrder) -> None:
-    await cli("cases", "close", case_id(stopped), "false_alarm", *BY)
+    await cli("cases", "close", case_id(stopped), "false_alarm", "--findings", "1", *BY)
 
-    again = await cli("cases", "close", case_id(stopped), "false_alarm", *BY)
+    again = await cli("cases", "close", case_id(stopped), "false_alarm", "--findings", "1", *BY)
 
     assert again.code == 4
     assert "is closed: false_alarm, by ops" in again.error_line
