@@ -132,15 +132,20 @@ class RefundCaseWorkflow:
     def _may_close(self, *arguments: Any) -> None:
         given = inputs.for_update(Closing, arguments)
         self._reject_if_closed()
-        if self._case.digests != self._published.digests:
-            raise ApplicationError("a new finding has just arrived: look at it before you close")
-        if given.findings is not None and given.findings != len(self._case.digests):
-            raise ApplicationError(
-                f"the case has {len(self._case.digests)} findings, and you have seen "
-                f"{given.findings}: look at it again before you close it"
-            )
+        self._reject_if_unseen(given)
         if given.result is CaseResult.NEW_REFUND and not given.reference:
             raise ApplicationError("refused: reference: is required: the new refund's id")
+
+    def _reject_if_unseen(self, given: Closing) -> None:
+        """An operator must have seen what a case is closed over."""
+        number = len(self._case.digests)
+        if given.findings is None and self._case.digests != self._published.digests:
+            raise ApplicationError("a new finding has just arrived: look at it before you close")
+        if given.findings not in {None, number}:
+            raise ApplicationError(
+                f"the case has {number} findings, and you have seen {given.findings}: look at it "
+                "again before you close it"
+            )
 
     def _reject_if_closed(self) -> None:
         if self._input_error is not None:
