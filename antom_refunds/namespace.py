@@ -14,6 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from antom_refunds.attributes import KEYS
 from antom_refunds.connection import temporal_errors
+from antom_refunds.contract import RPC_TIMEOUT
 from antom_refunds.settings import SettingsError
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,6 @@ async def _existing_attributes(temporal: Client) -> Mapping[str, int] | None:
                 ) from error
             if error.status not in _NOT_PERMITTED:
                 raise
-            # A missing attribute is then reported when a refund is started.
             log.info("attributes.unchecked", extra={"reason": error.message})
             return None
     return dict(existing.custom_attributes)
@@ -55,13 +55,34 @@ async def require_attributes(temporal: Client) -> None:
     """Raise SettingsError, naming search attributes that are missing or have another type."""
     existing = await _existing_attributes(temporal)
     if existing is None:
-        return
-    _require_types(temporal, existing)
-    if missing := [key.name for key in KEYS if key.name not in existing]:
+        missing = await _missing_by_query(temporal)
+    else:
+        _require_types(temporal, existing)
+        missing = [key.name for key in KEYS if key.name not in existing]
+    if missing:
         raise SettingsError(
             f"namespace {temporal.namespace!r} lacks the search attributes "
             f"{', '.join(missing)}: run 'antom-refunds register-attributes'"
         )
+
+
+async def _missing_by_query(temporal: Client) -> list[str]:
+    """The search attributes that no query can use; none if queries are not permitted either.
+
+    A missing one would otherwise be noticed by a running refund, which cannot continue then.
+    """
+    missing = []
+    with temporal_errors():
+        for key in KEYS:
+            try:
+                await temporal.count_workflows(f"{key.name} IS NULL", rpc_timeout=RPC_TIMEOUT)
+            except RPCError as error:
+                if error.status in _NOT_PERMITTED:
+                    return []
+                if error.status is not RPCStatusCode.INVALID_ARGUMENT:
+                    raise
+                missing.append(key.name)
+    return missing
 
 
 def _require_types(temporal: Client, existing: Mapping[str, int]) -> None:

@@ -7,7 +7,7 @@ from temporalio.client import Client
 from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
-from antom_refunds import attributes
+from antom_refunds import attributes, namespace
 from antom_refunds.client import RefundClient
 from antom_refunds.connection import (
     TemporalSettingsError,
@@ -98,6 +98,21 @@ async def test_a_namespace_that_does_not_permit_the_check_is_accepted(
     skipping_server: WorkflowEnvironment,
 ) -> None:
     await require_attributes(skipping_server.client)
+
+
+async def test_missing_attributes_are_noticed_where_they_cannot_be_listed(
+    monkeypatch: pytest.MonkeyPatch,
+    dev_server: WorkflowEnvironment,
+    bare_server: WorkflowEnvironment,
+) -> None:
+    async def not_permitted(_: Client) -> None:
+        return None
+
+    monkeypatch.setattr(namespace, "_existing_attributes", not_permitted)
+
+    await require_attributes(dev_server.client)
+    with pytest.raises(SettingsError, match="lacks the search attributes RefundState"):
+        await require_attributes(bare_server.client)
 
 
 async def test_a_bare_namespace_is_refused_until_it_is_prepared(
