@@ -43,7 +43,7 @@ class Check(StrEnum):
     STALE = "the stale notification was acknowledged without effect"
     FIXED = "blocked until the key was fixed"
     KILLED = "worker killed with SIGKILL after the money moved"
-    CASES = "a case was opened, and an operator closed it with a reason"
+    CASES = "a case was opened, and closed with a reason"
     CONTRADICTED = "a contradiction after the end is in a case"
 
 
