@@ -274,7 +274,7 @@ async def test_a_refund_belongs_to_its_merchant(cli: Cli, sample_refunds: Sample
     assert (await cli("show", order.refund_request_id, "--merchant", "kiosk")).code == 3
 
 
-FIELDS = {"command", "exit_code", "error", "message", "refunds"}
+FIELDS = {"command", "exit_code", "error", "message", "refunds", "cases"}
 
 
 def report(result: CommandResult) -> Report:
