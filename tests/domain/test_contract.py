@@ -101,7 +101,8 @@ def test_no_name_that_a_running_refund_relies_on_has_changed() -> None:
             Attribute,
             (
                 "RefundState RefundRequestId RefundPaymentId RefundMerchant RefundCurrency "
-                "RefundResultCode RefundAmountMinor RefundNeedsAttention RefundOverdueAt"
+                "RefundResultCode RefundAmountMinor RefundNeedsAttention RefundOverdueAt "
+                "RefundCaseKind"
             ),
         ),
         (RefundState, "requested blocked in_doubt processing succeeded failed closed"),
