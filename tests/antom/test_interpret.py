@@ -21,6 +21,7 @@ from antom_refunds.antom.interpret import (
     from_notification,
     from_response,
     lists_refund,
+    refunds_of_payment,
 )
 from antom_refunds.antom.wire import (
     InquirePaymentResponse,
@@ -419,6 +420,27 @@ def test_a_payment_lists_a_refund_by_type_id_and_amount(
     results: InquirePaymentResponse, *, is_named: bool
 ) -> None:
     assert lists_refund(results, ORDER) is is_named
+
+
+def test_the_refunds_of_a_payment_are_those_that_moved_or_may_move_money() -> None:
+    long = {"transactionRequestId": "x" * 65, "transactionId": "antom-1"}
+    response = payment(
+        transaction(),
+        transaction(transactionStatus="PROCESSING", **long),
+        transaction(transactionStatus="FAIL"),
+        transaction(transactionType="CAPTURE"),
+    )
+
+    found = refunds_of_payment(response, ORDER)
+
+    assert [(each.kind, each.name, each.amount) for each in found] == [
+        (EvidenceKind.SUCCEEDED, "rf-1", EUR),
+        (EvidenceKind.PROCESSING, "antom-1", EUR),
+    ]
+
+
+def test_the_refunds_of_another_payment_are_not_listed() -> None:
+    assert refunds_of_payment(payment(transaction(), paymentId="pay-2"), ORDER) == ()
 
 
 # --- no response to inquiryRefund

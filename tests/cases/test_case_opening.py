@@ -2,14 +2,18 @@
 
 import asyncio
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from temporalio import workflow
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from antom_refunds import contract
+from antom_refunds import attributes, contract
 from antom_refunds.case_watch import CaseWatch
 from antom_refunds.cases import CaseClient
+from antom_refunds.contract import RefundOutcome
 from antom_refunds.domain.case import CaseKind, CaseState, ExternalRefunds
 from antom_refunds.domain.order import RefundOrder
 from antom_refunds.domain.refund import RefundState
@@ -163,6 +167,41 @@ async def test_a_terminated_case_comes_back_with_its_findings(harness: Harness) 
 
     assert "RISK_REJECT" in case.findings[0].finding.text
     assert "the case was stopped in Temporal" in case.findings[-1].finding.text
+
+
+@workflow.defn(name="Refund", sandboxed=False)
+class Unreached:
+    """A refund that ended in need of attention and could not reach its case."""
+
+    @workflow.run
+    async def run(self, order: RefundOrder) -> RefundOutcome:
+        workflow.upsert_search_attributes([attributes.NEEDS_ATTENTION.value_set(value=True)])
+        return RefundOutcome(
+            **order.model_dump(include={"refund_request_id", "payment_id", "merchant"}),
+            amount=order.amount,
+            state=RefundState.FAILED,
+            result_code="RISK_REJECT",
+            attention_reason="RISK_REJECT: ask Antom",
+        )
+
+
+async def test_a_refund_that_could_not_reach_its_case_gets_one(harness: Harness) -> None:
+    order, queue = harness.order(), f"unreached-{uuid4().hex[:8]}"
+    harness.cases.append(order.refund_request_id)
+    async with Worker(
+        harness.temporal,
+        task_queue=queue,
+        workflows=[Unreached],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        own = f"refund/default/{order.refund_request_id}"
+        await harness.temporal.execute_workflow("Refund", order, id=own, task_queue=queue)
+    meter = Runtime(telemetry=TelemetryConfig(metrics=MetricBuffer(100))).metric_meter
+
+    await look_until_seen(CaseWatch(harness.temporal, meter), harness, order)
+    case = await harness.until_case(order, CaseKind.NEEDS_ATTENTION)
+
+    assert case.findings[0].finding.text == "the refund is failed: RISK_REJECT: ask Antom"
 
 
 async def stopped(harness: Harness, how: str) -> RefundOrder:
