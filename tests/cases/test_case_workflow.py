@@ -206,6 +206,7 @@ async def test_closing_for_a_new_refund_requires_its_id(opened: OpenCase) -> Non
         await opened.client.close(opened.id, Closing(result=CaseResult.NEW_REFUND, **OPS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("update", ["assign", "note", "snooze", "close"])
 @pytest.mark.parametrize("arguments", [[], [None], [{"by": ""}], [1, 2]])
 async def test_malformed_instructions_are_refused_with_a_sentence(
@@ -262,6 +263,7 @@ async def test_a_start_that_is_no_case_fails_at_once_with_a_sentence(
     assert reason in str(failed.value.cause)
 
 
+@pytest.mark.slow
 async def test_a_case_continues_as_new_long_before_temporals_limits(
     monkeypatch: pytest.MonkeyPatch, harness: Harness, opened: OpenCase
 ) -> None:

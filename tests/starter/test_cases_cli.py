@@ -11,6 +11,8 @@ from antom_refunds.domain.order import RefundOrder
 from starter.json_report import CaseReport, Report
 from tests.starter.processes import BY, TEST_TIMEOUT, Cli, SampleRefunds
 
+pytestmark = pytest.mark.slow  # each test needs a stopped refund that the worker's watch has found
+
 
 @pytest.fixture
 async def stopped(sample_refunds: SampleRefunds) -> RefundOrder:
